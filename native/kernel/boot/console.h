@@ -1,0 +1,20 @@
+// The boot console: the first serial port. Later a TypeScript driver takes it over.
+#pragma once
+
+#include <stddef.h>
+
+#include "sched/wait_queue.h"
+
+namespace runtime {
+
+/// Finds and sets up the port; output before this is lost. Usable with interrupts off.
+void console_initialise();
+/// Writes bytes unchanged. Usable in any context.
+void console_write(const char* text, size_t size);
+/// Takes at most `capacity` bytes that arrived; returns 0 when there are none.
+size_t console_read(char* buffer, size_t capacity);
+bool console_has_input();
+/// Woken with kPollIn when bytes arrive.
+WaitQueue& console_input_queue();
+
+}  // namespace runtime

@@ -1,0 +1,26 @@
+// One-shot timers on the monotonic clock; the timer interrupt is programmed for the earliest one.
+#pragma once
+
+#include "lib/list.h"
+#include "time/clock.h"
+
+namespace runtime {
+
+/// A callback at a deadline. Owned by its user, who cancels it before it goes away.
+struct Timer {
+  /// Runs in interrupt context with interrupts off and no timer lock held; may start timers again.
+  using Callback = void (*)(Timer* timer);
+
+  Callback callback = nullptr;
+  void* context = nullptr;
+  uint64_t deadline = 0;
+  bool is_active = false;
+  ListNode node;
+};
+
+/// Starts `timer` (again, if it was active) for `deadline`; a passed deadline fires at once.
+void start_timer(Timer* timer, Deadline deadline);
+/// Stops `timer`. Returns true when it was still active, i.e. its callback will not run.
+bool cancel_timer(Timer* timer);
+
+}  // namespace runtime

@@ -1,0 +1,23 @@
+// The scheduler: runnable threads ordered by weighted CPU time, preempted on the way back to the
+// application.
+#pragma once
+
+#include "sched/thread.h"
+
+namespace runtime {
+
+class Scheduler {
+ public:
+  /// Makes a new or sleeping thread runnable. Interrupt-safe.
+  static void make_runnable(Thread* thread);
+  /// Gives the CPU to another runnable thread, if there is one; returns when scheduled again.
+  static void yield();
+  /// Ends the calling thread. Its kernel stack is freed by the next thread.
+  [[noreturn]] static void exit_thread();
+  /// True when the running thread should give up the CPU before it returns to the application.
+  static bool needs_reschedule();
+  /// Applies a change of `nice`.
+  static void priority_changed(Thread* thread);
+};
+
+}  // namespace runtime

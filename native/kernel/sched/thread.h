@@ -1,0 +1,89 @@
+// Threads of the application and of the kernel.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/x86_64/trap_frame.h"
+#include "lib/list.h"
+#include "lib/ref.h"
+#include "lib/result.h"
+#include "lib/types.h"
+#include "linux/signals.h"
+#include "time/timer.h"
+
+namespace runtime {
+
+constexpr size_t kKernelStackSize = 32 * 1024;
+
+/// Alternate signal stack, sigaltstack(2).
+struct SignalStack {
+  uint64_t base = 0;
+  uint64_t size = 0;
+  bool is_set = false;
+};
+
+/// Per-thread signal state; guarded by the signal lock (linux/signals.cpp).
+struct ThreadSignals {
+  SignalSet mask = 0;
+  SignalSet pending = 0;
+  SignalInfo* info = nullptr;  // one slot per signal, allocated with the thread
+  SignalStack alternate;
+  bool has_saved_mask = false;
+  SignalSet saved_mask = 0;  // restored after the next handler (sigsuspend and friends)
+  SignalSet waited_for = 0;  // rt_sigtimedwait
+};
+
+class Thread : public RefCounted {
+ public:
+  enum class State : uint8_t { Runnable, Running, Sleeping, Dead };
+
+  /// Creates a thread that is not yet runnable. Errors: NoMemory.
+  static Result<RefPtr<Thread>> create(const char* name);
+  static Thread* current();
+
+  int id() const { return id_; }
+  char name[16] = {};
+  int nice = 0;
+
+  // Scheduler's; guarded by the scheduler lock.
+  State state = State::Sleeping;
+  bool wake_pending = false;       // a wake-up came since Sleeper::prepare
+  bool is_idle = false;
+  bool sleeps_interruptibly = false;
+  uint64_t virtual_runtime = 0;    // weighted nanoseconds
+  uint64_t run_started = 0;        // monotonic time at which it was last given the CPU
+  uint64_t user_nanoseconds = 0;
+  uint64_t system_nanoseconds = 0;
+  uint64_t started = 0;
+  uint64_t accounting_mark = 0;
+  ListNode run_node;
+  ListNode all_node;
+  Timer sleep_timer;
+
+  // CPU context.
+  uint64_t kernel_stack_base = 0;
+  uint64_t kernel_stack_top = 0;
+  uint64_t saved_stack_pointer = 0;  // while not running
+  uint64_t fs_base = 0;
+  uint8_t* extended_state = nullptr;  // XSAVE area
+
+  // Linux personality.
+  uint64_t clear_child_thread_id = 0;  // set_tid_address(2)
+  uint64_t robust_list_head = 0;
+  ThreadSignals signals;
+
+ protected:
+  ~Thread() override;
+
+ private:
+  explicit Thread(int id) : id_(id) {}
+  int id_;
+};
+
+/// Finds a live thread by its id; empty when there is none.
+RefPtr<Thread> find_thread(int id);
+/// How many application threads live.
+unsigned thread_count();
+
+}  // namespace runtime

@@ -1,0 +1,111 @@
+// The build: native part, base, dist/runtime, dist/initrd. Only what changed is made again.
+import { access, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { assembleBase } from '../../base/src/base.ts';
+import { packRuntime } from '../../base/src/pack.ts';
+import { digestInputs, makeUnlessCurrent } from '../../base/src/stamp.ts';
+import { ToolError } from './command.ts';
+import { addonFile, buildAddon, buildNative, kernelAddon } from './native.ts';
+import {
+  buildFolder,
+  distFolder,
+  exampleEntry,
+  initrdImage,
+  inRepository,
+  kernelElf,
+  nodeBinary,
+  runtimeImage,
+  shimLibrary,
+} from './paths.ts';
+import { step } from './progress.ts';
+
+const baseArchive = path.join(buildFolder, 'base/base.cpio');
+const strippedFolder = path.join(buildFolder, 'base/stripped');
+
+/** What is built for. */
+export interface BuildOptions {
+  /** Entry of the app to bundle, by default the example's. */
+  readonly app?: string;
+}
+
+/** What was built. */
+export interface BuildResult {
+  readonly runtime: string;
+  readonly initrd: string;
+}
+
+/**
+ * Builds everything that is needed to boot an app.
+ * @param options see there
+ * @returns paths of the kernel with the base, and of the initrd with the app
+ * @throws ToolError, with the output of the tool that failed
+ */
+export async function build(options: BuildOptions = {}): Promise<BuildResult> {
+  await buildRuntime();
+  return { runtime: runtimeImage, initrd: await buildApp(options.app) };
+}
+
+/**
+ * Builds dist/runtime: the kernel, the shim and the addon, the base, and all in one file.
+ * @throws ToolError, with the output of the tool that failed
+ */
+export async function buildRuntime(): Promise<void> {
+  await step('Building the kernel and the shim', buildNative);
+  await step("Building the kernel's Node addon", async (report) => {
+    if (!(await buildAddon(kernelAddon, report))) {
+      report.note(`There is no ${kernelAddon.folder}/CMakeLists.txt, so no addon.`);
+    }
+  });
+  await step('Assembling the base', async (report) => {
+    await assembleBase({
+      node: nodeBinary,
+      kernel: kernelElf,
+      parts: {
+        'shim.so': shimLibrary,
+        'kernel.node': addonFile(kernelAddon),
+        'preload.cjs': inRepository('lib/kernel/preload.cjs'),
+      },
+      version: packageJson.version,
+      cacheFolder: strippedFolder,
+      output: baseArchive,
+      onNote: report.note,
+    });
+  });
+  await step('Packing dist/runtime', async () => {
+    const packer = inRepository('lib/base/src/pack.ts');
+    const digest = await digestInputs([kernelElf, `${baseArchive}.stamp`, packer]);
+    const stamp = path.join(buildFolder, 'base/runtime.stamp');
+    await mkdir(distFolder, { recursive: true });
+    await makeUnlessCurrent(
+      runtimeImage,
+      digest,
+      async () => {
+        await packRuntime(kernelElf, baseArchive, runtimeImage);
+      },
+      stamp,
+    );
+  });
+}
+
+/**
+ * Bundles an app into an initrd.
+ * @param app path of its entry; by default the example's, into dist/initrd
+ * @returns path of the initrd
+ * @throws ToolError when there is no such entry, or it cannot be bundled
+ */
+export async function buildApp(app?: string): Promise<string> {
+  const entry = path.resolve(app ?? exampleEntry);
+  try {
+    await access(entry);
+  } catch {
+    throw new ToolError(`There is no app at ${entry}. Name the app's entry: --app path/to/main.ts`);
+  }
+  const initrd = app === undefined ? initrdImage : path.join(buildFolder, 'app/initrd');
+  await step(`Bundling ${path.relative(process.cwd(), entry)}`, async (report) => {
+    const { buildInitrd } = await import('./bundle.ts');
+    await mkdir(path.dirname(initrd), { recursive: true });
+    await buildInitrd({ entry, outFile: initrd, report: report.note });
+  });
+  return initrd;
+}

@@ -1,0 +1,267 @@
+// Boots the image in QEMU and says how the virtual machine ended.
+//
+// The kernel reports its end on port 0xe9 with one line of JSON, { "code": number, "reason": string },
+// which QEMU's debug console writes into a file. A machine that leaves no such line died abnormally.
+import { constants } from 'node:fs';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { ToolError } from './command.ts';
+import { initrdImage, runtimeImage } from './paths.ts';
+
+const emulator = 'qemu-system-x86_64';
+/** Exit code of a machine that ended without a word. */
+export const abnormalEnd = 255;
+/** Exit code after Ctrl-C, as shells have it: 128 + SIGINT. */
+const interrupted = 130;
+
+/** Port of gdb's remote protocol, with the option `gdb`. */
+export const gdbPort = 1234;
+
+/** How the processor is provided: by hardware virtualisation or by QEMU's translator. */
+export type Accelerator = 'kvm' | 'tcg';
+
+/** A virtual machine to boot. */
+export interface MachineOptions {
+  /** Kernel and base, by default dist/runtime. */
+  readonly runtime?: string;
+  /** The initrd with the app, by default dist/initrd; null boots without one. */
+  readonly initrd?: string | null;
+  /** Memory in MiB, by default 512. */
+  readonly memoryMegabytes?: number;
+  /** The kernel's command line. */
+  readonly append?: string;
+  /** More arguments for QEMU, after all others. */
+  readonly extraArguments?: readonly string[];
+  /** Waits for a debugger on gdbPort before the first instruction. */
+  readonly gdb?: boolean;
+}
+
+/** A virtual machine that runs without a terminal. */
+export interface BootOptions extends MachineOptions {
+  /** The machine is ended by force after this time, by default 120,000 ms. */
+  readonly timeoutMilliseconds?: number;
+  /** Called with the console's output as it comes, in pieces of any size. */
+  readonly onOutput?: (text: string) => void;
+}
+
+/** How a virtual machine ended. */
+export interface MachineEnd {
+  /** Exit code that the kernel reported, 0 to 255; abnormalEnd when it did not. */
+  readonly code: number;
+  /** What the kernel, or failing that QEMU, says about the end. */
+  readonly reason: string | undefined;
+}
+
+/** How a virtual machine without a terminal ended. */
+export interface BootResult extends MachineEnd {
+  /** Everything on the console: the app's output and the kernel's messages. */
+  readonly output: string;
+  readonly timedOut: boolean;
+}
+
+let accelerator: Promise<Accelerator> | undefined;
+
+/**
+ * Finds out, once per process, whether KVM works here. Says so on standard error when it does not.
+ * @returns the accelerator to use
+ */
+export function detectAccelerator(): Promise<Accelerator> {
+  accelerator ??= findAccelerator();
+  return accelerator;
+}
+
+async function findAccelerator(): Promise<Accelerator> {
+  const obstacle = await whyNoKvm();
+  if (obstacle === undefined) return 'kvm';
+  process.stderr.write(`QEMU runs without KVM, so slower: ${obstacle}.\n`);
+  return 'tcg';
+}
+
+/** Says what keeps KVM from working: undefined when a machine was created with it. */
+async function whyNoKvm(): Promise<string | undefined> {
+  const processors = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
+  if (!/^flags\s*:.*\b(vmx|svm)\b/m.test(processors)) {
+    return 'this processor offers no hardware virtualisation (neither vmx nor svm in /proc/cpuinfo)';
+  }
+  try {
+    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EACCES'
+      ? 'this user may not open /dev/kvm (add the user to the group kvm)'
+      : '/dev/kvm does not exist (is the module kvm_intel or kvm_amd loaded?)';
+  }
+  // Some hosts show the flag and the device, and then fail to create a machine.
+  const trial = await execa(
+    emulator,
+    ['-accel', 'kvm', '-machine', 'pc', '-nodefaults', '-display', 'none', '-S', '-qmp', 'stdio'],
+    {
+      input: '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n',
+      reject: false,
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    },
+  );
+  if (!trial.failed) return undefined;
+  return `QEMU could not create a machine with it (${firstLine(trial.stderr) ?? 'no reason given'})`;
+}
+
+function firstLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .find((line) => line.trim() !== '')
+    ?.trim();
+}
+
+/**
+ * Builds QEMU's arguments.
+ * @param options the machine
+ * @param withAccelerator what detectAccelerator() found
+ * @param statusFile where QEMU writes what the kernel says on port 0xe9
+ * @returns the arguments, without the name of the program
+ */
+export function machineArguments(
+  options: MachineOptions,
+  withAccelerator: Accelerator,
+  statusFile: string,
+): string[] {
+  const initrd = options.initrd === undefined ? initrdImage : options.initrd;
+  const processor =
+    withAccelerator === 'kvm'
+      ? ['-accel', 'kvm', '-cpu', 'host', '-smp', '1']
+      : // maxcpus=2: with a single possible processor QEMU 7.2 drops the guest's mfence.
+        ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '1,maxcpus=2'];
+  return [
+    ...['-machine', 'pc', ...processor, '-m', String(options.memoryMegabytes ?? 512)],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-chardev', `file,id=status,path=${statusFile.replaceAll(',', ',,')}`],
+    ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
+    ...['-kernel', options.runtime ?? runtimeImage],
+    ...(initrd === null ? [] : ['-initrd', initrd]),
+    ...(options.append ? ['-append', options.append] : []),
+    ...(options.gdb ? ['-gdb', `tcp:localhost:${gdbPort}`, '-S'] : []),
+    ...(options.extraArguments ?? []),
+  ];
+}
+
+/**
+ * Reads what the kernel reported.
+ * @param status content of the status file
+ * @returns the end, or undefined when no line is a report
+ */
+export function parseStatus(status: string): MachineEnd | undefined {
+  for (const line of status.split('\n').reverse()) {
+    try {
+      const report: unknown = JSON.parse(line);
+      if (typeof report !== 'object' || report === null || !('code' in report)) continue;
+      const { code } = report;
+      if (typeof code !== 'number' || !Number.isInteger(code)) continue;
+      const reason = 'reason' in report ? String(report.reason) : undefined;
+      return { code: code & 0xff, reason };
+    } catch {
+      // Not JSON: whatever else was written to the port.
+    }
+  }
+  return undefined;
+}
+
+/** Runs a function with the path of a status file that is removed afterwards. */
+async function withStatusFile<Result>(
+  work: (statusFile: string) => Promise<Result>,
+): Promise<Result> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'runtimejs-'));
+  try {
+    return await work(path.join(folder, 'status'));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** How QEMU itself ended, in words, for machines that left no report. */
+function describeEnd(result: {
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  code?: string | undefined;
+}): string {
+  if (result.code === 'ENOENT') return `${emulator} is not installed`;
+  if (result.signal) return `QEMU was ended by ${result.signal}`;
+  return `QEMU exited with code ${result.exitCode}`;
+}
+
+/** Refuses to start QEMU without its files: QEMU's own message names no remedy. */
+async function checkImages(options: MachineOptions): Promise<void> {
+  const files = [options.runtime ?? runtimeImage];
+  if (options.initrd !== null) files.push(options.initrd ?? initrdImage);
+  for (const file of files) {
+    try {
+      await access(file, constants.R_OK);
+    } catch {
+      throw new ToolError(`${file} is not there. Run \`npm run build\` first.`);
+    }
+  }
+}
+
+/**
+ * Boots a virtual machine without a terminal and waits for its end.
+ * @param options the machine, and how long it may run
+ * @returns its output and how it ended
+ * @throws ToolError when the image is not built
+ */
+export async function bootMachine(options: BootOptions = {}): Promise<BootResult> {
+  await checkImages(options);
+  const withAccelerator = await detectAccelerator();
+  return withStatusFile(async (statusFile) => {
+    const child = execa(emulator, machineArguments(options, withAccelerator, statusFile), {
+      stdin: 'ignore',
+      reject: false,
+      stripFinalNewline: false,
+      maxBuffer: 1 << 30,
+      timeout: options.timeoutMilliseconds ?? 120_000,
+      killSignal: 'SIGKILL',
+    });
+    const { onOutput } = options;
+    if (onOutput) {
+      child.stdout.setEncoding('utf8');
+      child.stdout.on('data', onOutput);
+    }
+    const result = await child;
+    const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
+    const silent = [describeEnd(result), result.stderr.trim()].filter(Boolean).join(': ');
+    return {
+      output: result.stdout,
+      code: status?.code ?? abnormalEnd,
+      reason: status ? status.reason : `no report from the kernel; ${silent}`,
+      timedOut: result.timedOut,
+    };
+  });
+}
+
+/**
+ * Boots a virtual machine on this terminal: its console is standard input and output, and Ctrl-C ends
+ * it.
+ * @param options the machine
+ * @returns how it ended
+ * @throws ToolError when the image is not built
+ */
+export async function runOnTerminal(options: MachineOptions = {}): Promise<MachineEnd> {
+  await checkImages(options);
+  const withAccelerator = await detectAccelerator();
+  return withStatusFile(async (statusFile) => {
+    // The terminal sends Ctrl-C to QEMU too, which ends; this process has to stay to report it.
+    let wasInterrupted = false;
+    const onInterrupt = () => {
+      wasInterrupted = true;
+    };
+    process.on('SIGINT', onInterrupt);
+    const result = await execa(emulator, machineArguments(options, withAccelerator, statusFile), {
+      stdio: 'inherit',
+      reject: false,
+    });
+    process.off('SIGINT', onInterrupt);
+    const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
+    if (status) return status;
+    if (wasInterrupted) return { code: interrupted, reason: 'interrupted' };
+    return { code: abnormalEnd, reason: `no report from the kernel; ${describeEnd(result)}` };
+  });
+}

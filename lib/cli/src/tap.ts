@@ -1,0 +1,72 @@
+// Reads the Test Anything Protocol, as ava writes it, and counts.
+// Source: testanything.org, TAP version 13.
+
+/** Counts of a test run. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Sums counts. */
+export function addCounts(left: TestCounts, right: TestCounts): TestCounts {
+  return {
+    passed: left.passed + right.passed,
+    failed: left.failed + right.failed,
+    skipped: left.skipped + right.skipped,
+  };
+}
+
+/**
+ * @param counts of a run
+ * @returns the closing line, such as "12 passed, 0 failed"
+ */
+export function describeCounts({ passed, failed, skipped }: TestCounts): string {
+  const line = `${passed} passed, ${failed} failed`;
+  return skipped > 0 ? `${line}, ${skipped} skipped` : line;
+}
+
+/** Takes TAP line by line, gives lines for people, and counts. */
+export class TapReader {
+  #passed = 0;
+  #failed = 0;
+  #skipped = 0;
+  #failing = false;
+
+  get counts(): TestCounts {
+    return { passed: this.#passed, failed: this.#failed, skipped: this.#skipped };
+  }
+
+  /**
+   * Takes the next line.
+   * @param line without its newline
+   * @returns what to show for it, or undefined
+   */
+  take(line: string): string | undefined {
+    const point = /^(not )?ok\b(?: \d+)?(?: - )?(.*)$/.exec(line);
+    if (point) {
+      const [, not, rest = ''] = point;
+      const directive = /^(.*?)(?:^| )# (SKIP|TODO)\b/i.exec(rest);
+      this.#failing = false;
+      if (directive) {
+        this.#skipped++;
+        return `- ${directive[1]} (${directive[2]?.toLowerCase()})`;
+      }
+      if (not) {
+        this.#failed++;
+        this.#failing = true;
+        return `✘ ${rest}`;
+      }
+      this.#passed++;
+      return `✔ ${rest}`;
+    }
+    if (/^(TAP version|\d+\.\.\d+$)/.test(line) || line === '---') {
+      if (line !== '---') this.#failing = false;
+      return undefined;
+    }
+    if (/^# (tests|pass|fail|skip) \d+$/.test(line)) return undefined;
+    // The title again, as a comment before its result.
+    if (line.startsWith('# ') && !this.#failing) return undefined;
+    return line.trim() === '' ? undefined : line;
+  }
+}

@@ -1,0 +1,177 @@
+// A 16550 serial port at the first port's address, polled for output and interrupting for input.
+// Source: National Semiconductor PC16550D data sheet.
+#include "boot/console.h"
+
+#include "arch/x86_64/ports.h"
+#include "boot/console_port.h"
+#include "lib/types.h"
+#include "linux/abi.h"
+#include "sync/spinlock.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr uint16_t kBase = 0x3f8;
+constexpr uint16_t kData = kBase + 0;             // RBR and THR; divisor low when DLAB
+constexpr uint16_t kInterruptEnable = kBase + 1;  // IER; divisor high when DLAB
+constexpr uint16_t kFifoControl = kBase + 2;
+constexpr uint16_t kLineControl = kBase + 3;
+constexpr uint16_t kModemControl = kBase + 4;
+constexpr uint16_t kLineStatus = kBase + 5;
+constexpr uint16_t kScratch = kBase + 7;
+
+constexpr uint8_t kReceiveInterrupt = 0x01;
+constexpr uint8_t kFifoEnableAndClear = 0x07;
+constexpr uint8_t kEightBitsNoParityOneStop = 0x03;
+constexpr uint8_t kDivisorAccess = 0x80;
+constexpr uint8_t kDivisor115200 = 1;
+constexpr uint8_t kReadyAndInterruptGate = 0x0b;  // DTR, RTS, OUT2 (gates the interrupt line)
+constexpr uint8_t kDataReady = 0x01;
+constexpr uint8_t kOverrun = 0x02;
+constexpr uint8_t kHoldingRegisterEmpty = 0x20;
+constexpr uint8_t kTransmitterEmpty = 0x40;
+
+constexpr size_t kFifoSize = 16;
+/// Output of one call is not mixed with other output within pieces of this size; between them
+/// interrupts get their turn.
+constexpr size_t kUninterruptedOutput = 1024;
+/// Polls before the output lock is let go for a moment, so that a host that does not read delays
+/// this thread alone.
+constexpr unsigned kPollsPerHold = 4096;
+/// Polls in a panic or a flush before the rest is given up.
+constexpr unsigned kPollsBeforeGivingUp = 4 * 1000 * 1000;
+
+SpinLock output_lock(LockRank::Log);
+bool is_present = false;
+bool is_panicking = false;
+
+/// Bytes that arrived and nobody has read.
+struct Input {
+  static constexpr size_t kCapacity = 4096;
+  char bytes[kCapacity];
+  uint64_t read = 0;
+  uint64_t written = 0;
+  ConsoleStatistics statistics = {0, 0};
+};
+SpinLock input_lock(LockRank::Log);
+Input input;
+
+bool wait_for(uint8_t status_bit, unsigned polls) {
+  for (; polls; --polls) {
+    if (in8(kLineStatus) & status_bit) return true;
+    cpu_relax();
+  }
+  return false;
+}
+
+/// Sends as much of the text as the port accepts without a long wait; returns the count.
+size_t send(const char* text, size_t size, unsigned polls) {
+  size_t sent = 0;
+  while (sent < size && wait_for(kHoldingRegisterEmpty, polls)) {
+    const size_t burst = min_of(size - sent, kFifoSize);  // an empty FIFO takes this much unasked
+    out8_string(kData, text + sent, burst);
+    sent += burst;
+  }
+  return sent;
+}
+
+bool scratch_register_holds(uint8_t value) {
+  out8(kScratch, value);
+  return in8(kScratch) == value;
+}
+
+}  // namespace
+
+void console_initialise() {
+  // No port: the bus floats and reads as ones. QEMU without -serial has no port either.
+  if (!scratch_register_holds(0x5a) || !scratch_register_holds(0xa5)) return;
+  out8(kInterruptEnable, 0);
+  out8(kLineControl, kDivisorAccess);
+  out8(kData, kDivisor115200);
+  out8(kInterruptEnable, 0);
+  out8(kLineControl, kEightBitsNoParityOneStop);
+  out8(kFifoControl, kFifoEnableAndClear);
+  out8(kModemControl, kReadyAndInterruptGate);
+  __atomic_store_n(&is_present, true, __ATOMIC_RELEASE);
+}
+
+bool console_is_present() { return __atomic_load_n(&is_present, __ATOMIC_ACQUIRE); }
+
+void console_write(const char* text, size_t size) {
+  if (!console_is_present()) return;
+  if (__atomic_load_n(&is_panicking, __ATOMIC_RELAXED)) {
+    send(text, size, kPollsBeforeGivingUp);
+    return;
+  }
+  while (size) {
+    size_t sent;
+    {
+      SpinGuard guard(output_lock);
+      sent = send(text, min_of(size, kUninterruptedOutput), kPollsPerHold);
+    }
+    text += sent;
+    size -= sent;
+  }
+}
+
+void console_flush() {
+  if (console_is_present()) wait_for(kTransmitterEmpty, kPollsBeforeGivingUp);
+}
+
+void console_enter_panic() { __atomic_store_n(&is_panicking, true, __ATOMIC_RELAXED); }
+
+WaitQueue& console_input_queue() {
+  static WaitQueue queue;  // made by the first call, which console_enable_receive makes
+  return queue;
+}
+
+void console_enable_receive() {
+  if (!console_is_present()) return;
+  console_input_queue();
+  out8(kInterruptEnable, kReceiveInterrupt);
+  console_interrupt();  // bytes that came before raise no interrupt of their own
+}
+
+void console_interrupt() {
+  if (!console_is_present()) return;
+  bool arrived = false;
+  {
+    SpinGuard guard(input_lock);
+    // Bounded, so that a port that always claims to have data cannot hold the CPU for ever.
+    for (size_t taken = 0; taken < Input::kCapacity; ++taken) {
+      const uint8_t status = in8(kLineStatus);
+      if (status & kOverrun) ++input.statistics.overruns;
+      if (!(status & kDataReady)) break;
+      const char byte = static_cast<char>(in8(kData));
+      arrived = true;
+      if (input.written - input.read == Input::kCapacity) {
+        ++input.statistics.dropped;
+      } else {
+        input.bytes[input.written++ % Input::kCapacity] = byte;
+      }
+    }
+  }
+  if (arrived) console_input_queue().wake_all(kPollIn | kPollReadNormal);
+}
+
+size_t console_read(char* buffer, size_t capacity) {
+  SpinGuard guard(input_lock);
+  size_t count = 0;
+  while (count < capacity && input.read != input.written) {
+    buffer[count++] = input.bytes[input.read++ % Input::kCapacity];
+  }
+  return count;
+}
+
+bool console_has_input() {
+  SpinGuard guard(input_lock);
+  return input.read != input.written;
+}
+
+ConsoleStatistics console_statistics() {
+  SpinGuard guard(input_lock);
+  return input.statistics;
+}
+
+}  // namespace runtime

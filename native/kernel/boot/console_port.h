@@ -1,0 +1,30 @@
+// The hardware side of the boot console, for the interrupt set-up and for panics.
+#pragma once
+
+#include <stdint.h>
+
+namespace runtime {
+
+/// The legacy interrupt line of the first serial port.
+constexpr unsigned kConsoleInterrupt = 4;
+
+/// True when a serial port was found; output is dropped otherwise.
+bool console_is_present();
+/// Lets the port interrupt when bytes arrive. Call once its interrupt is routed.
+void console_enable_receive();
+/// The handler of the port's interrupt: takes in what arrived and wakes console_input_queue().
+void console_interrupt();
+/// Waits until everything that was written has left the port; gives up after a bounded time.
+void console_flush();
+/// From now on output takes no lock and waits only a bounded time for the port (see
+/// log_enter_panic).
+void console_enter_panic();
+
+/// What went wrong on the way in, in bytes.
+struct ConsoleStatistics {
+  uint64_t dropped;   // the ring was full: nobody read
+  uint64_t overruns;  // the port's own FIFO was full: the interrupt came too late
+};
+ConsoleStatistics console_statistics();
+
+}  // namespace runtime

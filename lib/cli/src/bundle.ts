@@ -1,0 +1,145 @@
+// Makes dist/initrd: the app, bundled by Rollup, and the system bundle, as a cpio archive.
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { CpioWriter } from '../../base/src/cpio.ts';
+import { bundleApp } from './bundle/app.ts';
+import { expandAssets } from './bundle/assets.ts';
+import { BundleError } from './bundle/errors.ts';
+import { findProject, type Project } from './bundle/project.ts';
+import { isCurrent, writeStamp } from './bundle/stamp.ts';
+
+export { BundleError } from './bundle/errors.ts';
+export { bundleApp } from './bundle/app.ts';
+export { findProject } from './bundle/project.ts';
+
+/** What goes into an initrd. */
+export interface InitrdOptions {
+  /** The app's entry module, or the directory that holds it. */
+  readonly entry: string;
+  /** Where the archive goes. */
+  readonly outFile: string;
+  /** Files, directories and globs below the project that the app reads by path, in /app. */
+  readonly assets?: readonly string[];
+  /** Node's whole argument vector; by default `node --enable-source-maps /app/main.mjs`. */
+  readonly arguments?: readonly string[];
+  /** Variables of the app's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** File with the system isolate's bundle, a classic script. */
+  readonly system?: string;
+  /** Is told what deserves attention: warnings, and why packages are copied. */
+  readonly report?: (line: string) => void;
+}
+
+/** What {@link buildInitrd} did. */
+export interface InitrdResult {
+  /** False when the archive was current already. */
+  readonly rebuilt: boolean;
+}
+
+/**
+ * Bundles an app and writes its initrd, unless the one that is there was made from the same inputs.
+ *
+ * @throws BundleError when the app cannot be bundled; its message is complete
+ */
+export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult> {
+  const project = findProject(options.entry);
+  const outFile = resolve(options.outFile);
+  const key = stampKey(options, project);
+  if (isCurrent(outFile, key)) return { rebuilt: false };
+
+  const app = await bundleApp(project);
+  for (const warning of app.warnings) options.report?.(warning);
+  for (const [name, reason] of app.copiedPackages) {
+    options.report?.(`${name} is copied instead of bundled: ${reason}.`);
+  }
+  const chosen = expandAssets(options.assets ?? [], project);
+  const copied = new Map([...app.copied, ...chosen]);
+  const system = options.system === undefined ? undefined : resolve(options.system);
+
+  mkdirSync(dirname(outFile), { recursive: true });
+  await writeArchive(outFile, async (archive) => {
+    await archive.addDirectory('/app');
+    const entries: [string, string | Uint8Array | { file: string }][] = [
+      ...app.generated,
+      ...[...copied].map(([file, path]): [string, { file: string }] => [path, { file }]),
+      ...settings(options),
+    ];
+    if (system !== undefined) entries.push(['/system/main.js', { file: system }]);
+    entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const [index, [path, content]] of entries.entries()) {
+      if (entries[index - 1]?.[0] === path) {
+        throw new BundleError(`Two files of the app would both become ${path}.\nRename one of them.`);
+      }
+      await archive.addFile(path, content);
+    }
+  });
+  const inputs = [...app.inputs, ...copied.keys(), ...(system === undefined ? [] : [system])];
+  writeStamp(outFile, key, [...inputs, ...bundlerSources()]);
+  return { rebuilt: true };
+}
+
+/**
+ * Writes an archive beside its final place and moves it there, so a failure leaves the old one.
+ *
+ * @param outFile where the archive goes
+ * @param fill adds the entries
+ */
+async function writeArchive(
+  outFile: string,
+  fill: (archive: CpioWriter) => Promise<void>,
+): Promise<void> {
+  const temporary = `${outFile}.new`;
+  const archive = await CpioWriter.create(temporary);
+  try {
+    await fill(archive);
+    await archive.finish();
+  } catch (error) {
+    await archive.abandon();
+    throw error;
+  }
+  renameSync(temporary, outFile);
+}
+
+/** The files below /etc/runtime that tell the kernel how to start Node. */
+function settings(options: InitrdOptions): [string, string][] {
+  const files: [string, string][] = [];
+  if (options.arguments !== undefined) {
+    files.push(['/etc/runtime/arguments', terminated(options.arguments, 'argument')]);
+  }
+  if (options.environment !== undefined) {
+    const pairs = Object.entries(options.environment).map(([name, value]) => {
+      if (name === '' || name.includes('=')) {
+        throw new BundleError(`The environment variable name ${JSON.stringify(name)} is not possible.`);
+      }
+      return `${name}=${value}`;
+    });
+    files.push(['/etc/runtime/environment', terminated(pairs, 'environment variable')]);
+  }
+  return files;
+}
+
+function terminated(strings: readonly string[], what: string): string {
+  for (const text of strings) {
+    if (text.includes('\0')) {
+      throw new BundleError(`An ${what} holds a NUL character: ${JSON.stringify(text)}.\nRemove it.`);
+    }
+  }
+  return strings.map((text) => `${text}\0`).join('');
+}
+
+function stampKey(options: InitrdOptions, project: Project): string {
+  const { assets, arguments: argv, environment, system } = options;
+  const lists = expandAssets(assets ?? [], project);
+  return JSON.stringify([project, [...lists], argv, environment, system, process.version]);
+}
+
+/** The bundler itself is an input: a change of it must not leave an old initrd in place. */
+function bundlerSources(): string[] {
+  const directory = join(import.meta.dirname, 'bundle');
+  return [
+    import.meta.filename,
+    ...readdirSync(directory).map((name) => join(directory, name)),
+    join(import.meta.dirname, '../../base/src/cpio.ts'),
+    join(import.meta.dirname, '../../../package-lock.json'),
+  ];
+}

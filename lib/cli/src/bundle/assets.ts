@@ -1,0 +1,236 @@
+import { globSync, readdirSync, statSync } from 'node:fs';
+import { dirname, extname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import MagicString from 'magic-string';
+import type { AstNode, Plugin, PluginContext } from 'rollup';
+import { readFile } from 'node:fs/promises';
+import { BundleError } from './errors.ts';
+import { displayPath, isInside, type Project } from './project.ts';
+
+/**
+ * Rollup plugin for files that the app names by URL. `new URL('./file', import.meta.url)` becomes
+ * the URL of a copy in the initrd; inside `new Worker(...)` the file is bundled as an entry of its
+ * own. Native addons that are imported by path are copied and loaded.
+ *
+ * @param project the app
+ */
+export function assets(project: Project): Plugin {
+  return {
+    name: 'runtimejs:assets',
+
+    async load(id) {
+      if (extname(id) !== '.node') return null;
+      const reference = this.emitFile({
+        type: 'asset',
+        fileName: assetName(id, project),
+        source: await readFile(id),
+      });
+      this.addWatchFile(id);
+      return [
+        `import { createRequire } from 'node:module';`,
+        `import { fileURLToPath } from 'node:url';`,
+        `const require = createRequire(import.meta.url);`,
+        `export default require(fileURLToPath(import.meta.ROLLUP_FILE_URL_${reference}));`,
+      ].join('\n');
+    },
+
+    async transform(code, id) {
+      if (!code.includes('import.meta.url') || !code.includes('new URL')) return null;
+      const found = findUrls(this.parse(code), code);
+      if (found.length === 0) return null;
+      const edited = new MagicString(code);
+      for (const url of found) {
+        const replacement = await emit(this, url, id.replace(/\?.*$/, ''), project);
+        if (replacement !== undefined) edited.overwrite(url.start, url.end, replacement);
+      }
+      if (!edited.hasChanged()) return null;
+      return { code: edited.toString(), map: edited.generateMap({ hires: 'boundary' }) };
+    },
+  };
+}
+
+/** One `new URL('literal', import.meta.url)` in a module. */
+interface NamedUrl {
+  readonly start: number;
+  readonly end: number;
+  readonly specifier: string;
+  /** Whether it is what a Worker is started from. */
+  readonly worker: boolean;
+}
+
+const codeExtensions = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs']);
+
+async function emit(
+  context: PluginContext,
+  url: NamedUrl,
+  importer: string,
+  project: Project,
+): Promise<string | undefined> {
+  const target = fileURLToPath(new URL(url.specifier, pathToFileURL(importer)));
+  const stats = statSync(target, { throwIfNoEntry: false });
+  if (url.worker) {
+    const resolved = await context.resolve(url.specifier, importer, { skipSelf: true });
+    if (resolved === null || resolved.external !== false) {
+      throw new BundleError(
+        `${displayPath(importer)}: There is no worker module ${displayPath(target)}.\n` +
+          'Correct the path in new Worker(new URL(...)); it is relative to the module that names it.',
+      );
+    }
+    const reference = context.emitFile({
+      type: 'chunk',
+      id: resolved.id,
+      fileName: workerName(resolved.id, project),
+    });
+    return `new URL(import.meta.ROLLUP_FILE_URL_${reference})`;
+  }
+  if (stats === undefined) return undefined; // Perhaps a file that the app creates.
+  if (stats.isFile()) {
+    // Node strips types from a TypeScript module wherever it is loaded, so a copy is enough.
+    return `new URL(import.meta.ROLLUP_FILE_URL_${await emitAsset(context, target, project)})`;
+  }
+  // A directory that holds the module itself would drag in the whole app.
+  if (!stats.isDirectory() || isInside(importer, target)) return undefined;
+  return emitDirectory(context, target, project);
+}
+
+async function emitAsset(context: PluginContext, file: string, project: Project): Promise<string> {
+  context.addWatchFile(file);
+  return context.emitFile({
+    type: 'asset',
+    fileName: assetName(file, project),
+    source: await readFile(file),
+  });
+}
+
+async function emitDirectory(
+  context: PluginContext,
+  directory: string,
+  project: Project,
+): Promise<string | undefined> {
+  let replacement: string | undefined;
+  for (const file of filesBelow(directory)) {
+    const reference = await emitAsset(context, file, project);
+    const up = relative(dirname(file), directory) || '.';
+    replacement ??= `new URL('${up.split(sep).join('/')}/', import.meta.ROLLUP_FILE_URL_${reference})`;
+  }
+  return replacement;
+}
+
+/** Every file below a directory, sorted, without hidden files and node_modules. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((item) => item.isFile())
+    .map((item) => join(item.parentPath, item.name))
+    .filter((file) => !/(^|\/)(\.[^/]*|node_modules)(\/|$)/.test(relative(directory, file)))
+    .sort();
+}
+
+/** Path in /app of a file that is named as an asset: readable, and one for each source file. */
+function assetName(file: string, project: Project): string {
+  return join('assets', flatten(relative(project.root, file)));
+}
+
+function workerName(file: string, project: Project): string {
+  const name = flatten(relative(project.root, file)).replace(/\.[cm]?[jt]sx?$/, '');
+  return `${name.split(sep).join('-')}.worker.mjs`;
+}
+
+/** A relative path without steps upwards, which would lead out of /app. */
+function flatten(path: string): string {
+  return path
+    .split(sep)
+    .filter((part) => part !== '..')
+    .map((part) => (part === 'node_modules' ? 'packages' : part))
+    .join(sep);
+}
+
+/** A view of any syntax node: its type, and whatever fields that type has. */
+type Syntax = AstNode & Readonly<Record<string, unknown>>;
+
+function isNode(value: unknown): value is Syntax {
+  return typeof value === 'object' && value !== null && typeof (value as AstNode).type === 'string';
+}
+
+function isNamed(node: unknown, name: string): boolean {
+  return isNode(node) && node.type === 'Identifier' && node['name'] === name;
+}
+
+function findUrls(program: AstNode, code: string): NamedUrl[] {
+  const found: NamedUrl[] = [];
+  const workerNodes = new Set<unknown>();
+  const workerNames = new Set<unknown>();
+  const initialisers = new Map<unknown, unknown>();
+  const visit = (node: Syntax): void => {
+    if (node.type === 'VariableDeclarator') {
+      initialisers.set(node['init'], (node['id'] as Syntax)['name']);
+    }
+    if (node.type === 'NewExpression') {
+      const [first, base] = node['arguments'] as Syntax[];
+      if (isNamed(node['callee'], 'Worker') && first !== undefined) {
+        workerNodes.add(first);
+        if (first.type === 'Identifier') workerNames.add(first['name']);
+      }
+      if (
+        isNamed(node['callee'], 'URL') &&
+        first?.type === 'Literal' &&
+        typeof first['value'] === 'string' &&
+        /^\.\.?\//.test(first['value']) &&
+        base !== undefined &&
+        code.slice(base.start, base.end) === 'import.meta.url'
+      ) {
+        found.push({
+          start: node.start,
+          end: node.end,
+          specifier: first['value'],
+          get worker() {
+            const name = initialisers.get(node);
+            const isCode = codeExtensions.has(extname(first['value'] as string));
+            return isCode && (workerNodes.has(node) || (name !== undefined && workerNames.has(name)));
+          },
+        });
+      }
+    }
+    for (const value of Object.values(node)) {
+      const children: unknown[] = Array.isArray(value) ? value : [value];
+      for (const child of children) if (isNode(child)) visit(child);
+    }
+  };
+  visit(program as Syntax);
+  return found;
+}
+
+/**
+ * Expands the `assets` option.
+ *
+ * @param patterns files, directories or globs, relative to the project
+ * @param project the app
+ * @returns source path to path in the initrd: /app and the path relative to the project
+ * @throws BundleError when a pattern matches nothing or leads out of the project
+ */
+export function expandAssets(patterns: readonly string[], project: Project): Map<string, string> {
+  const copies = new Map<string, string>();
+  for (const pattern of patterns) {
+    const matches = globSync(pattern, { cwd: project.root }).sort();
+    const files = matches.flatMap((match) => {
+      const path = resolve(project.root, match);
+      return statSync(path).isDirectory() ? filesBelow(path) : [path];
+    });
+    if (files.length === 0) {
+      throw new BundleError(
+        `The asset ${JSON.stringify(pattern)} matches no file in ${displayPath(project.root)}.\n` +
+          'Correct the "assets" option; its paths are relative to the app’s package.json.',
+      );
+    }
+    for (const file of files) {
+      if (!isInside(file, project.root)) {
+        throw new BundleError(
+          `The asset ${displayPath(file)} is outside the app’s directory ${displayPath(project.root)}.\n` +
+            'Move it into the app, or name it with new URL(..., import.meta.url).',
+        );
+      }
+      copies.set(file, join('/app', relative(project.root, file)));
+    }
+  }
+  return copies;
+}
+

@@ -8,8 +8,8 @@ import { BundleError } from './bundle/errors.ts';
 import { findProject, type Project } from './bundle/project.ts';
 import { isCurrent, writeStamp } from './bundle/stamp.ts';
 
-export { BundleError } from './bundle/errors.ts';
 export { bundleApp } from './bundle/app.ts';
+export { BundleError } from './bundle/errors.ts';
 export { findProject } from './bundle/project.ts';
 
 /** What goes into an initrd. */
@@ -68,7 +68,9 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [index, [path, content]] of entries.entries()) {
       if (entries[index - 1]?.[0] === path) {
-        throw new BundleError(`Two files of the app would both become ${path}.\nRename one of them.`);
+        throw new BundleError(
+          `Two files of the app would both become ${path}.\nRename one of them.`,
+        );
       }
       await archive.addFile(path, content);
     }
@@ -109,7 +111,9 @@ function settings(options: InitrdOptions): [string, string][] {
   if (options.environment !== undefined) {
     const pairs = Object.entries(options.environment).map(([name, value]) => {
       if (name === '' || name.includes('=')) {
-        throw new BundleError(`The environment variable name ${JSON.stringify(name)} is not possible.`);
+        throw new BundleError(
+          `The environment variable name ${JSON.stringify(name)} is not possible.`,
+        );
       }
       return `${name}=${value}`;
     });
@@ -121,7 +125,9 @@ function settings(options: InitrdOptions): [string, string][] {
 function terminated(strings: readonly string[], what: string): string {
   for (const text of strings) {
     if (text.includes('\0')) {
-      throw new BundleError(`An ${what} holds a NUL character: ${JSON.stringify(text)}.\nRemove it.`);
+      throw new BundleError(
+        `An ${what} holds a NUL character: ${JSON.stringify(text)}.\nRemove it.`,
+      );
     }
   }
   return strings.map((text) => `${text}\0`).join('');

@@ -5,7 +5,13 @@ import { type OutputBundle, type Plugin, type RollupError, type RollupLog, rollu
 import { assets } from './assets.ts';
 import { BundleError, describeAt } from './errors.ts';
 import { type CopyReason, layOut, packageFiles, trace } from './packages.ts';
-import { displayPath, forgetPackageRoots, type Project, packageRoot, readManifest } from './project.ts';
+import {
+  displayPath,
+  forgetPackageRoots,
+  type Project,
+  packageRoot,
+  readManifest,
+} from './project.ts';
 import { forceShared, type PackageUse, resolution } from './resolve.ts';
 import { commonjs, json } from './rollup-plugins.ts';
 import { chunkName, dropPackageSources, sourceName } from './sources.ts';
@@ -98,7 +104,11 @@ async function runRollup(
         externalLiveBindings: false,
         // Where the output lies does not matter here: paths in the map come from sourceName.
       });
-      return { bundle: Object.fromEntries(output.map((file) => [file.fileName, file])), inputs, warnings };
+      return {
+        bundle: Object.fromEntries(output.map((file) => [file.fileName, file])),
+        inputs,
+        warnings,
+      };
     } finally {
       await build.close();
     }
@@ -153,9 +163,12 @@ async function filesToCopy(project: Project, cache: object, use: PackageUse): Pr
     files.add(join(root, 'package.json'));
     if (!reason.whole) continue;
     for (const file of packageFiles(root)) files.add(file);
-    const manifest = readManifest(join(root, 'package.json')) as { dependencies?: Record<string, string> };
+    const manifest = readManifest(join(root, 'package.json')) as {
+      dependencies?: Record<string, string>;
+    };
     const dependencies = Object.keys(manifest.dependencies ?? {});
-    for (const file of await trace(dependencies, join(root, 'package.json'), cache)) files.add(file);
+    for (const file of await trace(dependencies, join(root, 'package.json'), cache))
+      files.add(file);
   }
   // Directories are listed when the trace met a symbolic link to one.
   return [...files].filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile()).sort();
@@ -216,12 +229,18 @@ function readable(error: RollupError): Error {
   if (cause instanceof BundleError) return cause;
   if (error.plugin?.startsWith('runtimejs:') === true) {
     // Rollup wraps what a hook throws; the message is ours, behind its own prefix.
-    return new BundleError(error.message.replace(/^\[plugin [^\]]*\] /, '').replace(/^\S+ \(\d+:\d+\): /, ''));
+    return new BundleError(
+      error.message.replace(/^\[plugin [^\]]*\] /, '').replace(/^\S+ \(\d+:\d+\): /, ''),
+    );
   }
-  const text = error.message.replace(/^\S+ \(\d+:\d+\): /, '').split('\n')[0] ?? error.message;
+  const text = (error.message.split('\n')[0] ?? '')
+    .replace(/^\S+ \(\d+:\d+\): /, '')
+    .replace(/ in \/\S+$/, '');
   const file = error.loc?.file ?? error.id;
   if (file === undefined) return new BundleError(text);
   if (error.loc === undefined) return new BundleError(`${displayPath(file)}: ${text}`);
   const { line, column } = error.loc;
-  return new BundleError(describeAt(text, { file: stripQuery(file), line, column }, displayPath(stripQuery(file))));
+  return new BundleError(
+    describeAt(text, { file: stripQuery(file), line, column }, displayPath(stripQuery(file))),
+  );
 }

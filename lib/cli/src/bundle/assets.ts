@@ -1,9 +1,9 @@
 import { globSync, readdirSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import MagicString from 'magic-string';
 import type { AstNode, Plugin, PluginContext } from 'rollup';
-import { readFile } from 'node:fs/promises';
 import { BundleError } from './errors.ts';
 import { displayPath, isInside, type Project } from './project.ts';
 
@@ -152,7 +152,7 @@ function isNode(value: unknown): value is Syntax {
 }
 
 function isNamed(node: unknown, name: string): boolean {
-  return isNode(node) && node.type === 'Identifier' && node['name'] === name;
+  return isNode(node) && node.type === 'Identifier' && node.name === name;
 }
 
 function findUrls(program: AstNode, code: string): NamedUrl[] {
@@ -162,30 +162,32 @@ function findUrls(program: AstNode, code: string): NamedUrl[] {
   const initialisers = new Map<unknown, unknown>();
   const visit = (node: Syntax): void => {
     if (node.type === 'VariableDeclarator') {
-      initialisers.set(node['init'], (node['id'] as Syntax)['name']);
+      initialisers.set(node.init, (node.id as Syntax).name);
     }
     if (node.type === 'NewExpression') {
-      const [first, base] = node['arguments'] as Syntax[];
-      if (isNamed(node['callee'], 'Worker') && first !== undefined) {
+      const [first, base] = node.arguments as Syntax[];
+      if (isNamed(node.callee, 'Worker') && first !== undefined) {
         workerNodes.add(first);
-        if (first.type === 'Identifier') workerNames.add(first['name']);
+        if (first.type === 'Identifier') workerNames.add(first.name);
       }
       if (
-        isNamed(node['callee'], 'URL') &&
+        isNamed(node.callee, 'URL') &&
         first?.type === 'Literal' &&
-        typeof first['value'] === 'string' &&
-        /^\.\.?\//.test(first['value']) &&
+        typeof first.value === 'string' &&
+        /^\.\.?\//.test(first.value) &&
         base !== undefined &&
         code.slice(base.start, base.end) === 'import.meta.url'
       ) {
         found.push({
           start: node.start,
           end: node.end,
-          specifier: first['value'],
+          specifier: first.value,
           get worker() {
             const name = initialisers.get(node);
-            const isCode = codeExtensions.has(extname(first['value'] as string));
-            return isCode && (workerNodes.has(node) || (name !== undefined && workerNames.has(name)));
+            const isCode = codeExtensions.has(extname(first.value as string));
+            return (
+              isCode && (workerNodes.has(node) || (name !== undefined && workerNames.has(name)))
+            );
           },
         });
       }
@@ -233,4 +235,3 @@ export function expandAssets(patterns: readonly string[], project: Project): Map
   }
   return copies;
 }
-

@@ -22,7 +22,10 @@ export class BundleError extends Error {
  * @param position where to point; the file name is not used
  * @returns the frame without a final newline, or an empty string when the line does not exist
  */
-export function codeFrame(source: string, position: Pick<SourcePosition, 'line' | 'column'>): string {
+export function codeFrame(
+  source: string,
+  position: Pick<SourcePosition, 'line' | 'column'>,
+): string {
   const lines = source.split(/\r?\n/);
   if (lines[position.line - 1] === undefined) return '';
   const first = Math.max(1, position.line - 2);

@@ -39,7 +39,8 @@ export async function reasonToCopy(
     const extension = extname(file);
     const name = file.slice(root.length + 1);
     if (extension === '.node') return { text: `${name} is a native addon`, whole: false };
-    if (!codeExtensions.has(extension)) return { text: `it reads its own file ${name}`, whole: false };
+    if (!codeExtensions.has(extension))
+      return { text: `it reads its own file ${name}`, whole: false };
   }
   for (const file of files) {
     const reason = extname(file) === '.json' ? undefined : reasonInSource(file);
@@ -110,7 +111,8 @@ const needsAnalysis =
 function reasonInSource(file: string): string | undefined {
   const source = readFileSync(file, 'utf8');
   const hasOptionalRequire = /\btry\b/.test(source) && /\brequire\(/.test(source);
-  if (!hasOptionalRequire && !needsAnalysis.test(source.replace(literalRequire, ''))) return undefined;
+  if (!hasOptionalRequire && !needsAnalysis.test(source.replace(literalRequire, '')))
+    return undefined;
   let program: AstNode;
   try {
     program = parseAst(source, { allowReturnOutsideFunction: true }) as unknown as AstNode;
@@ -128,7 +130,7 @@ function isNode(value: unknown): value is Syntax {
 }
 
 function isIdentifier(node: unknown, name: string): boolean {
-  return isNode(node) && node.type === 'Identifier' && node['name'] === name;
+  return isNode(node) && node.type === 'Identifier' && node.name === name;
 }
 
 /**
@@ -139,45 +141,45 @@ function findReason(node: AstNode, inTry: boolean): string | undefined {
   const syntax = node as Syntax;
   switch (syntax.type) {
     case 'CallExpression': {
-      if (!isIdentifier(syntax['callee'], 'require')) break;
-      const [argument] = syntax['arguments'] as Syntax[];
+      if (!isIdentifier(syntax.callee, 'require')) break;
+      const [argument] = syntax.arguments as Syntax[];
       if (argument?.type !== 'Literal') return dynamicRequire;
-      if (inTry && !isBuiltin(String(argument['value']))) return 'requires modules that may be absent';
+      if (inTry && !isBuiltin(String(argument.value))) return 'requires modules that may be absent';
       return undefined;
     }
     case 'ImportExpression':
-      if ((syntax['source'] as Syntax).type !== 'Literal') {
+      if ((syntax.source as Syntax).type !== 'Literal') {
         return dynamicImport;
       }
       break;
     case 'UnaryExpression':
-      if (syntax['operator'] === 'typeof') return undefined;
+      if (syntax.operator === 'typeof') return undefined;
       break;
     case 'MemberExpression': {
-      const object = syntax['object'];
+      const object = syntax.object;
       if (isIdentifier(object, 'require')) return 'uses require as an object';
       if (isNode(object) && object.type === 'MetaProperty') {
-        const property = syntax['property'] as Syntax;
-        const name = String(property['name'] ?? property['value']);
+        const property = syntax.property as Syntax;
+        const name = String(property.name ?? property.value);
         if (name !== 'url') return `uses import.meta.${name}`;
       }
       // Only the object and computed properties are references.
       return (
         findReason(object as Syntax, inTry) ??
-        (syntax['computed'] === true ? findReason(syntax['property'] as Syntax, inTry) : undefined)
+        (syntax.computed === true ? findReason(syntax.property as Syntax, inTry) : undefined)
       );
     }
     case 'Property':
       return (
-        (syntax['computed'] === true ? findReason(syntax['key'] as Syntax, inTry) : undefined) ??
-        findReason(syntax['value'] as Syntax, inTry)
+        (syntax.computed === true ? findReason(syntax.key as Syntax, inTry) : undefined) ??
+        findReason(syntax.value as Syntax, inTry)
       );
     case 'Identifier':
-      if (syntax['name'] === 'require') return requireAsValue;
-      if (syntax['name'] === '__dirname' || syntax['name'] === '__filename') {
-        return `uses ${syntax['name']}`;
+      if (syntax.name === 'require') return requireAsValue;
+      if (syntax.name === '__dirname' || syntax.name === '__filename') {
+        return `uses ${syntax.name}`;
       }
-      if (syntax['name'] === 'createRequire') return 'creates a require of its own';
+      if (syntax.name === 'createRequire') return 'creates a require of its own';
       return undefined;
     case 'TryStatement': {
       const { block, handler, finalizer } = syntax as unknown as Record<string, Syntax | null>;
@@ -237,8 +239,11 @@ export function layOut(
   workspaces: ReadonlyMap<string, string>,
 ): { copied: Map<string, string>; misplaced: string[] } {
   const marker = `${sep}node_modules${sep}`;
-  const owners = [...new Set(files.flatMap((file) => (file.includes(marker) ? [file.slice(0, file.indexOf(marker))] : [])))]
-    .sort((a, b) => b.length - a.length);
+  const owners = [
+    ...new Set(
+      files.flatMap((file) => (file.includes(marker) ? [file.slice(0, file.indexOf(marker))] : [])),
+    ),
+  ].sort((a, b) => b.length - a.length);
   const copied = new Map<string, string>();
   const misplaced: string[] = [];
   for (const file of files) {

@@ -57,7 +57,10 @@ function findEntryIn(directory: string): string {
   }
   throw new BundleError(
     `There is no app in ${displayPath(directory)}: no package.json with "main", and none of ` +
-      `${entryNames.slice(0, 4).map((name) => `${name}.ts`).join(', ')}.\n` +
+      `${entryNames
+        .slice(0, 4)
+        .map((name) => `${name}.ts`)
+        .join(', ')}.\n` +
       'Create src/main.ts, or name the entry module.',
   );
 }

@@ -103,7 +103,10 @@ export function resolution(
 /** The package that a specifier names, or undefined for paths and the package's own "imports". */
 function packageName(specifier: string): string | undefined {
   if (/^[./#]/.test(specifier) || /^[a-z]+:/.test(specifier)) return undefined;
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 /** Describes an import that leads nowhere: who asks for it, and what to do. */
@@ -127,9 +130,17 @@ function missingFile(specifier: string, importer: string): { text: string; remed
   } catch {
     return { text, remedy: `The directory ${displayPath(dirname(path))} does not exist.` };
   }
-  const wanted = basename(path).toLowerCase().replace(/\.[cm]?[jt]sx?$/, '');
-  const close = siblings.find((name) => name.toLowerCase().replace(/\.[cm]?[jt]sx?$/, '') === wanted);
-  if (close === undefined) return { text, remedy: `There is no such file in ${displayPath(dirname(path))}.` };
+  const wanted = basename(path)
+    .toLowerCase()
+    .replace(/\.[cm]?[jt]sx?$/, '');
+  const close = siblings.find(
+    (name) => name.toLowerCase().replace(/\.[cm]?[jt]sx?$/, '') === wanted,
+  );
+  if (close === undefined)
+    return {
+      text,
+      remedy: `There is no such file in the directory ${JSON.stringify(displayPath(dirname(path)))}.`,
+    };
   let suggestion = relative(dirname(importer), join(dirname(path), close));
   if (!suggestion.startsWith('.')) suggestion = `./${suggestion}`;
   return { text, remedy: `Did you mean ${JSON.stringify(suggestion)}?` };

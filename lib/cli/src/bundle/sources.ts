@@ -29,7 +29,9 @@ export function sourceName(file: string, project: Project): string {
  */
 export function dropPackageSources(map: SourceMap): void {
   map.sourcesContent = map.sources.map((source, index) =>
-    source.includes('node_modules/') ? (null as unknown as string) : (map.sourcesContent?.[index] ?? ''),
+    source.includes('node_modules/')
+      ? (null as unknown as string)
+      : (map.sourcesContent?.[index] ?? ''),
   );
 }
 
@@ -37,4 +39,3 @@ export function dropPackageSources(map: SourceMap): void {
 export function chunkName(chunk: Pick<RenderedChunk, 'name'>): string {
   return `chunk-${chunk.name.replace(/[^\w.-]/g, '-')}-[hash].mjs`;
 }
-

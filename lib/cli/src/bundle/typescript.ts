@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
-import { type Loader, type TransformFailure, transform } from 'esbuild';
-import type { Plugin } from 'rollup';
+import { type Loader, type TransformFailure, type TransformOptions, transform } from 'esbuild';
+import { type Cache, getTsconfig } from 'get-tsconfig';
+import type { Plugin, PluginContext } from 'rollup';
 import { BundleError, describeAt } from './errors.ts';
 import { displayPath } from './project.ts';
 
@@ -13,6 +14,21 @@ const loaders: Readonly<Record<string, Loader>> = {
   '.jsx': 'jsx',
 };
 
+type CompilerOptions = NonNullable<
+  Exclude<TransformOptions['tsconfigRaw'], string | undefined>['compilerOptions']
+>;
+
+/** Options of tsconfig.json that change what the code does. */
+const meaningfulOptions = new Set([
+  'experimentalDecorators',
+  'jsx',
+  'jsxFactory',
+  'jsxFragmentFactory',
+  'jsxImportSource',
+  'useDefineForClassFields',
+  'verbatimModuleSyntax',
+]);
+
 /** TypeScript allows a module to be imported by the name of its compiled output. */
 const compiledNames: Readonly<Record<string, readonly string[]>> = {
   '.js': ['.ts', '.tsx'],
@@ -21,8 +37,12 @@ const compiledNames: Readonly<Record<string, readonly string[]>> = {
   '.jsx': ['.tsx'],
 };
 
-/** Rollup plugin: turns TypeScript and JSX into JavaScript with exact source maps. Types are not checked. */
+/**
+ * Rollup plugin that turns TypeScript and JSX into JavaScript with exact source maps. Types are not
+ * checked. The nearest tsconfig.json decides what it decides for tsc, such as how decorators work.
+ */
 export function typescript(): Plugin {
+  const configurations: Cache = new Map();
   return {
     name: 'runtimejs:typescript',
 
@@ -46,9 +66,7 @@ export function typescript(): Plugin {
           sourcemap: true,
           sourcesContent: false,
           target: 'node26',
-          jsx: 'automatic',
-          // Class names and function names appear in stack traces and in `error.name`.
-          keepNames: false,
+          tsconfigRaw: { compilerOptions: compilerOptions(this, id, configurations) },
           logLevel: 'silent',
         });
         return { code: result.code, map: result.map };
@@ -56,6 +74,18 @@ export function typescript(): Plugin {
         throw syntaxError(error as TransformFailure, id);
       }
     },
+  };
+}
+
+/** What the nearest tsconfig.json says about the meaning of code. */
+function compilerOptions(context: PluginContext, file: string, cache: Cache): CompilerOptions {
+  const found = getTsconfig(dirname(file), 'tsconfig.json', cache);
+  if (found === null) return { jsx: 'react-jsx' };
+  context.addWatchFile(found.path);
+  const options = Object.entries(found.config.compilerOptions ?? {});
+  return {
+    jsx: 'react-jsx',
+    ...Object.fromEntries(options.filter(([name]) => meaningfulOptions.has(name))),
   };
 }
 

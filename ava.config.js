@@ -1,7 +1,7 @@
 // Node 26 strips the types of .ts files itself, so ava loads tests as they are.
 export default {
   files: ['test/**/*.test.ts'],
-  extensions: { ts: 'module' },
+  extensions: ['ts'],
   workerThreads: false, // native addons and process-wide state get a process of their own
   timeout: '20m', // guest tests boot virtual machines, under TCG on a busy machine
   concurrency: 2,

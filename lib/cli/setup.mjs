@@ -150,8 +150,8 @@ export async function installDebianPackages(command, run) {
   }
 
   const apt = (/** @type {string[]} */ ...parameters) => {
-    const line = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters];
-    return run(line[0], line.slice(1));
+    const [command = 'env', ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive'];
+    return run(command, [...rest, 'apt-get', ...parameters]);
   };
   const install = () => apt('install', '-y', '-q', '--no-install-recommends', ...names);
 

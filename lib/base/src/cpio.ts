@@ -255,7 +255,7 @@ export class CpioWriter {
 /**
  * Reads an archive that is in memory.
  * @param archive the bytes
- * @returns its entries in order, without the trailer; their data are views of the archive
+ * @returns its entries in order, without fillers and trailer; their data are views of the archive
  * @throws CpioError when the archive is truncated or damaged
  */
 export function readCpio(archive: Uint8Array): CpioEntry[] {
@@ -295,6 +295,8 @@ export function readCpio(archive: Uint8Array): CpioEntry[] {
     }
     const name = bytes.toString('utf8', nameStart, nameEnd);
     if (name === trailerName) return entries;
+    position = roundUp(dataOffset + size, 4);
+    if (name === fillerName) continue;
     const kind = (Object.keys(typeOfKind) as CpioKind[]).find(
       (candidate) => typeOfKind[candidate] === (mode & typeMask),
     );
@@ -308,6 +310,5 @@ export function readCpio(archive: Uint8Array): CpioEntry[] {
       dataOffset,
       data: bytes.subarray(dataOffset, dataOffset + size),
     });
-    position = roundUp(dataOffset + size, 4);
   }
 }

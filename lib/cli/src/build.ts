@@ -15,6 +15,7 @@ import {
   inRepository,
   kernelElf,
   nodeBinary,
+  preloadModule,
   runtimeImage,
   shimLibrary,
 } from './paths.ts';
@@ -64,7 +65,7 @@ export async function buildRuntime(): Promise<void> {
       parts: {
         'shim.so': shimLibrary,
         'kernel.node': addonFile(kernelAddon),
-        'preload.cjs': inRepository('lib/kernel/preload.cjs'),
+        'preload.cjs': preloadModule,
       },
       version: packageJson.version,
       cacheFolder: strippedFolder,

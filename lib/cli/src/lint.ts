@@ -89,10 +89,13 @@ async function analyse(): Promise<void> {
 /** C++ sources that are written by hand, relative to the repository. */
 async function nativeSources(): Promise<string[]> {
   const files = await Array.fromAsync(
-    glob(['native/**/*.{h,cpp}', 'lib/*/src/**/*.{h,cpp}', 'test/**/*.{h,cpp}'], {
-      cwd: repository,
-      exclude: ['**/node_modules/**', '**/generated/**', '**/build/**'],
-    }),
+    glob(
+      ['native', 'lib', 'test'].map((folder) => `${folder}/**/*.{h,cc,cpp}`),
+      {
+        cwd: repository,
+        exclude: ['**/node_modules/**', '**/generated/**', '**/build/**'],
+      },
+    ),
   );
   return files.sort();
 }

@@ -28,6 +28,8 @@ export const nativeBuildFolder: string = path.join(buildFolder, 'native');
 export const kernelElf: string = path.join(nativeBuildFolder, 'kernel/kernel.elf');
 /** The shared object that takes over Node's main. */
 export const shimLibrary: string = path.join(nativeBuildFolder, 'shim/shim.so');
+/** Runs in Node before the app. */
+export const preloadModule: string = path.join(nativeBuildFolder, 'shim/preload.cjs');
 /** cmake-js' build folders, one for each addon. */
 export const addonBuildFolder: string = path.join(buildFolder, 'addons');
 

@@ -31,7 +31,6 @@ export class TapReader {
   #passed = 0;
   #failed = 0;
   #skipped = 0;
-  #failing = false;
 
   get counts(): TestCounts {
     return { passed: this.#passed, failed: this.#failed, skipped: this.#skipped };
@@ -47,26 +46,19 @@ export class TapReader {
     if (point) {
       const [, not, rest = ''] = point;
       const directive = /^(.*?)(?:^| )# (SKIP|TODO)\b/i.exec(rest);
-      this.#failing = false;
       if (directive) {
         this.#skipped++;
         return `- ${directive[1]} (${directive[2]?.toLowerCase()})`;
       }
       if (not) {
         this.#failed++;
-        this.#failing = true;
         return `✘ ${rest}`;
       }
       this.#passed++;
       return `✔ ${rest}`;
     }
-    if (/^(TAP version|\d+\.\.\d+$)/.test(line) || line === '---') {
-      if (line !== '---') this.#failing = false;
-      return undefined;
-    }
-    if (/^# (tests|pass|fail|skip) \d+$/.test(line)) return undefined;
-    // The title again, as a comment before its result.
-    if (line.startsWith('# ') && !this.#failing) return undefined;
+    // The frame of the protocol; a test's title, again, as a comment before its result.
+    if (/^(TAP version|\d+\.\.\d+$|---$|# )/.test(line)) return undefined;
     return line.trim() === '' ? undefined : line;
   }
 }

@@ -49,7 +49,7 @@ bool is_panicking = false;
 /// Bytes that arrived and nobody has read.
 struct Input {
   static constexpr size_t kCapacity = 4096;
-  char bytes[kCapacity];
+  char bytes[kCapacity] = {};
   uint64_t read = 0;
   uint64_t written = 0;
   ConsoleStatistics statistics = {0, 0};

@@ -114,7 +114,8 @@ extern "C" void* memset(void* destination, int value, size_t size) {
 extern "C" int memcmp(const void* a, const void* b, size_t size) {
   const uint8_t* left = static_cast<const uint8_t*>(a);
   const uint8_t* right = static_cast<const uint8_t*>(b);
-  while (size >= 8 && *words(static_cast<const void*>(left)) == *words(static_cast<const void*>(right))) {
+  while (size >= 8 &&
+         *words(static_cast<const void*>(left)) == *words(static_cast<const void*>(right))) {
     left += 8;
     right += 8;
     size -= 8;

@@ -1,0 +1,18 @@
+// The kernel's random generator: seeding. Reading is `random_bytes` in linux/process_info.h.
+#pragma once
+
+#include <stddef.h>
+
+namespace runtime {
+
+/// Seeds the generator from the CPU's RDSEED and RDRAND and from timing jitter. Call before
+/// anything random is needed; needs neither heap nor interrupts. Says in the log, once, when the
+/// CPU has no hardware source.
+void random_initialise();
+/// Mixes bytes in: boot data, interrupt times, a device's entropy. Never lowers the quality.
+/// Interrupt-safe.
+void random_add(const void* data, size_t size);
+/// Estimated entropy of the seed in bits, at most 256.
+unsigned random_seed_bits();
+
+}  // namespace runtime

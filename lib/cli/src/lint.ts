@@ -1,5 +1,5 @@
 // `npm run lint`: TypeScript's formatting, rules and types, C++'s formatting and static analysis.
-import { glob } from 'node:fs/promises';
+import { glob, mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { runCommand, ToolError } from './command.ts';
@@ -65,13 +65,26 @@ async function checkTypes(): Promise<void> {
 }
 
 async function checkFormat(sources: readonly string[]): Promise<void> {
-  await runCommand('clang-format', ['--dry-run', '-Werror', ...sources], {
-    cwd: repository,
-    remedy: formatRemedy,
-  });
+  const unformatted = new Set<string>();
+  const parameters = ['--dry-run', '-Werror', '--ferror-limit=1', ...sources];
+  try {
+    await runCommand('clang-format', parameters, {
+      cwd: repository,
+      onLine: (line) => {
+        const file = /^(.+?):\d+:\d+: error: code should be clang-formatted/.exec(line)?.[1];
+        if (file !== undefined) unformatted.add(file);
+      },
+    });
+  } catch (error) {
+    // Its own report quotes every line that would change.
+    if (unformatted.size === 0) throw error;
+    throw new ToolError(`Not formatted: ${[...unformatted].join(', ')}.\n${formatRemedy}`);
+  }
 }
 
 async function analyse(): Promise<void> {
+  const cache = path.join(buildFolder, 'cppcheck');
+  await mkdir(cache, { recursive: true });
   await runCommand(
     'cppcheck',
     [
@@ -79,8 +92,9 @@ async function analyse(): Promise<void> {
       ...['--std=c++20', '--language=c++', '--platform=unix64'],
       ...['--enable=warning,performance,portability', '--inline-suppr'],
       `--suppressions-list=${inRepository('cmake/cppcheck-suppressions.txt')}`,
-      `--cppcheck-build-dir=${path.join(buildFolder, 'cppcheck')}`,
-      ...['-I', 'native/kernel', '-I', 'native/abi/generated', 'native'],
+      `--cppcheck-build-dir=${cache}`,
+      ...['-D__x86_64__=1', '-D__attribute__(x)='],
+      ...['-I', 'native/kernel', '-I', 'native/shim/src', '-I', 'native/abi/generated', 'native'],
     ],
     { cwd: repository },
   );

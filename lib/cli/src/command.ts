@@ -11,6 +11,8 @@ export interface CommandOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Called with each line that the program prints, as it prints it. */
   readonly onLine?: (line: string) => void;
+  /** Lines that say nothing about a failure, and are left out of its message. */
+  readonly noise?: RegExp;
   /** What to do about a failure, for the message. */
   readonly remedy?: string;
 }
@@ -46,7 +48,8 @@ export async function runCommand(
         : result.signal
           ? `it was ended by ${result.signal}`
           : `exit code ${result.exitCode}`;
-    const lines = [`${command} ${parameters.join(' ')}: ${how}.`, result.all, options.remedy];
+    const output = result.all.split('\n').filter((line) => !options.noise?.test(line));
+    const lines = [`${command} ${parameters.join(' ')}: ${how}.`, ...output, options.remedy];
     throw new ToolError(lines.filter(Boolean).join('\n'));
   }
   return result.stdout;

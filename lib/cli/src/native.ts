@@ -26,6 +26,9 @@ export interface Addon {
 /** The addon through which an app asks the kernel. */
 export const kernelAddon: Addon = { name: 'kernel', folder: 'lib/kernel' };
 
+/** Ninja's progress, such as "[12/80] Building ...". */
+const ninjaProgress = /^\[\d+\/\d+\] /;
+
 /**
  * @param addon one of the addons
  * @returns path of the file that cmake-js makes
@@ -54,6 +57,7 @@ export async function buildNative(report: StepReport): Promise<void> {
   });
   await runCommand('cmake', ['--build', nativeBuildFolder, '-j', String(availableParallelism())], {
     onLine: report.detail,
+    noise: ninjaProgress,
   });
 }
 
@@ -73,11 +77,13 @@ export async function buildAddon(addon: Addon, report: StepReport): Promise<bool
   if (await isThere(path.join(output, 'build.ninja'))) {
     await runCommand('cmake', ['--build', output, '-j', String(availableParallelism())], {
       onLine: report.detail,
+      noise: ninjaProgress,
       environment,
     });
   } else {
     await runCommand(nodeBinary, [cmakeJs, 'build', '-d', folder, '-O', output], {
       onLine: report.detail,
+      noise: ninjaProgress,
       environment,
     });
   }

@@ -113,3 +113,114 @@ export function layout(of: Structure): { offsets: readonly number[]; size: numbe
   });
   return { offsets, size: Math.ceil(offset / alignment) * alignment };
 }
+
+/** A kind of isolate that bindings are made for. */
+export type IsolateKind = 'system' | 'app';
+
+/** What JavaScript passes, and how it reaches C. */
+export type ArgumentType =
+  /** A number, checked to be an integer between two bounds. */
+  | { readonly kind: 'integer'; readonly type: 'u32' | 'i32'; readonly least: number; readonly most: number }
+  /** A string; C gets UTF-8 and its length. */
+  | { readonly kind: 'text' }
+  /** A Uint8Array that C writes; C gets its address and length. */
+  | { readonly kind: 'bytes' }
+  /** A BigUint64Array whose first element C reads and updates. */
+  | { readonly kind: 'cursor' }
+  /** An object whose properties are set from a structure that C fills. */
+  | { readonly kind: 'fill'; readonly structure: Structure };
+
+/** An argument of a binding. */
+export interface Argument {
+  readonly name: string;
+  readonly type: ArgumentType;
+  readonly doc: string;
+}
+
+/** What a binding gives back to JavaScript. */
+export type Result =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'never' }
+  /** The object that the `fill` argument named. */
+  | { readonly kind: 'filled' }
+  | { readonly kind: 'scalar'; readonly type: Scalar; readonly shown: Shown; readonly doc: string }
+  /** A JavaScript value that the host makes; `type` is its TypeScript type. */
+  | { readonly kind: 'value'; readonly type: string; readonly doc: string };
+
+/** A function that JavaScript may call. */
+export interface Binding {
+  readonly name: string;
+  readonly doc: string;
+  readonly isolates: readonly IsolateKind[];
+  /** Who answers: a function of the kernel interface, or a method of the isolate's host (native/shim). */
+  readonly calls: { readonly kernel: string } | { readonly host: string };
+  readonly arguments: readonly Argument[];
+  readonly returns: Result;
+}
+
+/** Bindings that belong together: one object in JavaScript. */
+export interface BindingGroup {
+  readonly name: string;
+  readonly doc: string;
+  readonly bindings: readonly Binding[];
+}
+
+/** An argument of a binding. */
+export function argument(name: string, type: ArgumentType, doc: string): Argument {
+  return { name, type, doc };
+}
+
+/** A binding. */
+export function binding(description: Binding): Binding {
+  return description;
+}
+
+/** A group of bindings. */
+export function bindingGroup(name: string, doc: string, bindings: readonly Binding[]): BindingGroup {
+  return { name, doc, bindings };
+}
+
+/** The groups that a kind of isolate gets, with only its bindings in them. */
+export function groupsFor(kind: IsolateKind, groups: readonly BindingGroup[]): readonly BindingGroup[] {
+  return groups
+    .map((group) => ({ ...group, bindings: group.bindings.filter(({ isolates }) => isolates.includes(kind)) }))
+    .filter(({ bindings }) => bindings.length > 0);
+}
+
+/** The C parameters that an argument becomes. */
+function parameterTypes({ type }: Argument): readonly ParameterType[] {
+  switch (type.kind) {
+    case 'integer':
+      return [type.type];
+    case 'text':
+      return ['bytes-in', 'size'];
+    case 'bytes':
+      return ['bytes-out', 'size'];
+    case 'cursor':
+      return ['u64-in-out'];
+    case 'fill':
+      return [type.structure];
+  }
+}
+
+/** Throws an error that names the first binding that does not fit the kernel function which it calls. */
+export function checkBindings(groups: readonly BindingGroup[], kernel: KernelInterface): void {
+  for (const group of groups) {
+    for (const { name, calls, arguments: passed, returns } of group.bindings) {
+      if (!('kernel' in calls)) continue;
+      const refuse = (why: string): never => {
+        throw new Error(`Binding ${group.name}.${name} ${why}.`);
+      };
+      const called =
+        kernel.functions.find((candidate) => candidate.name === calls.kernel) ??
+        refuse(`calls ${calls.kernel}, which the kernel interface does not have`);
+      const given = passed.flatMap(parameterTypes);
+      const wanted = called.parameters.map(({ type }) => type);
+      if (given.length !== wanted.length || given.some((type, index) => type !== wanted[index])) {
+        refuse(`passes other arguments than ${calls.kernel} takes`);
+      }
+      const result = returns.kind === 'scalar' ? returns.type : returns.kind === 'never' ? 'never' : 'nothing';
+      if (result !== called.returns) refuse(`returns ${result}, ${calls.kernel} returns ${called.returns}`);
+    }
+  }
+}

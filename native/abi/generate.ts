@@ -6,12 +6,35 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { bindingGroups } from './bindings.abi.ts';
+import { checkBindings } from './declare.ts';
+import { emitDeclarations } from './emit/declarations.ts';
+import { emitAddonGlue, emitSystemGlue } from './emit/glue.ts';
 import { emitHeader } from './emit/header.ts';
 import { kernelInterface } from './kernel.abi.ts';
 
+const systemGlobal = `declare global {
+  /** The bindings of a bare isolate. Only the composition in src/main.ts touches it. */
+  const runtime: SystemBindings;
+}
+`;
+
 /** Path in the repository and text of each generated file. */
 export function generatedFiles(): ReadonlyMap<string, string> {
-  return new Map([['native/abi/generated/kernel_interface.h', emitHeader(kernelInterface)]]);
+  checkBindings(bindingGroups, kernelInterface);
+  return new Map([
+    ['native/abi/generated/kernel_interface.h', emitHeader(kernelInterface)],
+    ['native/abi/generated/system_bindings.cc', emitSystemGlue(bindingGroups)],
+    ['native/abi/generated/addon_bindings.cc', emitAddonGlue(bindingGroups)],
+    [
+      'lib/system/src/generated/bindings.d.ts',
+      emitDeclarations('system', bindingGroups, 'SystemBindings', systemGlobal),
+    ],
+    [
+      'lib/kernel/src/generated/kernel.d.ts',
+      emitDeclarations('app', bindingGroups, 'KernelAddon'),
+    ],
+  ]);
 }
 
 /** Paths whose committed text is not what the declarations say. */

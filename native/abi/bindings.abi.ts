@@ -1,0 +1,124 @@
+/**
+ * The bindings: what JavaScript may call, in which kind of isolate, and which kernel function (or function of the
+ * isolate's host) answers. `npm run generate` turns this into the C++ glue and the TypeScript declarations of both
+ * kinds of isolate, and refuses a binding whose arguments do not fit the function that it calls.
+ */
+import {
+  argument,
+  binding,
+  type BindingGroup,
+  bindingGroup,
+} from './declare.ts';
+import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
+
+/** `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node. */
+const both = ['system', 'app'] as const;
+
+export const bindingGroups: readonly BindingGroup[] = [
+  bindingGroup('log', 'The kernel log.', [
+    binding({
+      name: 'write',
+      doc: 'Writes one message to the kernel log.',
+      isolates: both,
+      calls: { kernel: 'log' },
+      arguments: [
+        argument('level', { kind: 'integer', type: 'u32', least: 0, most: 3 }, '0 error, 1 warning, 2 information, 3 debugging.'),
+        argument('text', { kind: 'text' }, 'The message; newlines inside start new log lines.'),
+      ],
+      returns: { kind: 'nothing' },
+    }),
+    binding({
+      name: 'read',
+      doc: 'Copies the text of the kernel log that follows a cursor, as much as fits.',
+      isolates: both,
+      calls: { kernel: 'kernel_log_read' },
+      arguments: [
+        argument('cursor', { kind: 'cursor' }, 'Its first element is the position, 0n at first; it is moved on.'),
+        argument('into', { kind: 'bytes' }, 'Where the text goes, as UTF-8.'),
+      ],
+      returns: { kind: 'scalar', type: 'size', shown: 'number', doc: 'bytes copied, 0 when there is nothing new' },
+    }),
+  ]),
+  bindingGroup('clock', 'The clocks.', [
+    binding({
+      name: 'monotonic',
+      doc: 'Reads the clock that never goes back.',
+      isolates: ['system'],
+      calls: { kernel: 'monotonic_nanoseconds' },
+      arguments: [],
+      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since an arbitrary point at or before boot' },
+    }),
+    binding({
+      name: 'wall',
+      doc: 'Reads the time of day.',
+      isolates: ['system'],
+      calls: { kernel: 'wall_clock_nanoseconds' },
+      arguments: [],
+      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since 1970-01-01T00:00:00Z' },
+    }),
+    binding({
+      name: 'uptime',
+      doc: 'Tells how long ago the kernel was entered.',
+      isolates: both,
+      calls: { kernel: 'uptime_nanoseconds' },
+      arguments: [],
+      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since kernel entry' },
+    }),
+  ]),
+  bindingGroup('memory', 'Physical memory.', [
+    binding({
+      name: 'statistics',
+      doc: 'Fills in the memory figures of this moment.',
+      isolates: both,
+      calls: { kernel: 'memory_statistics' },
+      arguments: [argument('into', { kind: 'fill', structure: memoryStatistics }, 'Where the figures go; reuse it to save garbage.')],
+      returns: { kind: 'filled' },
+    }),
+  ]),
+  bindingGroup('cpu', 'The CPUs.', [
+    binding({
+      name: 'statistics',
+      doc: 'Fills in the CPU figures of this moment.',
+      isolates: ['app'],
+      calls: { kernel: 'cpu_statistics' },
+      arguments: [argument('into', { kind: 'fill', structure: cpuStatistics }, 'Where the figures go; reuse it to save garbage.')],
+      returns: { kind: 'filled' },
+    }),
+  ]),
+  bindingGroup('machine', 'The machine as a whole.', [
+    binding({
+      name: 'powerOff',
+      doc: 'Reports the exit code to the host and powers the machine off. Nothing that is pending gets done.',
+      isolates: ['app'],
+      calls: { kernel: 'power_off' },
+      arguments: [argument('code', { kind: 'integer', type: 'i32', least: 0, most: 255 }, 'Exit code for the host.')],
+      returns: { kind: 'never' },
+    }),
+    binding({
+      name: 'reboot',
+      doc: 'Resets the machine. Nothing that is pending gets done.',
+      isolates: ['app'],
+      calls: { kernel: 'reboot' },
+      arguments: [],
+      returns: { kind: 'never' },
+    }),
+  ]),
+  bindingGroup('isolate', 'This isolate.', [
+    binding({
+      name: 'startedAt',
+      doc: 'Tells when this isolate began to be made.',
+      isolates: ['system'],
+      calls: { host: 'StartedAt' },
+      arguments: [],
+      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'time on the clock of clock.monotonic()' },
+    }),
+    binding({
+      name: 'sourceMap',
+      doc: "Gives the bundle's inline source map.",
+      isolates: ['system'],
+      calls: { host: 'SourceMap' },
+      arguments: [],
+      returns: { kind: 'value', type: 'string | undefined', doc: 'a `data:` URL, undefined when the bundle has none' },
+    }),
+  ]),
+];

@@ -1,0 +1,195 @@
+/**
+ * Emits the C++ glue of the bindings. Both kinds of isolate get the same functions in another dialect: helper classes
+ * written by hand (native/shim/src/binding_arguments.h for V8, native/shim/addon/arguments.h for node-addon-api) hide
+ * the difference for all but the frame around a function.
+ */
+import { type Argument, type Binding, type BindingGroup, groupsFor, type IsolateKind } from '../declare.ts';
+import { camelCase, generatedNotice, pascalCase } from './text.ts';
+
+/** What differs between the V8 glue and the node-addon-api glue. */
+interface Dialect {
+  readonly kind: IsolateKind;
+  readonly includes: readonly string[];
+  /** Type of an object handle. */
+  readonly object: string;
+  /** First line of a function with this name. */
+  readonly signature: (name: string) => string;
+  /** Statement that returns because an exception is pending. */
+  readonly leave: string;
+  /** Last statements of every function. */
+  readonly finish: readonly string[];
+  /** Expression that names the kernel interface. */
+  readonly kernel: string;
+  /** Code that installs all groups. */
+  readonly install: (groups: readonly BindingGroup[]) => string;
+}
+
+function functionName(group: BindingGroup, { name }: Binding): string {
+  return pascalCase(group.name) + pascalCase(name);
+}
+
+/** Declarations of an argument's variables, the call that fills them, and what is passed to C. */
+function argumentCode({ name, type }: Argument, index: number, dialect: Dialect): { variables: string[]; get: string; pass: string[] } {
+  const at = `${index}, "${name}"`;
+  switch (type.kind) {
+    case 'integer': {
+      const cType = type.type === 'u32' ? 'uint32_t' : 'int32_t';
+      return { variables: [`${cType} ${name} = 0;`], get: `GetInteger(${at}, ${type.least}, ${type.most}, &${name})`, pass: [name] };
+    }
+    case 'text':
+      return { variables: [`std::string ${name};`], get: `GetText(${at}, &${name})`, pass: [`${name}.data()`, `${name}.size()`] };
+    case 'bytes':
+      return {
+        variables: [`char* ${name} = nullptr;`, `size_t ${name}_length = 0;`],
+        get: `GetBytes(${at}, &${name}, &${name}_length)`,
+        pass: [name, `${name}_length`],
+      };
+    case 'cursor':
+      return { variables: [`uint64_t* ${name} = nullptr;`], get: `GetCursor(${at}, &${name})`, pass: [name] };
+    case 'fill':
+      return {
+        variables: [`${dialect.object} ${name};`, `${type.structure.name} ${name}_figures = {};`],
+        get: `GetObject(${at}, &${name})`,
+        pass: [`&${name}_figures`],
+      };
+  }
+}
+
+/** Statements after the call: what was filled goes into the object, the result to JavaScript. */
+function resultCode({ returns, arguments: passed }: Binding, dialect: Dialect): string[] {
+  switch (returns.kind) {
+    case 'nothing':
+    case 'never':
+      return [];
+    case 'scalar':
+      return [returns.shown === 'bigint' ? 'arguments.ReturnBigInt(result);' : 'arguments.Return(static_cast<double>(result));'];
+    case 'value':
+      return ['arguments.Return(result);'];
+    case 'filled': {
+      const lines = passed.flatMap(({ name, type }) =>
+        type.kind !== 'fill'
+          ? []
+          : type.structure.fields.map((each) => {
+              const value = `${name}_figures.${each.name}`;
+              const key = camelCase(each.name);
+              return each.shown === 'bigint'
+                ? `arguments.SetBigInt(${name}, "${key}", ${value})`
+                : `arguments.Set(${name}, "${key}", static_cast<double>(${value}))`;
+            }),
+      );
+      const filled = passed.find(({ type }) => type.kind === 'fill');
+      return [`if (!(${lines.join(' &&\n        ')})) ${dialect.leave}`, `arguments.Return(${filled?.name});`];
+    }
+  }
+}
+
+function functionText(group: BindingGroup, declared: Binding, dialect: Dialect): string {
+  const parts = declared.arguments.map((passed, index) => argumentCode(passed, index, dialect));
+  const pass = parts.flatMap((part) => part.pass).join(', ');
+  const target = 'kernel' in declared.calls ? `${dialect.kernel}.${declared.calls.kernel}` : `arguments.host().${declared.calls.host}`;
+  const hasResult = declared.returns.kind === 'scalar' || declared.returns.kind === 'value';
+  const lines = [
+    ...parts.flatMap((part) => part.variables),
+    ...(parts.length === 0 ? [] : [`if (!(${parts.map((part) => `arguments.${part.get}`).join(' &&\n        ')})) ${dialect.leave}`]),
+    `${hasResult ? 'const auto result = ' : ''}${target}(${pass});`,
+    ...resultCode(declared, dialect),
+    ...dialect.finish,
+  ];
+  return `${dialect.signature(functionName(group, declared)).replace('$', `${group.name}.${declared.name}`)}\n${lines
+    .map((line) => `  ${line}\n`)
+    .join('')}}\n`;
+}
+
+function glueText(dialect: Dialect, groups: readonly BindingGroup[]): string {
+  const own = groupsFor(dialect.kind, groups);
+  const functions = own.flatMap((group) => group.bindings.map((declared) => functionText(group, declared, dialect)));
+  return `${generatedNotice('bindings.abi.ts')}// clang-format off
+${dialect.includes.map((each) => `#include ${each}\n`).join('')}
+namespace runtime {
+namespace {
+
+${functions.join('\n')}
+}  // namespace
+
+${dialect.install(own)}
+}  // namespace runtime
+`;
+}
+
+const v8Dialect: Dialect = {
+  kind: 'system',
+  includes: ['"binding_arguments.h"', '"system_host.h"'],
+  object: 'v8::Local<v8::Object>',
+  signature: (name) =>
+    `void ${name}(const v8::FunctionCallbackInfo<v8::Value>& info) {\n  const BindingArguments arguments(info, "$");`,
+  leave: 'return;',
+  finish: [],
+  kernel: 'arguments.host().kernel()',
+  install: (groups) => `bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+                           SystemHost* host) {
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::Local<v8::Value> data =
+      v8::External::New(isolate, host, v8::kExternalPointerTypeTagDefault);
+  const auto define = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::Local<v8::Value> value) {
+    v8::Local<v8::String> key;
+    return v8::String::NewFromUtf8(isolate, name, v8::NewStringType::kInternalized).ToLocal(&key) &&
+           object->DefineOwnProperty(context, key, value, v8::ReadOnly).FromMaybe(false);
+  };
+  const auto method = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::FunctionCallback callback, int length) {
+    v8::Local<v8::Function> function;
+    return v8::Function::New(context, callback, data, length, v8::ConstructorBehavior::kThrow)
+               .ToLocal(&function) &&
+           define(object, name, function);
+  };
+${groups
+  .map(
+    (group) =>
+      `  const v8::Local<v8::Object> ${group.name}_group = v8::Object::New(isolate);
+  if (!(${[
+    ...group.bindings.map((each) => `method(${group.name}_group, "${each.name}", ${functionName(group, each)}, ${each.arguments.length})`),
+    `define(target, "${group.name}", ${group.name}_group)`,
+  ].join(' &&\n        ')})) {
+    return false;
+  }
+`,
+  )
+  .join('')}  return true;
+}
+`,
+};
+
+const addonDialect: Dialect = {
+  kind: 'app',
+  includes: ['"arguments.h"'],
+  object: 'Napi::Object',
+  signature: (name) => `Napi::Value ${name}(const Napi::CallbackInfo& info) {\n  Arguments arguments(info, "$");`,
+  leave: 'return arguments.result();',
+  finish: ['return arguments.result();'],
+  kernel: 'arguments.kernel()',
+  install: (groups) => `void InstallAddonBindings(Napi::Env env, Napi::Object exports,
+                          const RuntimeKernelInterface* kernel) {
+  void* const data = const_cast<RuntimeKernelInterface*>(kernel);
+${groups
+  .map(
+    (group) =>
+      `  Napi::Object ${group.name} = Napi::Object::New(env);
+${group.bindings
+  .map((each) => `  ${group.name}.Set("${each.name}", Napi::Function::New(env, ${functionName(group, each)}, "${each.name}", data));\n`)
+  .join('')}  exports.Set("${group.name}", ${group.name});
+`,
+  )
+  .join('')}}
+`,
+};
+
+/** Text of system_bindings.cc. */
+export function emitSystemGlue(groups: readonly BindingGroup[]): string {
+  return glueText(v8Dialect, groups);
+}
+
+/** Text of addon_bindings.cc. */
+export function emitAddonGlue(groups: readonly BindingGroup[]): string {
+  return glueText(addonDialect, groups);
+}

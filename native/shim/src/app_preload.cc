@@ -1,0 +1,71 @@
+#include "app_preload.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "file.h"
+#include "kernel.h"
+
+namespace runtime {
+namespace {
+
+using v8::Context;
+using v8::Function;
+using v8::Local;
+using v8::String;
+using v8::Value;
+
+// The preload is part of the base: when it fails the base is broken, and an app that ran without it would
+// fail later in stranger ways.
+[[noreturn]] void Fail(v8::Isolate* isolate, const v8::TryCatch& caught) {
+  const String::Utf8Value text(isolate, caught.Exception());
+  std::fprintf(stderr, "%s failed, the base is broken: %s\n", kPreloadPath,
+               *text == nullptr ? "no message" : *text);
+  std::_Exit(1);
+}
+
+void Run(const std::string& source, Local<Context> context, Local<Value> process,
+         Local<Value> require) {
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::HandleScope handle_scope(isolate);
+  const v8::TryCatch caught(isolate);
+  Local<String> text;
+  Local<Function> function;
+  if (!String::NewFromUtf8(isolate, source.data(), v8::NewStringType::kNormal,
+                           static_cast<int>(source.size()))
+           .ToLocal(&text)) {
+    Fail(isolate, caught);
+  }
+  const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate, kPreloadPath));
+  v8::ScriptCompiler::Source compiled(text, origin);
+  Local<String> parameters[] = {String::NewFromUtf8Literal(isolate, "process"),
+                                String::NewFromUtf8Literal(isolate, "require")};
+  Local<Value> arguments[] = {process, require};
+  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, 2, parameters).ToLocal(&function) ||
+      function->Call(context, v8::Undefined(isolate), 2, arguments).IsEmpty()) {
+    Fail(isolate, caught);
+  }
+}
+
+}  // namespace
+
+node::EmbedderPreloadCallback AppPreload() {
+  std::optional<std::string> text = ReadFile(kPreloadPath);
+  if (!text.has_value()) {
+    std::fprintf(stderr, "%s cannot be read (%s): child_process will fail less helpfully.\n",
+                 kPreloadPath, std::strerror(errno));
+    return nullptr;
+  }
+  // Workers call it from their own threads, possibly after RunApp() has returned.
+  const auto source = std::make_shared<const std::string>(*std::move(text));
+  return [source](node::Environment* environment, Local<Value> process, Local<Value> require) {
+    Run(*source, node::GetMainContext(environment), process, require);
+  };
+}
+
+}  // namespace runtime

@@ -1,0 +1,18 @@
+// The script that runs in each of the app's Node environments before the app.
+#ifndef RUNTIME_SHIM_APP_PRELOAD_H
+#define RUNTIME_SHIM_APP_PRELOAD_H
+
+#include <node.h>
+
+namespace runtime {
+
+/**
+ * Reads kPreloadPath once and returns the callback that runs it with `process` and Node's internal `require`,
+ * in the main environment and in every Worker. It leaves no trace in process.execArgv or NODE_OPTIONS.
+ * @returns an empty function when there is no such file
+ */
+node::EmbedderPreloadCallback AppPreload();
+
+}  // namespace runtime
+
+#endif  // RUNTIME_SHIM_APP_PRELOAD_H

@@ -1,0 +1,47 @@
+#include "file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace runtime {
+namespace {
+
+class OpenFile {
+ public:
+  explicit OpenFile(int descriptor) : descriptor_(descriptor) {}
+  ~OpenFile() {
+    const int saved = errno;
+    if (descriptor_ >= 0) close(descriptor_);
+    errno = saved;
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  const int descriptor_;
+};
+
+}  // namespace
+
+std::optional<std::string> ReadFile(const char* path) {
+  const OpenFile file(open(path, O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (file.descriptor() < 0 || fstat(file.descriptor(), &status) != 0) return std::nullopt;
+  std::string text(static_cast<size_t>(status.st_size), '\0');
+  size_t filled = 0;
+  while (filled < text.size()) {
+    const ssize_t count = read(file.descriptor(), text.data() + filled, text.size() - filled);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return std::nullopt;
+    if (count == 0) break;
+    filled += static_cast<size_t>(count);
+  }
+  text.resize(filled);
+  return text;
+}
+
+}  // namespace runtime

@@ -1,0 +1,66 @@
+// The tasks that V8 posts to a bare isolate's own thread.
+#ifndef RUNTIME_SHIM_FOREGROUND_TASKS_H
+#define RUNTIME_SHIM_FOREGROUND_TASKS_H
+
+#include <v8-platform.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernel_interface.h"
+
+namespace runtime {
+
+/**
+ * Task runner of one bare isolate. Any thread may post; the isolate's thread runs what is ready from its event
+ * loop, never nested, so that non-nestable tasks need no queue of their own. Posting wakes the event loop.
+ */
+class ForegroundTasks final : public v8::TaskRunner {
+ public:
+  explicit ForegroundTasks(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
+
+  /** Runs the tasks that are due now; those they post wait for the next call. Isolate's thread only. */
+  void RunReady();
+
+  /** When the earliest task is due: 0 for at once, RUNTIME_NO_DEADLINE when there is none. */
+  uint64_t NextDeadline();
+
+  /** Drops every task and all that are posted from now on: the isolate is about to go. */
+  void Close();
+
+  bool IdleTasksEnabled() override { return false; }
+  bool NonNestableTasksEnabled() const override { return true; }
+  bool NonNestableDelayedTasksEnabled() const override { return true; }
+
+ protected:
+  void PostTaskImpl(std::unique_ptr<v8::Task> task, const v8::SourceLocation&) override;
+  void PostNonNestableTaskImpl(std::unique_ptr<v8::Task> task, const v8::SourceLocation&) override;
+  void PostDelayedTaskImpl(std::unique_ptr<v8::Task> task, double delay_in_seconds,
+                           const v8::SourceLocation&) override;
+  void PostNonNestableDelayedTaskImpl(std::unique_ptr<v8::Task> task, double delay_in_seconds,
+                                      const v8::SourceLocation&) override;
+
+ private:
+  struct Pending {
+    uint64_t deadline;
+    uint64_t sequence;  // keeps the order of tasks with one deadline
+    std::unique_ptr<v8::Task> task;
+    bool operator<(const Pending& other) const {  // the heap's top is its largest
+      return deadline != other.deadline ? deadline > other.deadline : sequence > other.sequence;
+    }
+  };
+
+  void Post(std::unique_ptr<v8::Task> task, uint64_t deadline);
+
+  const RuntimeKernelInterface& kernel_;
+  std::mutex mutex_;  // guards all below
+  std::vector<Pending> heap_;
+  uint64_t next_sequence_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace runtime
+
+#endif  // RUNTIME_SHIM_FOREGROUND_TASKS_H

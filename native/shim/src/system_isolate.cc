@@ -1,0 +1,220 @@
+#include "system_isolate.h"
+
+#include <algorithm>
+
+#include "kernel.h"
+
+namespace runtime {
+namespace {
+
+using v8::Context;
+using v8::Local;
+using v8::String;
+using v8::Value;
+
+// Of the thread's stack (SystemThread gives it 2 MiB) JavaScript may use this much; the rest is for V8.
+constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
+// What the heap may grow by, once, so that a script which hits the limit can be stopped in good order.
+constexpr size_t kHeapReserveBytes = 16 * 1024 * 1024;
+
+// Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare one.
+constexpr uint32_t kSelfSlot = 0;
+
+SystemIsolate* Self(v8::Isolate* isolate) {
+  return static_cast<SystemIsolate*>(isolate->GetData(kSelfSlot));
+}
+
+std::string ToText(v8::Isolate* isolate, Local<Value> value) {
+  const String::Utf8Value text(isolate, value);
+  return *text == nullptr ? "(cannot be shown)" : std::string(*text, text.length());
+}
+
+}  // namespace
+
+std::unique_ptr<SystemIsolate> SystemIsolate::Create(
+    const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
+    const node::EmbedderSnapshotData* snapshot) {
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot));
+  return made->isolate_ == nullptr ? nullptr : std::move(made);
+}
+
+SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
+                             node::MultiIsolatePlatform* platform,
+                             const node::EmbedderSnapshotData* snapshot)
+    : SystemHost(kernel),
+      started_at_(kernel.monotonic_nanoseconds()),
+      platform_(platform),
+      allocator_(node::ArrayBufferAllocator::Create()),
+      tasks_(std::make_shared<ForegroundTasks>(kernel)),
+      delegate_(tasks_),
+      timer_host_{kernel, timers_},
+      isolate_(NewBareIsolate(platform, snapshot, allocator_.get(), &delegate_)) {
+  if (isolate_ == nullptr) return;
+  isolate_->SetData(kSelfSlot, this);
+  isolate_->AddMessageListener(OnMessage);
+  isolate_->SetPromiseRejectCallback(OnPromiseReject);
+  isolate_->AddNearHeapLimitCallback(OnNearHeapLimit, this);
+  const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  isolate_->SetStackLimit(here - kScriptStackBytes);
+}
+
+SystemIsolate::~SystemIsolate() {
+  if (isolate_ == nullptr) return;
+  {
+    const v8::Locker locker(isolate_);
+    const v8::Isolate::Scope isolate_scope(isolate_);
+    timers_ = {};
+    rejections_.clear();
+    source_map_.Reset();
+  }
+  tasks_->Close();
+  platform_->DisposeIsolate(isolate_);
+}
+
+SystemIsolate::End SystemIsolate::Run(const std::string& bundle) {
+  const v8::Locker locker(isolate_);
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  const v8::HandleScope handle_scope(isolate_);
+  const Local<Context> context = Context::New(isolate_);
+  const Context::Scope context_scope(context);
+  bool running = RunBundle(context, bundle) && RunMicrotasks();
+  while (running && !terminating_.load()) {
+    tasks_->RunReady();
+    running = RunMicrotasks() && RunTimers(context);
+    if (running) Wait();
+  }
+  return terminating_.load() ? End::kTerminated : End::kFailed;
+}
+
+void SystemIsolate::Terminate() {
+  terminating_.store(true);  // before the wake-up, after which the loop looks at it
+  isolate_->TerminateExecution();
+  kernel().notify_events(RUNTIME_EVENT_WAKE);
+}
+
+bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle) {
+  const v8::HandleScope handle_scope(isolate_);
+  const v8::TryCatch caught(isolate_);
+  const Local<v8::Object> bindings = v8::Object::New(isolate_);
+  Local<String> text;
+  if (!InstallSystemGlobals(context, &timer_host_) ||
+      !InstallSystemBindings(context, bindings, this) ||
+      !context->Global()
+           ->DefineOwnProperty(context, String::NewFromUtf8Literal(isolate_, "runtime"), bindings,
+                               v8::DontEnum)
+           .FromMaybe(false) ||
+      !String::NewFromUtf8(isolate_, bundle.data(), v8::NewStringType::kNormal,
+                           static_cast<int>(bundle.size()))
+           .ToLocal(&text)) {
+    return Fail(caught);
+  }
+  const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
+  v8::ScriptCompiler::Source source(text, origin);
+  Local<v8::Script> script;
+  if (!v8::ScriptCompiler::Compile(context, &source).ToLocal(&script)) return Fail(caught);
+  source_map_.Reset(isolate_, script->GetUnboundScript()->GetSourceMappingURL());
+  return script->Run(context).IsEmpty() ? Fail(caught) : true;
+}
+
+bool SystemIsolate::RunTimers(Local<Context> context) {
+  const uint64_t now = kernel().monotonic_nanoseconds();
+  std::vector<Local<Value>> arguments;
+  for (const uint32_t id : timers_.Due(now)) {
+    const v8::HandleScope handle_scope(isolate_);
+    const v8::TryCatch caught(isolate_);
+    Local<v8::Function> callback;
+    if (!timers_.Fire(isolate_, id, now, &callback, &arguments)) continue;
+    if (callback
+            ->Call(context, v8::Undefined(isolate_), static_cast<int>(arguments.size()),
+                   arguments.data())
+            .IsEmpty()) {
+      return Fail(caught);
+    }
+    if (!RunMicrotasks()) return false;
+  }
+  return true;
+}
+
+bool SystemIsolate::RunMicrotasks() {
+  const v8::HandleScope handle_scope(isolate_);
+  {
+    const v8::TryCatch caught(isolate_);
+    isolate_->PerformMicrotaskCheckpoint();
+    if (caught.HasCaught()) return Fail(caught);
+  }
+  if (terminating_.load()) return false;
+  for (auto& [promise, reason] : std::exchange(rejections_, {})) {
+    Report("a promise was rejected and nothing handles it", reason.Get(isolate_),
+           v8::Exception::CreateMessage(isolate_, reason.Get(isolate_)));
+  }
+  return !failed_;
+}
+
+void SystemIsolate::Wait() {
+  const uint64_t deadline = std::min(tasks_->NextDeadline(), timers_.NextDeadline());
+  kernel().wait_for_events(RUNTIME_EVENT_WAKE, deadline);
+}
+
+bool SystemIsolate::Fail(const v8::TryCatch& caught) {
+  if (heap_exhausted_) {
+    // No JavaScript can run to show more than this.
+    Log(kernel(), RUNTIME_LOG_ERROR,
+        "system isolate: its JavaScript heap is exhausted: something there holds on to too much, "
+        "or --max-old-space-size is too small");
+  } else if (!terminating_.load()) {
+    Report("an exception escaped", caught.Exception(), caught.Message());
+  }
+  failed_ = true;
+  return false;
+}
+
+void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Message> message) {
+  const v8::TryCatch caught(isolate_);  // getting at the stack runs JavaScript
+  const Local<Context> context = isolate_->GetCurrentContext();
+  failed_ = true;
+  std::string text = std::string("system isolate: ") + what + ": ";
+  Local<Value> stack;
+  if (!error.IsEmpty() && error->IsNativeError() &&
+      error.As<v8::Object>()
+          ->Get(context, String::NewFromUtf8Literal(isolate_, "stack"))
+          .ToLocal(&stack) &&
+      stack->IsString()) {
+    text += ToText(isolate_, stack);
+  } else if (!error.IsEmpty()) {
+    text += ToText(isolate_, error);
+  }
+  // A syntax error's stack does not say where in the script it is.
+  if (!message.IsEmpty() && !error.IsEmpty() &&
+      (!error->IsNativeError() || text.find("\n    at ") == std::string::npos)) {
+    text += "\n    at " + ToText(isolate_, message->GetScriptResourceName()) + ":" +
+            std::to_string(message->GetLineNumber(context).FromMaybe(0)) + ":" +
+            std::to_string(message->GetStartColumn(context).FromMaybe(0) + 1);
+  }
+  Log(kernel(), RUNTIME_LOG_ERROR, text);
+}
+
+// Exceptions that no TryCatch of ours sees: those of queueMicrotask() callbacks and of V8's own tasks.
+void SystemIsolate::OnMessage(Local<v8::Message> message, Local<Value> error) {
+  Self(v8::Isolate::GetCurrent())->Report("an exception escaped", error, message);
+}
+
+void SystemIsolate::OnPromiseReject(v8::PromiseRejectMessage message) {
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  auto& rejections = Self(isolate)->rejections_;
+  if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
+    rejections.emplace_back(v8::Global<v8::Promise>(isolate, message.GetPromise()),
+                            v8::Global<Value>(isolate, message.GetValue()));
+  } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
+    std::erase_if(rejections,
+                  [&](const auto& entry) { return entry.first == message.GetPromise(); });
+  }
+}
+
+size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) {
+  auto* const host = static_cast<SystemIsolate*>(self);
+  host->heap_exhausted_ = true;
+  host->isolate_->TerminateExecution();
+  return current_limit + kHeapReserveBytes;
+}
+
+}  // namespace runtime

@@ -1,0 +1,87 @@
+// One life of the system isolate: a bare V8 isolate, its globals and its event loop.
+#ifndef RUNTIME_SHIM_SYSTEM_ISOLATE_H
+#define RUNTIME_SHIM_SYSTEM_ISOLATE_H
+
+#include <node.h>
+#include <v8.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "foreground_tasks.h"
+#include "isolate_platform.h"
+#include "system_globals.h"
+#include "system_host.h"
+#include "timers.h"
+
+namespace runtime {
+
+/**
+ * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may be called
+ * from any other in between.
+ *
+ * Each turn of the loop: V8's foreground tasks, then the timers that are due, each followed by all microtasks;
+ * then the thread waits in the kernel until the next deadline or a wake-up.
+ */
+class SystemIsolate final : private SystemHost {
+ public:
+  /** How a life ended. */
+  enum class End { kTerminated, kFailed };
+
+  /** @returns nullptr when V8 could not make the isolate */
+  static std::unique_ptr<SystemIsolate> Create(const RuntimeKernelInterface& kernel,
+                                               node::MultiIsolatePlatform* platform,
+                                               const node::EmbedderSnapshotData* snapshot);
+  ~SystemIsolate();
+  SystemIsolate(const SystemIsolate&) = delete;
+  SystemIsolate& operator=(const SystemIsolate&) = delete;
+
+  /**
+   * Runs a bundle, then the event loop. A failure (an exception that escapes, a rejection without a handler, an
+   * exhausted heap) is written to the kernel log.
+   */
+  End Run(const std::string& bundle);
+
+  /** Makes Run() return soon. */
+  void Terminate();
+
+ private:
+  SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
+                const node::EmbedderSnapshotData* snapshot);
+
+  uint64_t StartedAt() const override { return started_at_; }
+  v8::Local<v8::Value> SourceMap() const override { return source_map_.Get(isolate_); }
+
+  bool RunBundle(v8::Local<v8::Context> context, const std::string& bundle);
+  bool RunTimers(v8::Local<v8::Context> context);
+  bool RunMicrotasks();
+  void Wait();
+  bool Fail(const v8::TryCatch& caught);
+  void Report(const char* what, v8::Local<v8::Value> error, v8::Local<v8::Message> message);
+
+  static void OnMessage(v8::Local<v8::Message> message, v8::Local<v8::Value> error);
+  static void OnPromiseReject(v8::PromiseRejectMessage message);
+  static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
+
+  const uint64_t started_at_;
+  node::MultiIsolatePlatform* const platform_;
+  const std::shared_ptr<node::ArrayBufferAllocator> allocator_;
+  const std::shared_ptr<ForegroundTasks> tasks_;
+  ForegroundDelegate delegate_;
+  Timers timers_;
+  TimerHost timer_host_;
+  v8::Isolate* const isolate_;
+  v8::Global<v8::Value> source_map_;
+  // Promises rejected without a handler since microtasks last ran dry.
+  std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
+  bool failed_ = false;
+  bool heap_exhausted_ = false;
+  std::atomic<bool> terminating_ = false;
+};
+
+}  // namespace runtime
+
+#endif  // RUNTIME_SHIM_SYSTEM_ISOLATE_H

@@ -1,0 +1,130 @@
+#include "system_thread.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include "file.h"
+#include "kernel.h"
+#include "system_isolate.h"
+
+namespace runtime {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr size_t kStackBytes = 2 * 1024 * 1024;
+constexpr int kMostFailures = 5;
+constexpr uint64_t kLongestPause = 30 * kSecond;
+// A life that lasted this long ends a row of failures.
+constexpr uint64_t kStableLife = 30 * kSecond;
+
+// Signals for the process are for the app's threads; those that an instruction raises must get through (V8's
+// WebAssembly traps are SIGSEGVs).
+sigset_t BlockedSignals() {
+  sigset_t signals;
+  sigfillset(&signals);
+  for (const int raised : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
+    sigdelset(&signals, raised);
+  }
+  return signals;
+}
+
+}  // namespace
+
+std::unique_ptr<SystemThread> SystemThread::Create(const RuntimeKernelInterface& kernel,
+                                                   node::MultiIsolatePlatform* platform,
+                                                   const node::EmbedderSnapshotData* snapshot) {
+  if (access(kSystemBundlePath, F_OK) != 0) return nullptr;
+  return std::unique_ptr<SystemThread>(new SystemThread(kernel, platform, snapshot));
+}
+
+void SystemThread::Start() {
+  const sigset_t blocked = BlockedSignals();
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  pthread_attr_setsigmask_np(&attributes, &blocked);
+  const auto entry = [](void* self) -> void* {
+    pthread_setname_np(pthread_self(), "system");
+    static_cast<SystemThread*>(self)->Main();
+    return nullptr;
+  };
+  const int error = pthread_create(&thread_, &attributes, entry, this);
+  pthread_attr_destroy(&attributes);
+  started_ = error == 0;
+  if (!started_) {
+    Log(kernel_, RUNTIME_LOG_ERROR,
+        std::string("system isolate: its thread cannot be started: ") + std::strerror(error));
+  }
+}
+
+void SystemThread::Stop() {
+  if (!started_) return;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_.store(true);
+    if (current_ != nullptr) current_->Terminate();
+  }
+  kernel_.notify_events(RUNTIME_EVENT_WAKE);
+  pthread_join(thread_, nullptr);
+  started_ = false;
+}
+
+void SystemThread::Main() {
+  const std::optional<std::string> bundle = ReadFile(kSystemBundlePath);
+  if (!bundle.has_value()) {
+    Log(kernel_, RUNTIME_LOG_ERROR,
+        std::string("system isolate: ") + kSystemBundlePath +
+            " cannot be read: " + std::strerror(errno));
+    return;
+  }
+  int failures = 0;
+  while (!stopping_.load()) {
+    const uint64_t start = kernel_.monotonic_nanoseconds();
+    if (RunOnce(*bundle)) return;
+    const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
+    failures = was_stable ? 1 : failures + 1;
+    if (failures == kMostFailures) {
+      Log(kernel_, RUNTIME_LOG_ERROR,
+          "system isolate: it failed " + std::to_string(failures) +
+              " times in a row and is not started again; the app runs on without system services");
+      return;
+    }
+    const uint64_t pause = std::min(kSecond << (failures - 1), kLongestPause);
+    Log(kernel_, RUNTIME_LOG_WARN,
+        "system isolate: it is started again in " + std::to_string(pause / kSecond) + " s");
+    Sleep(pause);
+  }
+}
+
+// Returns whether the isolate ended because it was told to.
+bool SystemThread::RunOnce(const std::string& bundle) {
+  const std::unique_ptr<SystemIsolate> isolate =
+      SystemIsolate::Create(kernel_, platform_, snapshot_);
+  if (isolate == nullptr) {
+    Log(kernel_, RUNTIME_LOG_ERROR, "system isolate: V8 could not make it: out of memory");
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_.load()) return true;
+    current_ = isolate.get();
+  }
+  const SystemIsolate::End end = isolate->Run(bundle);
+  const std::lock_guard lock(mutex_);
+  current_ = nullptr;
+  return end == SystemIsolate::End::kTerminated;
+}
+
+void SystemThread::Sleep(uint64_t nanoseconds) {
+  const uint64_t deadline = kernel_.monotonic_nanoseconds() + nanoseconds;
+  while (!stopping_.load() && kernel_.monotonic_nanoseconds() < deadline) {
+    kernel_.wait_for_events(RUNTIME_EVENT_WAKE, deadline);
+  }
+}
+
+}  // namespace runtime

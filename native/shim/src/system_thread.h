@@ -1,0 +1,65 @@
+// The thread of the system isolate.
+#ifndef RUNTIME_SHIM_SYSTEM_THREAD_H
+#define RUNTIME_SHIM_SYSTEM_THREAD_H
+
+#include <node.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "kernel_interface.h"
+
+namespace runtime {
+
+class SystemIsolate;
+
+/**
+ * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s. After five
+ * failures in a row it gives up. The app is not disturbed either way.
+ */
+class SystemThread {
+ public:
+  /**
+   * @param kernel the kernel underneath
+   * @param platform Node's platform
+   * @param snapshot the snapshot of the app's isolate; both must outlive this object
+   * @returns nullptr when there is no system bundle
+   */
+  static std::unique_ptr<SystemThread> Create(const RuntimeKernelInterface& kernel,
+                                              node::MultiIsolatePlatform* platform,
+                                              const node::EmbedderSnapshotData* snapshot);
+  ~SystemThread() { Stop(); }
+  SystemThread(const SystemThread&) = delete;
+  SystemThread& operator=(const SystemThread&) = delete;
+
+  /** Starts the thread; to be called once. A failure is logged, and the app runs on without. */
+  void Start();
+
+  /** Ends the isolate and waits for its thread; afterwards nothing here touches V8. May be called again. */
+  void Stop();
+
+ private:
+  SystemThread(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
+               const node::EmbedderSnapshotData* snapshot)
+      : kernel_(kernel), platform_(platform), snapshot_(snapshot) {}
+
+  void Main();
+  bool RunOnce(const std::string& bundle);
+  void Sleep(uint64_t nanoseconds);
+
+  const RuntimeKernelInterface& kernel_;
+  node::MultiIsolatePlatform* const platform_;
+  const node::EmbedderSnapshotData* const snapshot_;
+  pthread_t thread_ = {};
+  bool started_ = false;
+  std::atomic<bool> stopping_ = false;
+  std::mutex mutex_;                  // guards current_: it must not go while Stop() uses it
+  SystemIsolate* current_ = nullptr;  // the isolate that runs now
+};
+
+}  // namespace runtime
+
+#endif  // RUNTIME_SHIM_SYSTEM_THREAD_H

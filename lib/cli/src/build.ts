@@ -5,7 +5,7 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { assembleBase } from '../../base/src/base.ts';
 import { packRuntime } from '../../base/src/pack.ts';
 import { digestInputs, makeUnlessCurrent } from '../../base/src/stamp.ts';
-import { ToolError } from './command.ts';
+import { runCommand, ToolError } from './command.ts';
 import { addonFile, buildAddon, buildNative, kernelAddon } from './native.ts';
 import {
   buildFolder,
@@ -52,6 +52,9 @@ export async function build(options: BuildOptions = {}): Promise<BuildResult> {
  * @throws ToolError, with the output of the tool that failed
  */
 export async function buildRuntime(): Promise<void> {
+  await step('Checking the generated bindings', async () => {
+    await runCommand(nodeBinary, [inRepository('native/abi/generate.ts'), '--check']);
+  });
   await step('Building the kernel and the shim', buildNative);
   await step("Building the kernel's Node addon", async (report) => {
     if (!(await buildAddon(kernelAddon, report))) {

@@ -1,0 +1,18 @@
+// Switching the machine off and starting it again.
+#pragma once
+
+namespace runtime {
+
+/// Reads what `machine_power_off` and `machine_reboot` need out of the FADT and the DSDT, so that
+/// they work in a panic, when tables may be gone. Call after acpi_initialise.
+void power_initialise();
+
+/// Switches the machine off through ACPI (S5). Where that is not possible it says so on the console
+/// and halts the CPU. Usable in any context; interrupts go off and other CPUs keep running.
+[[noreturn]] void machine_power_off();
+
+/// Restarts the machine: by the FADT's reset register, else the keyboard controller, else a triple
+/// fault. Usable in any context.
+[[noreturn]] void machine_reboot();
+
+}  // namespace runtime

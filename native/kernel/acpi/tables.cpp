@@ -1,0 +1,113 @@
+#include "acpi/tables.h"
+
+#include "acpi/checksum.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "memory/frames.h"
+
+namespace runtime {
+
+namespace {
+
+/// No real table comes near; a larger length is damage.
+constexpr size_t kMaximumTableSize = 16 * 1024 * 1024;
+constexpr size_t kRootPointerSize = 36;
+
+// Where BIOS firmware puts the RSDP, on a 16-byte boundary (ACPI 6.5, 5.2.5.1).
+constexpr uint64_t kExtendedBiosDataSegment = 0x40e;
+constexpr uint64_t kExtendedBiosDataLength = 1024;
+constexpr uint64_t kBiosAreaStart = 0xe0000;
+constexpr uint64_t kBiosAreaEnd = 0x100000;
+constexpr uint64_t kRootPointerAlignment = 16;
+
+PhysAddr root_pointer;
+unsigned entry_size = 0;
+AcpiTable root_table;
+
+const uint8_t* view(PhysAddr address) { return static_cast<const uint8_t*>(phys_to_virt(address)); }
+
+bool try_root_pointer(PhysAddr address, AcpiRoot* root) {
+  if (!parse_acpi_root(view(address), kRootPointerSize, root)) return false;
+  root_pointer = address;
+  return true;
+}
+
+bool search_area(uint64_t start, uint64_t end, AcpiRoot* root) {
+  for (uint64_t at = start; at + kRootPointerSize <= end; at += kRootPointerAlignment) {
+    if (try_root_pointer(PhysAddr(at), root)) return true;
+  }
+  return false;
+}
+
+bool search_bios_areas(AcpiRoot* root) {
+  uint16_t segment;
+  memcpy(&segment, view(PhysAddr(kExtendedBiosDataSegment)), sizeof(segment));
+  const uint64_t extended = static_cast<uint64_t>(segment) << 4;
+  if (extended >= 0x400 && extended + kExtendedBiosDataLength <= 0xa0000 &&
+      search_area(extended, extended + kExtendedBiosDataLength, root)) {
+    return true;
+  }
+  return search_area(kBiosAreaStart, kBiosAreaEnd, root);
+}
+
+/// Physical address of the `index`th table that the root table lists.
+PhysAddr root_entry(size_t index) {
+  uint64_t address = 0;
+  memcpy(&address, root_table.data + sizeof(AcpiHeader) + index * entry_size, entry_size);
+  return PhysAddr(address);
+}
+
+}  // namespace
+
+void acpi_initialise(PhysAddr rsdp) {
+  AcpiRoot root;
+  const bool found = (rsdp.value && try_root_pointer(rsdp, &root)) || search_bios_areas(&root);
+  if (!found) {
+    log(LogLevel::Warn, "ACPI: no root pointer (RSDP) found; power off will not work");
+    return;
+  }
+  AcpiTable table;
+  if (!acpi_table_at(PhysAddr(root.table), root.entry_size == 8 ? "XSDT" : "RSDT", &table)) {
+    log(LogLevel::Warn, "ACPI: the table list at 0x%lx is damaged; power off will not work",
+        root.table);
+    return;
+  }
+  entry_size = root.entry_size;
+  root_table = table;
+}
+
+PhysAddr acpi_root_pointer() { return root_pointer; }
+
+bool acpi_table_at(PhysAddr address, const char* signature, AcpiTable* table) {
+  if (address.value == 0) return false;
+  const uint8_t* const bytes = view(address);
+  AcpiHeader header;
+  memcpy(&header, bytes, sizeof(header));
+  if (memcmp(header.signature, signature, 4) != 0) return false;
+  if (header.length < sizeof(AcpiHeader) || header.length > kMaximumTableSize) return false;
+  if (!acpi_checksum_is_right(bytes, header.length)) {
+    log(LogLevel::Warn, "ACPI: table %.4s has a wrong checksum and is ignored", signature);
+    return false;
+  }
+  table->data = bytes;
+  table->size = header.length;
+  return true;
+}
+
+bool acpi_find_table(const char* signature, AcpiTable* table, unsigned index) {
+  if (!root_table.data) return false;
+  const size_t count = (root_table.size - sizeof(AcpiHeader)) / entry_size;
+  for (size_t i = 0; i < count; ++i) {
+    const PhysAddr address = root_entry(i);
+    if (address.value == 0 || memcmp(view(address), signature, 4) != 0) continue;
+    AcpiTable candidate;
+    if (!acpi_table_at(address, signature, &candidate)) continue;
+    if (index-- == 0) {
+      *table = candidate;
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace runtime

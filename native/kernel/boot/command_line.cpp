@@ -1,0 +1,162 @@
+#include "boot/command_line.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr char kKnownOptions[] =
+    "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
+    "root=rw, and -- before arguments for the app";
+
+/// What went wrong, to be put into a sentence.
+class Complaint {
+ public:
+  Complaint(char* message, size_t capacity) : message_(message), capacity_(capacity) {}
+
+  /// Writes "kernel command line: TEXT" and returns false.
+  bool operator()(const char* pattern, ...) __attribute__((format(printf, 2, 3))) {
+    const size_t length = format(message_, capacity_, "kernel command line: ");
+    va_list arguments;
+    va_start(arguments, pattern);
+    format_list(message_ + length, capacity_ - length, pattern, arguments);
+    va_end(arguments);
+    return false;
+  }
+
+ private:
+  char* message_;
+  size_t capacity_;
+};
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+int printed_length(StringView text) {
+  constexpr size_t kLongestShown = 80;
+  return static_cast<int>(text.size < kLongestShown ? text.size : kLongestShown);
+}
+
+/// Copies words one by one into the storage, without their quotes.
+class WordReader {
+ public:
+  WordReader(StringView line, char* storage) : line_(line), storage_(storage) {}
+
+  enum class Outcome { Word, End, UnclosedQuote };
+
+  /// Takes the next word. The storage holds the line, so it holds its words: between two words there
+  /// is at least one blank, whose place the NUL takes.
+  Outcome next(StringView* word) {
+    while (position_ < line_.size && is_blank(line_[position_])) ++position_;
+    if (position_ == line_.size) return Outcome::End;
+    char* const start = storage_ + used_;
+    bool is_quoted = false;
+    for (; position_ < line_.size && (is_quoted || !is_blank(line_[position_])); ++position_) {
+      if (line_[position_] == '"') {
+        is_quoted = !is_quoted;
+      } else {
+        storage_[used_++] = line_[position_];
+      }
+    }
+    *word = StringView(start, static_cast<size_t>(storage_ + used_ - start));
+    storage_[used_++] = '\0';
+    return is_quoted ? Outcome::UnclosedQuote : Outcome::Word;
+  }
+
+ private:
+  StringView line_;
+  char* storage_;
+  size_t position_ = 0;
+  size_t used_ = 0;
+};
+
+bool parse_log_level(StringView value, LogLevel* level) {
+  static const char* const kNames[] = {"error", "warn", "info", "debug"};
+  for (int i = 0; i < 4; ++i) {
+    if (value == StringView(kNames[i])) {
+      *level = static_cast<LogLevel>(i);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool add_environment(StringView entry, CommandLine* result, Complaint& complain) {
+  const size_t name_length = entry.find('=');
+  if (name_length == entry.size || name_length == 0) {
+    return complain("\"env.%.*s\" is not of the form env.NAME=value", printed_length(entry),
+                    entry.data);
+  }
+  if (result->environment_count == CommandLine::kMaximumEntries) {
+    return complain(
+        "more than %zu env. options; put the rest into the initrd's "
+        "/etc/runtime/environment",
+        CommandLine::kMaximumEntries);
+  }
+  result->environment[result->environment_count++] = entry;
+  return true;
+}
+
+bool add_argument(StringView argument, CommandLine* result, Complaint& complain) {
+  if (result->argument_count == CommandLine::kMaximumEntries) {
+    return complain(
+        "more than %zu arguments after --; put the rest into the initrd's "
+        "/etc/runtime/arguments",
+        CommandLine::kMaximumEntries);
+  }
+  result->arguments[result->argument_count++] = argument;
+  return true;
+}
+
+bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
+  const StringView log_prefix("log=");
+  const StringView environment_prefix("env.");
+  if (word.starts_with(log_prefix)) {
+    if (parse_log_level(word.from(log_prefix.size), &result->log_level)) return true;
+    return complain("\"%.*s\" is not a log level; use log=error, log=warn, log=info or log=debug",
+                    printed_length(word), word.data);
+  }
+  if (word.starts_with(environment_prefix)) {
+    return add_environment(word.from(environment_prefix.size), result, complain);
+  }
+  if (word == StringView("trace=syscalls")) {
+    result->trace_system_calls = true;
+  } else if (word == StringView("layout=fixed")) {
+    result->fixed_layout = true;
+  } else if (word == StringView("root=rw")) {
+    result->writable_root = true;
+  } else {
+    return complain("unknown option \"%.*s\"; %s", printed_length(word), word.data, kKnownOptions);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool parse_command_line(StringView line, CommandLine* result, char* message, size_t capacity) {
+  Complaint complain(message, capacity);
+  if (line.size >= CommandLine::kTextCapacity) {
+    return complain("%zu characters are too long; at most %zu are allowed", line.size,
+                    CommandLine::kTextCapacity - 1);
+  }
+  WordReader reader(line, result->text);
+  bool are_arguments = false;
+  for (;;) {
+    StringView word;
+    switch (reader.next(&word)) {
+      case WordReader::Outcome::End:
+        return true;
+      case WordReader::Outcome::UnclosedQuote:
+        return complain("the quote in \"%.*s\" is not closed", printed_length(word), word.data);
+      case WordReader::Outcome::Word:
+        break;
+    }
+    if (are_arguments) {
+      if (!add_argument(word, result, complain)) return false;
+    } else if (word == StringView("--")) {
+      are_arguments = true;
+    } else if (!apply_option(word, result, complain)) {
+      return false;
+    }
+  }
+}
+
+}  // namespace runtime

@@ -1,0 +1,42 @@
+// The kernel's command line. Pure: text in, options out, or a sentence that says what is wrong.
+#pragma once
+
+#include <stddef.h>
+
+#include "lib/format.h"
+#include "lib/string.h"
+
+namespace runtime {
+
+/// Words are separated by blanks; double quotes group (`env.TITLE="two words"`). Options:
+///   log=error|warn|info|debug   what the console shows of the kernel's log (warn)
+///   env.NAME=value              a variable of the app's environment
+///   trace=syscalls              every system call in the log
+///   layout=fixed                no randomisation of addresses
+///   root=rw                     files outside /tmp can be written (in memory)
+///   --                          everything after it is appended to the app's arguments
+struct CommandLine {
+  static constexpr size_t kMaximumEntries = 64;
+  static constexpr size_t kTextCapacity = 4096;
+
+  CommandLine() = default;
+  CommandLine(const CommandLine&) = delete;  // the views below point into `text`
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  LogLevel log_level = LogLevel::Warn;
+  bool trace_system_calls = false;
+  bool fixed_layout = false;
+  bool writable_root = false;
+  StringView environment[kMaximumEntries];  // NAME=value
+  size_t environment_count = 0;
+  StringView arguments[kMaximumEntries];
+  size_t argument_count = 0;
+
+  char text[kTextCapacity] = {};  // the words without their quotes, each NUL-terminated
+};
+
+/// Parses `line` into `result`, which is fresh. On failure returns false and writes a sentence that
+/// names the option and what is allowed.
+bool parse_command_line(StringView line, CommandLine* result, char* message, size_t capacity);
+
+}  // namespace runtime

@@ -1,0 +1,25 @@
+#include "boot/exit_status.h"
+
+#include "acpi/power.h"
+#include "arch/x86_64/ports.h"
+#include "boot/console_port.h"
+
+namespace runtime {
+
+namespace {
+
+/// The debug console of QEMU (-device isa-debugcon) and Bochs; reading it returns its own number.
+constexpr uint16_t kDebugConsolePort = 0xe9;
+
+}  // namespace
+
+void end_machine(int code, const char* reason) {
+  asm volatile("cli" : : : "memory");
+  char line[kExitStatusCapacity];
+  const size_t length = format_exit_status(line, sizeof(line), code, reason);
+  if (in8(kDebugConsolePort) == kDebugConsolePort) out8_string(kDebugConsolePort, line, length);
+  console_flush();
+  machine_power_off();
+}
+
+}  // namespace runtime

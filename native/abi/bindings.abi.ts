@@ -3,12 +3,7 @@
  * isolate's host) answers. `npm run generate` turns this into the C++ glue and the TypeScript declarations of both
  * kinds of isolate, and refuses a binding whose arguments do not fit the function that it calls.
  */
-import {
-  argument,
-  binding,
-  type BindingGroup,
-  bindingGroup,
-} from './declare.ts';
+import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
 
 /** `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node. */
@@ -22,7 +17,11 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: both,
       calls: { kernel: 'log' },
       arguments: [
-        argument('level', { kind: 'integer', type: 'u32', least: 0, most: 3 }, '0 error, 1 warning, 2 information, 3 debugging.'),
+        argument(
+          'level',
+          { kind: 'integer', type: 'u32', least: 0, most: 3 },
+          '0 error, 1 warning, 2 information, 3 debugging.',
+        ),
         argument('text', { kind: 'text' }, 'The message; newlines inside start new log lines.'),
       ],
       returns: { kind: 'nothing' },
@@ -33,10 +32,19 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: both,
       calls: { kernel: 'kernel_log_read' },
       arguments: [
-        argument('cursor', { kind: 'cursor' }, 'Its first element is the position, 0n at first; it is moved on.'),
+        argument(
+          'cursor',
+          { kind: 'cursor' },
+          'Its first element is the position, 0n at first; it is moved on.',
+        ),
         argument('into', { kind: 'bytes' }, 'Where the text goes, as UTF-8.'),
       ],
-      returns: { kind: 'scalar', type: 'size', shown: 'number', doc: 'bytes copied, 0 when there is nothing new' },
+      returns: {
+        kind: 'scalar',
+        type: 'size',
+        shown: 'number',
+        doc: 'bytes copied, 0 when there is nothing new',
+      },
     }),
   ]),
   bindingGroup('clock', 'The clocks.', [
@@ -46,7 +54,12 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: ['system'],
       calls: { kernel: 'monotonic_nanoseconds' },
       arguments: [],
-      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since an arbitrary point at or before boot' },
+      returns: {
+        kind: 'scalar',
+        type: 'u64',
+        shown: 'bigint',
+        doc: 'nanoseconds since an arbitrary point at or before boot',
+      },
     }),
     binding({
       name: 'wall',
@@ -54,7 +67,12 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: ['system'],
       calls: { kernel: 'wall_clock_nanoseconds' },
       arguments: [],
-      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since 1970-01-01T00:00:00Z' },
+      returns: {
+        kind: 'scalar',
+        type: 'u64',
+        shown: 'bigint',
+        doc: 'nanoseconds since 1970-01-01T00:00:00Z',
+      },
     }),
     binding({
       name: 'uptime',
@@ -62,7 +80,12 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: both,
       calls: { kernel: 'uptime_nanoseconds' },
       arguments: [],
-      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'nanoseconds since kernel entry' },
+      returns: {
+        kind: 'scalar',
+        type: 'u64',
+        shown: 'bigint',
+        doc: 'nanoseconds since kernel entry',
+      },
     }),
   ]),
   bindingGroup('memory', 'Physical memory.', [
@@ -71,7 +94,13 @@ export const bindingGroups: readonly BindingGroup[] = [
       doc: 'Fills in the memory figures of this moment.',
       isolates: both,
       calls: { kernel: 'memory_statistics' },
-      arguments: [argument('into', { kind: 'fill', structure: memoryStatistics }, 'Where the figures go; reuse it to save garbage.')],
+      arguments: [
+        argument(
+          'into',
+          { kind: 'fill', structure: memoryStatistics },
+          'Where the figures go; reuse it to save garbage.',
+        ),
+      ],
       returns: { kind: 'filled' },
     }),
   ]),
@@ -81,7 +110,13 @@ export const bindingGroups: readonly BindingGroup[] = [
       doc: 'Fills in the CPU figures of this moment.',
       isolates: ['app'],
       calls: { kernel: 'cpu_statistics' },
-      arguments: [argument('into', { kind: 'fill', structure: cpuStatistics }, 'Where the figures go; reuse it to save garbage.')],
+      arguments: [
+        argument(
+          'into',
+          { kind: 'fill', structure: cpuStatistics },
+          'Where the figures go; reuse it to save garbage.',
+        ),
+      ],
       returns: { kind: 'filled' },
     }),
   ]),
@@ -91,7 +126,13 @@ export const bindingGroups: readonly BindingGroup[] = [
       doc: 'Reports the exit code to the host and powers the machine off. Nothing that is pending gets done.',
       isolates: ['app'],
       calls: { kernel: 'power_off' },
-      arguments: [argument('code', { kind: 'integer', type: 'i32', least: 0, most: 255 }, 'Exit code for the host.')],
+      arguments: [
+        argument(
+          'code',
+          { kind: 'integer', type: 'i32', least: 0, most: 255 },
+          'Exit code for the host.',
+        ),
+      ],
       returns: { kind: 'never' },
     }),
     binding({
@@ -110,7 +151,12 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: ['system'],
       calls: { host: 'StartedAt' },
       arguments: [],
-      returns: { kind: 'scalar', type: 'u64', shown: 'bigint', doc: 'time on the clock of clock.monotonic()' },
+      returns: {
+        kind: 'scalar',
+        type: 'u64',
+        shown: 'bigint',
+        doc: 'time on the clock of clock.monotonic()',
+      },
     }),
     binding({
       name: 'sourceMap',
@@ -118,7 +164,11 @@ export const bindingGroups: readonly BindingGroup[] = [
       isolates: ['system'],
       calls: { host: 'SourceMap' },
       arguments: [],
-      returns: { kind: 'value', type: 'string | undefined', doc: 'a `data:` URL, undefined when the bundle has none' },
+      returns: {
+        kind: 'value',
+        type: 'string | undefined',
+        doc: 'a `data:` URL, undefined when the bundle has none',
+      },
     }),
   ]),
 ];

@@ -95,7 +95,12 @@ export function kernelFunction(description: KernelFunction): KernelFunction {
 }
 
 /** A shared number. */
-export function constant(name: string, type: 'u32' | 'u64', value: number | bigint, doc: string): Constant {
+export function constant(
+  name: string,
+  type: 'u32' | 'u64',
+  value: number | bigint,
+  doc: string,
+): Constant {
   return { name, type, value, doc };
 }
 
@@ -120,7 +125,12 @@ export type IsolateKind = 'system' | 'app';
 /** What JavaScript passes, and how it reaches C. */
 export type ArgumentType =
   /** A number, checked to be an integer between two bounds. */
-  | { readonly kind: 'integer'; readonly type: 'u32' | 'i32'; readonly least: number; readonly most: number }
+  | {
+      readonly kind: 'integer';
+      readonly type: 'u32' | 'i32';
+      readonly least: number;
+      readonly most: number;
+    }
   /** A string; C gets UTF-8 and its length. */
   | { readonly kind: 'text' }
   /** A Uint8Array that C writes; C gets its address and length. */
@@ -176,14 +186,24 @@ export function binding(description: Binding): Binding {
 }
 
 /** A group of bindings. */
-export function bindingGroup(name: string, doc: string, bindings: readonly Binding[]): BindingGroup {
+export function bindingGroup(
+  name: string,
+  doc: string,
+  bindings: readonly Binding[],
+): BindingGroup {
   return { name, doc, bindings };
 }
 
 /** The groups that a kind of isolate gets, with only its bindings in them. */
-export function groupsFor(kind: IsolateKind, groups: readonly BindingGroup[]): readonly BindingGroup[] {
+export function groupsFor(
+  kind: IsolateKind,
+  groups: readonly BindingGroup[],
+): readonly BindingGroup[] {
   return groups
-    .map((group) => ({ ...group, bindings: group.bindings.filter(({ isolates }) => isolates.includes(kind)) }))
+    .map((group) => ({
+      ...group,
+      bindings: group.bindings.filter(({ isolates }) => isolates.includes(kind)),
+    }))
     .filter(({ bindings }) => bindings.length > 0);
 }
 
@@ -219,8 +239,10 @@ export function checkBindings(groups: readonly BindingGroup[], kernel: KernelInt
       if (given.length !== wanted.length || given.some((type, index) => type !== wanted[index])) {
         refuse(`passes other arguments than ${calls.kernel} takes`);
       }
-      const result = returns.kind === 'scalar' ? returns.type : returns.kind === 'never' ? 'never' : 'nothing';
-      if (result !== called.returns) refuse(`returns ${result}, ${calls.kernel} returns ${called.returns}`);
+      const result =
+        returns.kind === 'scalar' ? returns.type : returns.kind === 'never' ? 'never' : 'nothing';
+      if (result !== called.returns)
+        refuse(`returns ${result}, ${calls.kernel} returns ${called.returns}`);
     }
   }
 }

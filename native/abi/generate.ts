@@ -13,12 +13,6 @@ import { emitAddonGlue, emitSystemGlue } from './emit/glue.ts';
 import { emitHeader } from './emit/header.ts';
 import { kernelInterface } from './kernel.abi.ts';
 
-const systemGlobal = `declare global {
-  /** The bindings of a bare isolate. Only the composition in src/main.ts touches it. */
-  const runtime: SystemBindings;
-}
-`;
-
 /** Path in the repository and text of each generated file. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   checkBindings(bindingGroups, kernelInterface);
@@ -28,12 +22,9 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['native/abi/generated/addon_bindings.cc', emitAddonGlue(bindingGroups)],
     [
       'lib/system/src/generated/bindings.d.ts',
-      emitDeclarations('system', bindingGroups, 'SystemBindings', systemGlobal),
+      emitDeclarations('system', bindingGroups, 'SystemBindings'),
     ],
-    [
-      'lib/kernel/src/generated/kernel.d.ts',
-      emitDeclarations('app', bindingGroups, 'KernelAddon'),
-    ],
+    ['lib/kernel/src/generated/kernel.d.ts', emitDeclarations('app', bindingGroups, 'KernelAddon')],
   ]);
 }
 
@@ -46,7 +37,9 @@ export function driftedFiles(root: string): string[] {
       return undefined;
     }
   };
-  return [...generatedFiles()].filter(([path, text]) => committed(path) !== text).map(([path]) => path);
+  return [...generatedFiles()]
+    .filter(([path, text]) => committed(path) !== text)
+    .map(([path]) => path);
 }
 
 function main(): number {
@@ -57,7 +50,9 @@ function main(): number {
   const drifted = driftedFiles(root);
   if (values.check) {
     for (const path of drifted) {
-      console.error(`${path} differs from its declaration in native/abi: run \`node native/abi/generate.ts\`.`);
+      console.error(
+        `${path} differs from its declaration in native/abi: run \`node native/abi/generate.ts\`.`,
+      );
     }
     return drifted.length === 0 ? 0 : 1;
   }

@@ -5,7 +5,14 @@
  * Growing it: append functions at the end (older shims then keep working, `size` tells what is there); anything else
  * changes `version`.
  */
-import { constant, field, kernelFunction, parameter, structure, type KernelInterface } from './declare.ts';
+import {
+  constant,
+  field,
+  type KernelInterface,
+  kernelFunction,
+  parameter,
+  structure,
+} from './declare.ts';
 
 export const memoryStatistics = structure(
   'RuntimeMemoryStatistics',
@@ -14,7 +21,11 @@ export const memoryStatistics = structure(
     field('total', 'u64', 'Usable RAM reported by the boot map.'),
     field('free', 'u64', 'Unused RAM: what an allocation may still take.'),
     field('image', 'u64', 'Held by the base and the initrd, which are mapped in place.'),
-    field('kernel_heap', 'u64', "The kernel's own objects, stacks and tables other than page tables."),
+    field(
+      'kernel_heap',
+      'u64',
+      "The kernel's own objects, stacks and tables other than page tables.",
+    ),
     field('page_tables', 'u64', 'Page tables.'),
     field('application', 'u64', 'Anonymous and copied pages of Node and of the system isolate.'),
     field('tmpfs', 'u64', 'File data written at run time.'),
@@ -34,7 +45,12 @@ export const cpuStatistics = structure(
     field('system_calls', 'u64', 'System calls made.'),
     field('idle_nanoseconds', 'u64', 'Time that CPUs were halted.', 'bigint'),
     field('busy_nanoseconds', 'u64', 'Time that CPUs ran threads or the kernel.', 'bigint'),
-    field('boot_nanoseconds', 'u64', "Time from the kernel's entry to the first instruction of user code.", 'bigint'),
+    field(
+      'boot_nanoseconds',
+      'u64',
+      "Time from the kernel's entry to the first instruction of user code.",
+      'bigint',
+    ),
   ],
 );
 
@@ -47,14 +63,26 @@ export const kernelInterface: KernelInterface = {
     'thread, at any time after start, and keep no pointer that they are given.',
   constants: [
     constant(
-      'RUNTIME_AUXV_KERNEL_INTERFACE', 'u64', 0x524a5301n,
+      'RUNTIME_AUXV_KERNEL_INTERFACE',
+      'u64',
+      0x524a5301n,
       'Type of the auxiliary vector entry that holds the address of the RuntimeKernelInterface ("RJS", entry 1).',
     ),
     constant('RUNTIME_LOG_ERROR', 'u32', 0, 'Log level: something failed.'),
-    constant('RUNTIME_LOG_WARN', 'u32', 1, 'Log level: something is wrong, and the system carries on.'),
+    constant(
+      'RUNTIME_LOG_WARN',
+      'u32',
+      1,
+      'Log level: something is wrong, and the system carries on.',
+    ),
     constant('RUNTIME_LOG_INFO', 'u32', 2, 'Log level: worth knowing in normal operation.'),
     constant('RUNTIME_LOG_DEBUG', 'u32', 3, 'Log level: of use to who debugs the system.'),
-    constant('RUNTIME_EVENT_WAKE', 'u32', 1, "Bit of the isolate host's event word: look at your queues and flags."),
+    constant(
+      'RUNTIME_EVENT_WAKE',
+      'u32',
+      1,
+      "Bit of the isolate host's event word: look at your queues and flags.",
+    ),
     constant('RUNTIME_NO_DEADLINE', 'u64', 0xffffffffffffffffn, 'A deadline that never passes.'),
   ],
   structures: [memoryStatistics, cpuStatistics],
@@ -63,8 +91,16 @@ export const kernelInterface: KernelInterface = {
       name: 'log',
       doc: 'Writes one message to the kernel log, and to the console when its level is at or above the configured one.',
       parameters: [
-        parameter('level', 'u32', 'One of RUNTIME_LOG_*; a larger number counts as RUNTIME_LOG_DEBUG.'),
-        parameter('text', 'bytes-in', 'UTF-8, without a final newline; newlines inside start a new log line.'),
+        parameter(
+          'level',
+          'u32',
+          'One of RUNTIME_LOG_*; a larger number counts as RUNTIME_LOG_DEBUG.',
+        ),
+        parameter(
+          'text',
+          'bytes-in',
+          'UTF-8, without a final newline; newlines inside start a new log line.',
+        ),
         parameter('length', 'size', 'Bytes of text.'),
       ],
       returns: 'nothing',
@@ -85,7 +121,7 @@ export const kernelInterface: KernelInterface = {
     }),
     kernelFunction({
       name: 'uptime_nanoseconds',
-      doc: "Tells how long ago the kernel was entered.",
+      doc: 'Tells how long ago the kernel was entered.',
       parameters: [],
       returns: 'u64',
       returnsDoc: 'nanoseconds since kernel entry',
@@ -108,8 +144,16 @@ export const kernelInterface: KernelInterface = {
         "Copies text of the kernel log's ring that follows a cursor, as much as fits. Text that was overwritten is " +
         'skipped: reading then goes on with the oldest text that is left.',
       parameters: [
-        parameter('cursor', 'u64-in-out', 'Position in the log, 0 for the oldest text; left behind the text copied.'),
-        parameter('buffer', 'bytes-out', 'Where the text goes (UTF-8, lines end with a newline, no final NUL).'),
+        parameter(
+          'cursor',
+          'u64-in-out',
+          'Position in the log, 0 for the oldest text; left behind the text copied.',
+        ),
+        parameter(
+          'buffer',
+          'bytes-out',
+          'Where the text goes (UTF-8, lines end with a newline, no final NUL).',
+        ),
         parameter('capacity', 'size', 'Bytes in buffer.'),
       ],
       returns: 'size',
@@ -124,7 +168,8 @@ export const kernelInterface: KernelInterface = {
       parameters: [
         parameter('mask', 'u32', 'Bits to wait for, RUNTIME_EVENT_*.'),
         parameter(
-          'deadline', 'u64',
+          'deadline',
+          'u64',
           'On the clock of monotonic_nanoseconds(); one in the past polls, RUNTIME_NO_DEADLINE waits for ever.',
         ),
       ],
@@ -142,7 +187,13 @@ export const kernelInterface: KernelInterface = {
     kernelFunction({
       name: 'power_off',
       doc: 'Reports the exit code to the host and powers the machine off.',
-      parameters: [parameter('code', 'i32', 'Exit code for the host, of which it may see the low 8 bits only.')],
+      parameters: [
+        parameter(
+          'code',
+          'i32',
+          'Exit code for the host, of which it may see the low 8 bits only.',
+        ),
+      ],
       returns: 'never',
     }),
     kernelFunction({

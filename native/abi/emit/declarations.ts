@@ -1,5 +1,12 @@
 /** Emits the TypeScript declarations of the bindings of one kind of isolate. */
-import { type Argument, type Binding, type BindingGroup, groupsFor, type IsolateKind, type Structure } from '../declare.ts';
+import {
+  type Argument,
+  type Binding,
+  type BindingGroup,
+  groupsFor,
+  type IsolateKind,
+  type Structure,
+} from '../declare.ts';
 import { camelCase, docComment, generatedNotice, pascalCase } from './text.ts';
 
 /** `RuntimeMemoryStatistics` -> `MemoryStatistics`. */
@@ -34,7 +41,8 @@ function resultType({ returns, arguments: passed }: Binding): string {
       return returns.type;
     case 'filled': {
       const filled = passed.find(({ type }) => type.kind === 'fill');
-      if (filled === undefined) throw new Error('A binding that returns what it filled has no such argument.');
+      if (filled === undefined)
+        throw new Error('A binding that returns what it filled has no such argument.');
       return argumentType(filled);
     }
   }
@@ -47,12 +55,16 @@ function methodText(declared: Binding): string {
     ...declared.arguments.map(({ name, doc }) => `@param ${name} ${doc}`),
     ...('doc' in returns ? [`@returns ${returns.doc}`] : []),
   ]);
-  const parameters = declared.arguments.map((passed) => `${passed.name}: ${argumentType(passed)}`).join(', ');
+  const parameters = declared.arguments
+    .map((passed) => `${passed.name}: ${argumentType(passed)}`)
+    .join(', ');
   return `${comment}  ${declared.name}(${parameters}): ${resultType(declared)};\n`;
 }
 
 function structureText(declared: Structure): string {
-  const fields = declared.fields.map(({ name, shown, doc }) => `${docComment('  ', [doc])}  ${camelCase(name)}: ${shown};\n`);
+  const fields = declared.fields.map(
+    ({ name, shown, doc }) => `${docComment('  ', [doc])}  ${camelCase(name)}: ${shown};\n`,
+  );
   return `${docComment('', [declared.doc])}export interface ${interfaceName(declared)} {\n${fields.join('')}}\n`;
 }
 
@@ -60,25 +72,32 @@ function structureText(declared: Structure): string {
  * Text of the declarations.
  * @param kind whose bindings
  * @param root name of the interface that holds all groups
- * @param extra text after the interfaces, such as the declaration of a global
  */
-export function emitDeclarations(kind: IsolateKind, groups: readonly BindingGroup[], root: string, extra = ''): string {
+export function emitDeclarations(
+  kind: IsolateKind,
+  groups: readonly BindingGroup[],
+  root: string,
+): string {
   const own = groupsFor(kind, groups);
   const structures = new Set(
     own.flatMap(({ bindings }) =>
-      bindings.flatMap((declared) => declared.arguments.flatMap(({ type }) => (type.kind === 'fill' ? [type.structure] : []))),
+      bindings.flatMap((declared) =>
+        declared.arguments.flatMap(({ type }) => (type.kind === 'fill' ? [type.structure] : [])),
+      ),
     ),
   );
   const interfaces = own.map(
     ({ name, doc, bindings }) =>
       `${docComment('', [doc])}export interface ${pascalCase(name)}Bindings {\n${bindings.map(methodText).join('\n')}}\n`,
   );
-  const members = own.map(({ name, doc }) => `${docComment('  ', [doc])}  readonly ${name}: ${pascalCase(name)}Bindings;\n`);
+  const members = own.map(
+    ({ name, doc }) =>
+      `${docComment('  ', [doc])}  readonly ${name}: ${pascalCase(name)}Bindings;\n`,
+  );
   return [
     generatedNotice('bindings.abi.ts'),
     ...[...structures].map(structureText),
     ...interfaces,
     `${docComment('', ['All bindings of this kind of isolate.'])}export interface ${root} {\n${members.join('')}}\n`,
-    ...(extra === '' ? [] : [extra]),
   ].join('\n');
 }

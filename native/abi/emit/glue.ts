@@ -3,7 +3,13 @@
  * written by hand (native/shim/src/binding_arguments.h for V8, native/shim/addon/arguments.h for node-addon-api) hide
  * the difference for all but the frame around a function.
  */
-import { type Argument, type Binding, type BindingGroup, groupsFor, type IsolateKind } from '../declare.ts';
+import {
+  type Argument,
+  type Binding,
+  type BindingGroup,
+  groupsFor,
+  type IsolateKind,
+} from '../declare.ts';
 import { camelCase, generatedNotice, pascalCase } from './text.ts';
 
 /** What differs between the V8 glue and the node-addon-api glue. */
@@ -16,6 +22,8 @@ interface Dialect {
   readonly signature: (name: string) => string;
   /** Statement that returns because an exception is pending. */
   readonly leave: string;
+  /** First check of every function, if any. */
+  readonly enter?: string;
   /** Last statements of every function. */
   readonly finish: readonly string[];
   /** Expression that names the kernel interface. */
@@ -29,15 +37,27 @@ function functionName(group: BindingGroup, { name }: Binding): string {
 }
 
 /** Declarations of an argument's variables, the call that fills them, and what is passed to C. */
-function argumentCode({ name, type }: Argument, index: number, dialect: Dialect): { variables: string[]; get: string; pass: string[] } {
+function argumentCode(
+  { name, type }: Argument,
+  index: number,
+  dialect: Dialect,
+): { variables: string[]; get: string; pass: string[] } {
   const at = `${index}, "${name}"`;
   switch (type.kind) {
     case 'integer': {
       const cType = type.type === 'u32' ? 'uint32_t' : 'int32_t';
-      return { variables: [`${cType} ${name} = 0;`], get: `GetInteger(${at}, ${type.least}, ${type.most}, &${name})`, pass: [name] };
+      return {
+        variables: [`${cType} ${name} = 0;`],
+        get: `GetInteger(${at}, ${type.least}, ${type.most}, &${name})`,
+        pass: [name],
+      };
     }
     case 'text':
-      return { variables: [`std::string ${name};`], get: `GetText(${at}, &${name})`, pass: [`${name}.data()`, `${name}.size()`] };
+      return {
+        variables: [`std::string ${name};`],
+        get: `GetText(${at}, &${name})`,
+        pass: [`${name}.data()`, `${name}.size()`],
+      };
     case 'bytes':
       return {
         variables: [`char* ${name} = nullptr;`, `size_t ${name}_length = 0;`],
@@ -45,7 +65,11 @@ function argumentCode({ name, type }: Argument, index: number, dialect: Dialect)
         pass: [name, `${name}_length`],
       };
     case 'cursor':
-      return { variables: [`uint64_t* ${name} = nullptr;`], get: `GetCursor(${at}, &${name})`, pass: [name] };
+      return {
+        variables: [`uint64_t* ${name} = nullptr;`],
+        get: `GetCursor(${at}, &${name})`,
+        pass: [name],
+      };
     case 'fill':
       return {
         variables: [`${dialect.object} ${name};`, `${type.structure.name} ${name}_figures = {};`],
@@ -62,7 +86,11 @@ function resultCode({ returns, arguments: passed }: Binding, dialect: Dialect): 
     case 'never':
       return [];
     case 'scalar':
-      return [returns.shown === 'bigint' ? 'arguments.ReturnBigInt(result);' : 'arguments.Return(static_cast<double>(result));'];
+      return [
+        returns.shown === 'bigint'
+          ? 'arguments.ReturnBigInt(result);'
+          : 'arguments.Return(static_cast<double>(result));',
+      ];
     case 'value':
       return ['arguments.Return(result);'];
     case 'filled': {
@@ -78,7 +106,10 @@ function resultCode({ returns, arguments: passed }: Binding, dialect: Dialect): 
             }),
       );
       const filled = passed.find(({ type }) => type.kind === 'fill');
-      return [`if (!(${lines.join(' &&\n        ')})) ${dialect.leave}`, `arguments.Return(${filled?.name});`];
+      return [
+        `if (!(${lines.join(' &&\n        ')})) ${dialect.leave}`,
+        `arguments.Return(${filled?.name});`,
+      ];
     }
   }
 }
@@ -86,11 +117,18 @@ function resultCode({ returns, arguments: passed }: Binding, dialect: Dialect): 
 function functionText(group: BindingGroup, declared: Binding, dialect: Dialect): string {
   const parts = declared.arguments.map((passed, index) => argumentCode(passed, index, dialect));
   const pass = parts.flatMap((part) => part.pass).join(', ');
-  const target = 'kernel' in declared.calls ? `${dialect.kernel}.${declared.calls.kernel}` : `arguments.host().${declared.calls.host}`;
+  const target =
+    'kernel' in declared.calls
+      ? `${dialect.kernel}.${declared.calls.kernel}`
+      : `arguments.host().${declared.calls.host}`;
   const hasResult = declared.returns.kind === 'scalar' || declared.returns.kind === 'value';
+  const checks = [
+    ...(dialect.enter === undefined ? [] : [dialect.enter]),
+    ...parts.map((part) => `arguments.${part.get}`),
+  ];
   const lines = [
     ...parts.flatMap((part) => part.variables),
-    ...(parts.length === 0 ? [] : [`if (!(${parts.map((part) => `arguments.${part.get}`).join(' &&\n        ')})) ${dialect.leave}`]),
+    ...(checks.length === 0 ? [] : [`if (!(${checks.join(' &&\n        ')})) ${dialect.leave}`]),
     `${hasResult ? 'const auto result = ' : ''}${target}(${pass});`,
     ...resultCode(declared, dialect),
     ...dialect.finish,
@@ -102,7 +140,9 @@ function functionText(group: BindingGroup, declared: Binding, dialect: Dialect):
 
 function glueText(dialect: Dialect, groups: readonly BindingGroup[]): string {
   const own = groupsFor(dialect.kind, groups);
-  const functions = own.flatMap((group) => group.bindings.map((declared) => functionText(group, declared, dialect)));
+  const functions = own.flatMap((group) =>
+    group.bindings.map((declared) => functionText(group, declared, dialect)),
+  );
   return `${generatedNotice('bindings.abi.ts')}// clang-format off
 ${dialect.includes.map((each) => `#include ${each}\n`).join('')}
 namespace runtime {
@@ -125,7 +165,9 @@ const v8Dialect: Dialect = {
   leave: 'return;',
   finish: [],
   kernel: 'arguments.host().kernel()',
-  install: (groups) => `bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+  install: (
+    groups,
+  ) => `bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
                            SystemHost* host) {
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::Local<v8::Value> data =
@@ -148,7 +190,10 @@ ${groups
     (group) =>
       `  const v8::Local<v8::Object> ${group.name}_group = v8::Object::New(isolate);
   if (!(${[
-    ...group.bindings.map((each) => `method(${group.name}_group, "${each.name}", ${functionName(group, each)}, ${each.arguments.length})`),
+    ...group.bindings.map(
+      (each) =>
+        `method(${group.name}_group, "${each.name}", ${functionName(group, each)}, ${each.arguments.length})`,
+    ),
     `define(target, "${group.name}", ${group.name}_group)`,
   ].join(' &&\n        ')})) {
     return false;
@@ -164,8 +209,10 @@ const addonDialect: Dialect = {
   kind: 'app',
   includes: ['"arguments.h"'],
   object: 'Napi::Object',
-  signature: (name) => `Napi::Value ${name}(const Napi::CallbackInfo& info) {\n  Arguments arguments(info, "$");`,
+  signature: (name) =>
+    `Napi::Value ${name}(const Napi::CallbackInfo& info) {\n  Arguments arguments(info, "$");`,
   leave: 'return arguments.result();',
+  enter: 'arguments.HasKernel()',
   finish: ['return arguments.result();'],
   kernel: 'arguments.kernel()',
   install: (groups) => `void InstallAddonBindings(Napi::Env env, Napi::Object exports,
@@ -176,7 +223,10 @@ ${groups
     (group) =>
       `  Napi::Object ${group.name} = Napi::Object::New(env);
 ${group.bindings
-  .map((each) => `  ${group.name}.Set("${each.name}", Napi::Function::New(env, ${functionName(group, each)}, "${each.name}", data));\n`)
+  .map(
+    (each) =>
+      `  ${group.name}.Set("${each.name}", Napi::Function::New(env, ${functionName(group, each)}, "${each.name}", data));\n`,
+  )
   .join('')}  exports.Set("${group.name}", ${group.name});
 `,
   )

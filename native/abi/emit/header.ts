@@ -1,5 +1,12 @@
 /** Emits generated/kernel_interface.h: what the kernel (C++11, freestanding), the shim and the addon include. */
-import { layout, type Constant, type KernelFunction, type KernelInterface, type Parameter, type Structure } from '../declare.ts';
+import {
+  type Constant,
+  type KernelFunction,
+  type KernelInterface,
+  layout,
+  type Parameter,
+  type Structure,
+} from '../declare.ts';
 import { docComment, generatedNotice } from './text.ts';
 
 const cType = { u32: 'uint32_t', i32: 'int32_t', u64: 'uint64_t', size: 'size_t' } as const;
@@ -25,15 +32,21 @@ function functionText(declared: KernelFunction): string {
     ...(declared.returnsDoc === undefined ? [] : [`@returns ${declared.returnsDoc}`]),
     ...(declared.returns === 'never' ? ['Never returns.'] : []),
   ]);
-  const returns = declared.returns === 'nothing' || declared.returns === 'never' ? 'void' : cType[declared.returns];
-  const parameters = declared.parameters.length === 0 ? 'void' : declared.parameters.map(parameterText).join(', ');
+  const returns =
+    declared.returns === 'nothing' || declared.returns === 'never'
+      ? 'void'
+      : cType[declared.returns];
+  const parameters =
+    declared.parameters.length === 0 ? 'void' : declared.parameters.map(parameterText).join(', ');
   const attribute = declared.returns === 'never' ? ' __attribute__((noreturn))' : '';
   return `${comment}  ${returns} (*${declared.name})(${parameters})${attribute};\n`;
 }
 
 function structureText(declared: Structure): string {
   const { offsets, size } = layout(declared);
-  const fields = declared.fields.map(({ name, type, doc }) => `${docComment('  ', [doc])}  ${cType[type]} ${name};\n`);
+  const fields = declared.fields.map(
+    ({ name, type, doc }) => `${docComment('  ', [doc])}  ${cType[type]} ${name};\n`,
+  );
   const checks = declared.fields.map(
     ({ name }, index) =>
       `static_assert(offsetof(${declared.name}, ${name}) == ${offsets[index]}, "layout of ${declared.name}::${name}");\n`,

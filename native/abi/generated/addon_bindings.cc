@@ -9,7 +9,8 @@ Napi::Value LogWrite(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "log.write");
   uint32_t level = 0;
   std::string text;
-  if (!(arguments.GetInteger(0, "level", 0, 3, &level) &&
+  if (!(arguments.HasKernel() &&
+        arguments.GetInteger(0, "level", 0, 3, &level) &&
         arguments.GetText(1, "text", &text))) return arguments.result();
   arguments.kernel().log(level, text.data(), text.size());
   return arguments.result();
@@ -20,7 +21,8 @@ Napi::Value LogRead(const Napi::CallbackInfo& info) {
   uint64_t* cursor = nullptr;
   char* into = nullptr;
   size_t into_length = 0;
-  if (!(arguments.GetCursor(0, "cursor", &cursor) &&
+  if (!(arguments.HasKernel() &&
+        arguments.GetCursor(0, "cursor", &cursor) &&
         arguments.GetBytes(1, "into", &into, &into_length))) return arguments.result();
   const auto result = arguments.kernel().kernel_log_read(cursor, into, into_length);
   arguments.Return(static_cast<double>(result));
@@ -29,6 +31,7 @@ Napi::Value LogRead(const Napi::CallbackInfo& info) {
 
 Napi::Value ClockUptime(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "clock.uptime");
+  if (!(arguments.HasKernel())) return arguments.result();
   const auto result = arguments.kernel().uptime_nanoseconds();
   arguments.ReturnBigInt(result);
   return arguments.result();
@@ -38,7 +41,8 @@ Napi::Value MemoryStatistics(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "memory.statistics");
   Napi::Object into;
   RuntimeMemoryStatistics into_figures = {};
-  if (!(arguments.GetObject(0, "into", &into))) return arguments.result();
+  if (!(arguments.HasKernel() &&
+        arguments.GetObject(0, "into", &into))) return arguments.result();
   arguments.kernel().memory_statistics(&into_figures);
   if (!(arguments.Set(into, "total", static_cast<double>(into_figures.total)) &&
         arguments.Set(into, "free", static_cast<double>(into_figures.free)) &&
@@ -57,7 +61,8 @@ Napi::Value CpuStatistics(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "cpu.statistics");
   Napi::Object into;
   RuntimeCpuStatistics into_figures = {};
-  if (!(arguments.GetObject(0, "into", &into))) return arguments.result();
+  if (!(arguments.HasKernel() &&
+        arguments.GetObject(0, "into", &into))) return arguments.result();
   arguments.kernel().cpu_statistics(&into_figures);
   if (!(arguments.Set(into, "cpus", static_cast<double>(into_figures.cpus)) &&
         arguments.Set(into, "threads", static_cast<double>(into_figures.threads)) &&
@@ -74,13 +79,15 @@ Napi::Value CpuStatistics(const Napi::CallbackInfo& info) {
 Napi::Value MachinePowerOff(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "machine.powerOff");
   int32_t code = 0;
-  if (!(arguments.GetInteger(0, "code", 0, 255, &code))) return arguments.result();
+  if (!(arguments.HasKernel() &&
+        arguments.GetInteger(0, "code", 0, 255, &code))) return arguments.result();
   arguments.kernel().power_off(code);
   return arguments.result();
 }
 
 Napi::Value MachineReboot(const Napi::CallbackInfo& info) {
   Arguments arguments(info, "machine.reboot");
+  if (!(arguments.HasKernel())) return arguments.result();
   arguments.kernel().reboot();
   return arguments.result();
 }

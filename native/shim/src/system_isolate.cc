@@ -50,6 +50,9 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
       timer_host_{kernel, timers_},
       isolate_(NewBareIsolate(platform, snapshot, allocator_.get(), &delegate_)) {
   if (isolate_ == nullptr) return;
+  const v8::Locker locker(isolate_);
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  const v8::HandleScope handle_scope(isolate_);
   isolate_->SetData(kSelfSlot, this);
   isolate_->AddMessageListener(OnMessage);
   isolate_->SetPromiseRejectCallback(OnPromiseReject);

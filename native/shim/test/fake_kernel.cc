@@ -1,0 +1,140 @@
+// A kernel interface in user space, for tests on plain Linux; never shipped.
+//
+// Preloaded before the shim, it adds the interface to the auxiliary vector (it stands in front of getauxval(3))
+// and puts files of the test's choice where the guest's are (it stands in front of open(2) and access(2)):
+//   FAKE_KERNEL_SYSTEM_BUNDLE  for /system/main.js
+//   FAKE_KERNEL_PRELOAD        for /lib/runtime/preload.cjs
+//   FAKE_KERNEL_VERSION        version that the interface claims, default the true one
+// Log messages go to the file that FAKE_KERNEL_LOG names, one line each: level, space, text with newlines as \n.
+// Time stands still while threads run, and jumps to the deadline when one waits for it: tests need not wait.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+
+#include "kernel_interface.h"
+
+namespace {
+
+std::mutex mutex;  // guards all state below
+std::condition_variable changed;
+uint32_t events = 0;
+uint64_t now = 1'000'000'000;
+std::string& Ring() {
+  static auto* const ring = new std::string;  // outlives exit handlers of other objects
+  return *ring;
+}
+
+void Log(uint32_t level, const char* text, size_t length) {
+  std::string line = std::to_string(level) + " ";
+  for (const char c : std::string(text, length)) line += c == '\n' ? "\\n" : std::string(1, c);
+  line += '\n';
+  const std::lock_guard lock(mutex);
+  Ring() += line;
+  const char* const path = std::getenv("FAKE_KERNEL_LOG");
+  if (path == nullptr) return;
+  FILE* const file = std::fopen(path, "a");
+  if (file == nullptr) std::abort();
+  std::fputs(line.c_str(), file);
+  std::fclose(file);
+}
+
+uint64_t Monotonic() {
+  const std::lock_guard lock(mutex);
+  return now;
+}
+
+uint64_t WallClock() { return 1'700'000'000'000'000'000 + Monotonic(); }
+
+void Memory(RuntimeMemoryStatistics* into) {
+  *into = {512 << 20, 256 << 20, 117 << 20, 1 << 20, 2 << 20, 64 << 20, 4096, 12345, 678};
+}
+
+void Cpu(RuntimeCpuStatistics* into) { *into = {2, 11, 22, 33, 44, 1ull << 60, 55, 66}; }
+
+size_t LogRead(uint64_t* cursor, char* buffer, size_t capacity) {
+  const std::lock_guard lock(mutex);
+  const size_t at = std::min<uint64_t>(*cursor, Ring().size());
+  const size_t count = std::min(capacity, Ring().size() - at);
+  std::memcpy(buffer, Ring().data() + at, count);
+  *cursor = at + count;
+  return count;
+}
+
+uint32_t Wait(uint32_t mask, uint64_t deadline) {
+  std::unique_lock lock(mutex);
+  if ((events & mask) == 0 && deadline != RUNTIME_NO_DEADLINE) now = std::max(now, deadline);
+  if (deadline == RUNTIME_NO_DEADLINE) changed.wait(lock, [&] { return (events & mask) != 0; });
+  const uint32_t seen = events & mask;
+  events &= ~seen;
+  return seen;
+}
+
+void Notify(uint32_t bits) {
+  const std::lock_guard lock(mutex);
+  events |= bits;
+  changed.notify_all();
+}
+
+void PowerOff(int32_t code) { _exit(code); }
+
+void Reboot() {
+  std::fputs("rebooted\n", stderr);
+  _exit(0);
+}
+
+RuntimeKernelInterface interface = {RUNTIME_KERNEL_INTERFACE_VERSION,
+                                    sizeof(RuntimeKernelInterface),
+                                    Log,
+                                    Monotonic,
+                                    WallClock,
+                                    Monotonic,
+                                    Memory,
+                                    Cpu,
+                                    LogRead,
+                                    Wait,
+                                    Notify,
+                                    PowerOff,
+                                    Reboot};
+
+const char* Redirect(const char* path) {
+  const char* to = nullptr;
+  if (std::strcmp(path, "/system/main.js") == 0) to = std::getenv("FAKE_KERNEL_SYSTEM_BUNDLE");
+  if (std::strcmp(path, "/lib/runtime/preload.cjs") == 0) to = std::getenv("FAKE_KERNEL_PRELOAD");
+  return to == nullptr ? path : to;
+}
+
+}  // namespace
+
+extern "C" unsigned long getauxval(unsigned long type) {
+  if (type == RUNTIME_AUXV_KERNEL_INTERFACE) {
+    const char* const version = std::getenv("FAKE_KERNEL_VERSION");
+    if (version != nullptr) interface.version = static_cast<uint32_t>(std::atoi(version));
+    return reinterpret_cast<unsigned long>(&interface);
+  }
+  const auto next =
+      reinterpret_cast<unsigned long (*)(unsigned long)>(dlsym(RTLD_NEXT, "getauxval"));
+  return next(type);
+}
+
+extern "C" int open(const char* path, int flags, ...) {
+  va_list list;
+  va_start(list, flags);
+  const mode_t mode = va_arg(list, mode_t);  // garbage when there is none, and then not looked at
+  va_end(list);
+  const auto next = reinterpret_cast<int (*)(const char*, int, ...)>(dlsym(RTLD_NEXT, "open"));
+  return next(Redirect(path), flags, mode);
+}
+
+extern "C" int access(const char* path, int mode) {
+  const auto next = reinterpret_cast<int (*)(const char*, int)>(dlsym(RTLD_NEXT, "access"));
+  return next(Redirect(path), mode);
+}

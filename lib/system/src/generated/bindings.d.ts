@@ -96,8 +96,3 @@ export interface SystemBindings {
   /** This isolate. */
   readonly isolate: IsolateBindings;
 }
-
-declare global {
-  /** The bindings of a bare isolate. Only the composition in src/main.ts touches it. */
-  const runtime: SystemBindings;
-}

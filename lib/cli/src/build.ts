@@ -56,6 +56,9 @@ export async function buildRuntime(): Promise<void> {
     await runCommand(nodeBinary, [inRepository('native/abi/generate.ts'), '--check']);
   });
   await step('Building the kernel and the shim', buildNative);
+  await access(kernelElf).catch(() => {
+    throw new ToolError(`The native build made no ${kernelElf}: see native/kernel/CMakeLists.txt.`);
+  });
   await step("Building the kernel's Node addon", async (report) => {
     if (!(await buildAddon(kernelAddon, report))) {
       report.note(`There is no ${kernelAddon.folder}/CMakeLists.txt, so no addon.`);

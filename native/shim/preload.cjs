@@ -27,7 +27,7 @@ function singleProcessError(file, caller) {
 
 const { Process } = internalBinding('process_wrap');
 // Behind spawn, exec, execFile, fork and cluster.fork.
-Process.prototype.spawn = function spawn(file, args, cwd, environment, stdio) {
+Process.prototype.spawn = function spawn(file, _args, _cwd, _environment, stdio) {
   // Node closes these only when spawn returns an error.
   for (const stream of stdio ?? []) if (stream.type === 'pipe') stream.handle.close();
   this.close();

@@ -26,8 +26,10 @@ const strippedFolder = path.join(buildFolder, 'base/stripped');
 
 /** What is built for. */
 export interface BuildOptions {
-  /** Entry of the app to bundle, by default the example's. */
-  readonly app?: string;
+  /** Entry of the app to bundle, or its folder; by default the example's. */
+  readonly app?: string | undefined;
+  /** Files, directories and patterns that the app reads by path, relative to its package.json. */
+  readonly assets?: readonly string[] | undefined;
 }
 
 /** What was built. */
@@ -44,7 +46,7 @@ export interface BuildResult {
  */
 export async function build(options: BuildOptions = {}): Promise<BuildResult> {
   await buildRuntime();
-  return { runtime: runtimeImage, initrd: await buildApp(options.app) };
+  return { runtime: runtimeImage, initrd: await buildApp(options) };
 }
 
 /**
@@ -96,23 +98,28 @@ export async function buildRuntime(): Promise<void> {
 }
 
 /**
- * Bundles an app into an initrd.
- * @param app path of its entry; by default the example's, into dist/initrd
- * @returns path of the initrd
- * @throws ToolError when there is no such entry, or it cannot be bundled
+ * Bundles an app and the system isolate's code into an initrd.
+ * @param options the app, by default the example's
+ * @returns path of the initrd: dist/initrd for the example, build/app/initrd for another app
+ * @throws ToolError or BundleError when it cannot be bundled
  */
-export async function buildApp(app?: string): Promise<string> {
-  const entry = path.resolve(app ?? exampleEntry);
-  try {
-    await access(entry);
-  } catch {
-    throw new ToolError(`There is no app at ${entry}. Name the app's entry: --app path/to/main.ts`);
-  }
-  const initrd = app === undefined ? initrdImage : path.join(buildFolder, 'app/initrd');
+export async function buildApp(options: BuildOptions = {}): Promise<string> {
+  const entry = path.resolve(options.app ?? exampleEntry);
+  const initrd = options.app === undefined ? initrdImage : path.join(buildFolder, 'app/initrd');
   await step(`Bundling ${path.relative(process.cwd(), entry)}`, async (report) => {
-    const { buildInitrd } = await import('./bundle.ts');
-    await mkdir(path.dirname(initrd), { recursive: true });
-    await buildInitrd({ entry, outFile: initrd, report: report.note });
+    // Rollup takes a while to load, so only here.
+    const [{ buildInitrd }, { bundleSystem }] = await Promise.all([
+      import('./bundle.ts'),
+      import('./system.ts'),
+    ]);
+    const system = await bundleSystem();
+    await buildInitrd({
+      entry,
+      outFile: initrd,
+      ...(options.assets ? { assets: options.assets } : {}),
+      ...(system === undefined ? {} : { system }),
+      report: report.note,
+    });
   });
   return initrd;
 }

@@ -28,12 +28,13 @@ function quoteWord(word: string): string {
 interface StartOptions {
   readonly memory: number;
   readonly app?: string;
+  readonly asset?: string[];
   readonly append?: string;
   readonly gdb?: boolean;
 }
 
 async function start(parameters: readonly string[], options: StartOptions): Promise<number> {
-  const { runtime, initrd } = await build(options.app === undefined ? {} : { app: options.app });
+  const { runtime, initrd } = await build({ app: options.app, assets: options.asset });
   const append = [
     options.gdb ? 'layout=fixed' : '',
     options.append ?? '',
@@ -67,7 +68,11 @@ program
   .description('build what changed, boot it in QEMU and exit with the exit code of the app')
   .argument('[arguments...]', "the app's arguments")
   .option('--memory <MiB>', 'memory of the machine', parseMegabytes, 512)
-  .option('--app <entry>', 'TypeScript or JavaScript file to run (default: examples/hello)')
+  .option(
+    '--app <entry>',
+    'TypeScript or JavaScript file to run, or its folder (default: examples/hello)',
+  )
+  .option('--asset <pattern...>', 'files that the app reads by path')
   .option('--append <options>', "the kernel's command line")
   .option('--gdb', `wait for gdb on port ${gdbPort}`)
   .action(async (parameters: string[], options: StartOptions) => {
@@ -78,8 +83,9 @@ program
   .command('build')
   .description('build dist/runtime and dist/initrd')
   .option('--app <entry>', 'app to bundle instead of examples/hello, into build/app/initrd')
-  .action(async (options: { app?: string }) => {
-    const { runtime, initrd } = await build(options);
+  .option('--asset <pattern...>', 'files that the app reads by path')
+  .action(async (options: { app?: string; asset?: string[] }) => {
+    const { runtime, initrd } = await build({ app: options.app, assets: options.asset });
     console.log(`${runtime}\n${initrd}`);
   });
 

@@ -1,5 +1,5 @@
 // The native part: the kernel and the shim by CMake, the Node addons by cmake-js.
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -81,6 +81,8 @@ export async function buildAddon(addon: Addon, report: StepReport): Promise<bool
       environment,
     });
   } else {
+    // A configuration that failed halfway would be taken for a finished one.
+    await rm(output, { recursive: true, force: true });
     await runCommand(nodeBinary, [cmakeJs, 'build', '-d', folder, '-O', output], {
       onLine: report.detail,
       noise: ninjaProgress,

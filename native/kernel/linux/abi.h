@@ -65,6 +65,9 @@ constexpr int kOpenCloseOnExec = 02000000;
 constexpr int kOpenPath = 010000000;
 constexpr int kOpenTemporaryFile = 020200000;
 constexpr int kAtCurrentDirectory = -100;
+// fcntl(2) commands that only pipes know: handed to File::ioctl of a Kind::Pipe description.
+constexpr uint32_t kFcntlSetPipeSize = 1031;
+constexpr uint32_t kFcntlGetPipeSize = 1032;
 
 // Readiness bits of poll(2) and epoll(7).
 constexpr uint32_t kPollIn = 0x001;

@@ -7,6 +7,7 @@
 
 #include "lib/list.h"
 #include "lib/string.h"
+#include "lib/vector.h"
 #include "linux/abi.h"
 #include "linux/file.h"
 #include "memory/mappable.h"
@@ -113,6 +114,7 @@ class Inode : public Mappable {
 
  private:
   friend class TreeDirectory;
+  friend size_t tree_path(Inode* inode, char* buffer, size_t capacity);
   friend struct InodeObservers;
   friend struct InodeLocks;
 
@@ -200,8 +202,11 @@ class TreeDirectory : public DirectoryInode {
 
   DirectoryEntry** buckets_ = nullptr;
   size_t bucket_count_ = 0;
-  Vector<DirectoryEntry*> ordered_;  // by cookie; null where an entry was removed... see cookies_
-  Vector<uint64_t> cookies_;         // cookie of each slot of ordered_
+  struct Slot {
+    uint64_t cookie;
+    DirectoryEntry* entry;  // null where an entry was removed, until the next compaction
+  };
+  Vector<Slot> ordered_;  // ascending by cookie
   size_t count_ = 0;
   uint64_t next_cookie_ = 2;
   bool was_removed_ = false;

@@ -25,6 +25,10 @@ constexpr uint32_t kNotifyIsDirectory = 0x40000000;
 /// Somebody who watches one inode. Derive from it; it must be removed before it goes away.
 class InodeObserver {
  public:
+  InodeObserver() = default;
+  InodeObserver(const InodeObserver&) = delete;
+  InodeObserver& operator=(const InodeObserver&) = delete;
+
   /// Something happened to the watched inode (`name` is empty) or, when it is a directory, to the
   /// entry `name` in it. `events` is one event bit, with kNotifyIsDirectory when the subject is a
   /// directory. `cookie` pairs kNotifyMovedFrom with kNotifyMovedTo, else 0. Called under a
@@ -63,6 +67,8 @@ void notify_entry(Inode* directory, StringView name, Inode* subject, uint32_t ev
                   uint32_t cookie = 0);
 /// `events` happened to `inode` itself; the directory it is in is not told.
 void notify_self(Inode* inode, uint32_t events);
+/// Called by the inode's destructor: kNotifyDeleteSelf, then `inode_gone`, to every observer.
+void tell_observers_inode_gone(Inode* inode);
 /// A fresh number that pairs the two events of a rename.
 uint32_t new_rename_cookie();
 

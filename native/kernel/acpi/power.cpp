@@ -6,7 +6,7 @@
 #include "arch/x86_64/ports.h"
 #include "boot/console_port.h"
 #include "lib/format.h"
-#include "memory/frames.h"
+#include "memory/address_space.h"
 
 namespace runtime {
 
@@ -32,7 +32,21 @@ constexpr unsigned kPatience = 2 * 1000 * 1000;
 /// Reading it has no effect but takes about a microsecond.
 constexpr uint16_t kDelayPort = 0x80;
 
+/// A register that is ready to use: memory registers are mapped ahead, since a panic cannot map.
+struct MappedRegister {
+  AcpiRegister reg;
+  volatile uint8_t* memory = nullptr;
+
+  bool is_usable() const {
+    return reg.is_present() && (reg.space != AcpiRegister::Space::Memory || memory != nullptr);
+  }
+};
+
 FixedDescription fixed;
+MappedRegister control_a;
+MappedRegister control_b;
+MappedRegister reset;
+MappedRegister sleep_control;
 SleepType soft_off;
 bool can_power_off = false;
 
@@ -40,33 +54,53 @@ void wait_a_while(unsigned polls) {
   for (; polls; --polls) in8(kDelayPort);
 }
 
-uint16_t read_control(const AcpiRegister& reg) {
-  if (reg.space == AcpiRegister::Space::Port) return in16(static_cast<uint16_t>(reg.address));
-  return *static_cast<volatile uint16_t*>(phys_to_virt(PhysAddr(reg.address)));
+MappedRegister map_register(const AcpiRegister& reg) {
+  constexpr size_t kLargestRegister = 2;
+  MappedRegister result;
+  result.reg = reg;
+  if (!reg.is_present() || reg.space != AcpiRegister::Space::Memory) return result;
+  const uint64_t start = align_down(reg.address, kPageSize);
+  const uint64_t offset = reg.address - start;
+  Result<void*> mapped =
+      map_device(PhysAddr(start), align_up(offset + kLargestRegister, kPageSize));
+  if (mapped.is_error()) return result;
+  result.memory = static_cast<volatile uint8_t*>(mapped.value()) + offset;
+  return result;
 }
 
-void write_control(const AcpiRegister& reg, uint16_t value) {
-  if (reg.space == AcpiRegister::Space::Port) {
-    out16(static_cast<uint16_t>(reg.address), value);
+/// True for what PM1 control registers may be: two bytes at a port or in memory.
+bool is_control_register(const MappedRegister& target) {
+  return target.is_usable() && target.reg.space != AcpiRegister::Space::PciConfiguration;
+}
+
+uint16_t read_control(const MappedRegister& source) {
+  if (source.memory) return *reinterpret_cast<volatile uint16_t*>(source.memory);
+  return in16(static_cast<uint16_t>(source.reg.address));
+}
+
+void write_control(const MappedRegister& target, uint16_t value) {
+  if (target.memory) {
+    *reinterpret_cast<volatile uint16_t*>(target.memory) = value;
   } else {
-    *static_cast<volatile uint16_t*>(phys_to_virt(PhysAddr(reg.address))) = value;
+    out16(static_cast<uint16_t>(target.reg.address), value);
   }
 }
 
 /// Writes a one-byte register in any of the spaces (reset and sleep control registers).
-void write_byte(const AcpiRegister& reg, uint8_t value) {
-  switch (reg.space) {
+void write_byte(const MappedRegister& target, uint8_t value) {
+  const uint64_t address = target.reg.address;
+  switch (target.reg.space) {
     case AcpiRegister::Space::Port:
-      out8(static_cast<uint16_t>(reg.address), value);
+      out8(static_cast<uint16_t>(address), value);
       return;
     case AcpiRegister::Space::Memory:
-      *static_cast<volatile uint8_t*>(phys_to_virt(PhysAddr(reg.address))) = value;
+      *target.memory = value;
       return;
     case AcpiRegister::Space::PciConfiguration: {
       // Bus 0; device, function and offset are the address's words (ACPI 6.5, table 5.1).
-      const uint32_t device = static_cast<uint32_t>(reg.address >> 32) & 0x1f;
-      const uint32_t function = static_cast<uint32_t>(reg.address >> 16) & 0x7;
-      const uint32_t offset = static_cast<uint32_t>(reg.address) & 0xff;
+      const uint32_t device = static_cast<uint32_t>(address >> 32) & 0x1f;
+      const uint32_t function = static_cast<uint32_t>(address >> 16) & 0x7;
+      const uint32_t offset = static_cast<uint32_t>(address) & 0xff;
       out32(kPciAddressPort, 1u << 31 | device << 11 | function << 8 | (offset & ~3u));
       out8(static_cast<uint16_t>(kPciDataPort + (offset & 3)), value);
       return;
@@ -74,39 +108,36 @@ void write_byte(const AcpiRegister& reg, uint8_t value) {
   }
 }
 
-bool is_control_register(const AcpiRegister& reg) {
-  return reg.is_present() && reg.space != AcpiRegister::Space::PciConfiguration;
-}
-
 /// Moves the machine from legacy to ACPI mode if it is not there (ACPI 6.5, 16.3.1).
 void enable_acpi_mode() {
-  if (read_control(fixed.control_a) & kSciEnable) return;
+  if (read_control(control_a) & kSciEnable) return;
   if (!fixed.smi_command_port || !fixed.acpi_enable) return;  // always in ACPI mode
   out8(fixed.smi_command_port, fixed.acpi_enable);
   for (unsigned i = 0; i < kPatience; ++i) {
-    if (read_control(fixed.control_a) & kSciEnable) return;
+    if (read_control(control_a) & kSciEnable) return;
     in8(kDelayPort);
   }
 }
 
-void write_sleep_type(const AcpiRegister& reg, uint8_t type, uint16_t enable) {
-  const uint16_t kept = read_control(reg) & static_cast<uint16_t>(~(kSleepTypeMask | kSleepEnable));
-  write_control(reg, static_cast<uint16_t>(kept | type << kSleepTypeShift | enable));
+void write_sleep_type(const MappedRegister& target, uint8_t type, uint16_t enable) {
+  const uint16_t kept =
+      read_control(target) & static_cast<uint16_t>(~(kSleepTypeMask | kSleepEnable));
+  write_control(target, static_cast<uint16_t>(kept | type << kSleepTypeShift | enable));
 }
 
 void enter_soft_off() {
   if (fixed.is_hardware_reduced) {
-    write_byte(fixed.sleep_control,
+    write_byte(sleep_control,
                static_cast<uint8_t>(soft_off.a << kReducedSleepTypeShift | kReducedSleepEnable));
     return;
   }
   enable_acpi_mode();
-  const bool has_b = is_control_register(fixed.control_b);
+  const bool has_b = is_control_register(control_b);
   // The type goes first, the enable bit in a second write (ACPI 6.5, 16.1.7).
-  write_sleep_type(fixed.control_a, soft_off.a, 0);
-  if (has_b) write_sleep_type(fixed.control_b, soft_off.b, 0);
-  write_sleep_type(fixed.control_a, soft_off.a, kSleepEnable);
-  if (has_b) write_sleep_type(fixed.control_b, soft_off.b, kSleepEnable);
+  write_sleep_type(control_a, soft_off.a, 0);
+  if (has_b) write_sleep_type(control_b, soft_off.b, 0);
+  write_sleep_type(control_a, soft_off.a, kSleepEnable);
+  if (has_b) write_sleep_type(control_b, soft_off.b, kSleepEnable);
 }
 
 [[noreturn]] void halt_for_ever() {
@@ -133,20 +164,23 @@ void reset_by_keyboard_controller() {
 }  // namespace
 
 void power_initialise() {
-  AcpiTable table;
-  if (!acpi_find_table("FACP", &table) ||
-      !parse_fixed_description(table.data, table.size, &fixed)) {
+  const uint8_t* table;
+  size_t size;
+  if (!acpi_find_table("FACP", &table, &size) || !parse_fixed_description(table, size, &fixed)) {
     return;  // acpi_initialise has said why
   }
-  AcpiTable dsdt;
-  if (!acpi_table_at(PhysAddr(fixed.dsdt), "DSDT", &dsdt)) {
+  control_a = map_register(fixed.control_a);
+  control_b = map_register(fixed.control_b);
+  reset = map_register(fixed.reset);
+  sleep_control = map_register(fixed.sleep_control);
+  if (!acpi_table_at(PhysAddr(fixed.dsdt), "DSDT", &table, &size)) {
     log(LogLevel::Warn, "ACPI: there is no sound DSDT; power off will not work");
     return;
   }
   const bool has_type =
-      find_soft_off_type(dsdt.data + sizeof(AcpiHeader), dsdt.size - sizeof(AcpiHeader), &soft_off);
-  const bool has_register = fixed.is_hardware_reduced ? fixed.sleep_control.is_present()
-                                                      : is_control_register(fixed.control_a);
+      find_soft_off_type(table + sizeof(AcpiHeader), size - sizeof(AcpiHeader), &soft_off);
+  const bool has_register =
+      fixed.is_hardware_reduced ? sleep_control.is_usable() : is_control_register(control_a);
   if (!has_type || !has_register) {
     log(LogLevel::Warn, "ACPI: the tables do not say how to power off (%s is missing)",
         has_type ? "the control register" : "a plain _S5_ package");
@@ -170,8 +204,8 @@ void machine_power_off() {
 void machine_reboot() {
   asm volatile("cli" : : : "memory");
   console_flush();
-  if (fixed.reset.is_present()) {
-    write_byte(fixed.reset, fixed.reset_value);
+  if (reset.is_usable()) {
+    write_byte(reset, fixed.reset_value);
     wait_a_while(kPatience / 100);
   }
   reset_by_keyboard_controller();

@@ -3,7 +3,9 @@
 #include "acpi/checksum.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "memory/address_space.h"
 #include "memory/frames.h"
+#include "memory/physical.h"
 
 namespace runtime {
 
@@ -22,12 +24,26 @@ constexpr uint64_t kRootPointerAlignment = 16;
 
 PhysAddr root_pointer;
 unsigned entry_size = 0;
-AcpiTable root_table;
+const uint8_t* root_table = nullptr;
+size_t root_table_size = 0;
 
-const uint8_t* view(PhysAddr address) { return static_cast<const uint8_t*>(phys_to_virt(address)); }
+/// The kernel's view of `size` bytes that firmware wrote; null when they cannot be mapped. Firmware
+/// may keep tables above the memory that the direct map covers.
+const uint8_t* view(PhysAddr address, size_t size) {
+  if (address.value > UINT64_MAX - size) return nullptr;
+  if (address.value + size <= physical_memory_size()) {
+    return static_cast<const uint8_t*>(phys_to_virt(address));
+  }
+  const uint64_t start = align_down(address.value, kPageSize);
+  const uint64_t offset = address.value - start;
+  Result<void*> mapped = map_device(PhysAddr(start), align_up(offset + size, kPageSize));
+  if (mapped.is_error()) return nullptr;
+  return static_cast<const uint8_t*>(mapped.value()) + offset;
+}
 
 bool try_root_pointer(PhysAddr address, AcpiRoot* root) {
-  if (!parse_acpi_root(view(address), kRootPointerSize, root)) return false;
+  const uint8_t* const bytes = view(address, kRootPointerSize);
+  if (!bytes || !parse_acpi_root(bytes, kRootPointerSize, root)) return false;
   root_pointer = address;
   return true;
 }
@@ -41,7 +57,7 @@ bool search_area(uint64_t start, uint64_t end, AcpiRoot* root) {
 
 bool search_bios_areas(AcpiRoot* root) {
   uint16_t segment;
-  memcpy(&segment, view(PhysAddr(kExtendedBiosDataSegment)), sizeof(segment));
+  memcpy(&segment, view(PhysAddr(kExtendedBiosDataSegment), sizeof(segment)), sizeof(segment));
   const uint64_t extended = static_cast<uint64_t>(segment) << 4;
   if (extended >= 0x400 && extended + kExtendedBiosDataLength <= 0xa0000 &&
       search_area(extended, extended + kExtendedBiosDataLength, root)) {
@@ -53,7 +69,7 @@ bool search_bios_areas(AcpiRoot* root) {
 /// Physical address of the `index`th table that the root table lists.
 PhysAddr root_entry(size_t index) {
   uint64_t address = 0;
-  memcpy(&address, root_table.data + sizeof(AcpiHeader) + index * entry_size, entry_size);
+  memcpy(&address, root_table + sizeof(AcpiHeader) + index * entry_size, entry_size);
   return PhysAddr(address);
 }
 
@@ -66,44 +82,50 @@ void acpi_initialise(PhysAddr rsdp) {
     log(LogLevel::Warn, "ACPI: no root pointer (RSDP) found; power off will not work");
     return;
   }
-  AcpiTable table;
-  if (!acpi_table_at(PhysAddr(root.table), root.entry_size == 8 ? "XSDT" : "RSDT", &table)) {
+  const char* const signature = root.entry_size == 8 ? "XSDT" : "RSDT";
+  if (!acpi_table_at(PhysAddr(root.table), signature, &root_table, &root_table_size)) {
     log(LogLevel::Warn, "ACPI: the table list at 0x%lx is damaged; power off will not work",
         root.table);
     return;
   }
   entry_size = root.entry_size;
-  root_table = table;
 }
 
 PhysAddr acpi_root_pointer() { return root_pointer; }
 
-bool acpi_table_at(PhysAddr address, const char* signature, AcpiTable* table) {
+bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** table, size_t* size) {
   if (address.value == 0) return false;
-  const uint8_t* const bytes = view(address);
+  const uint8_t* bytes = view(address, sizeof(AcpiHeader));
+  if (!bytes) return false;
   AcpiHeader header;
   memcpy(&header, bytes, sizeof(header));
-  if (memcmp(header.signature, signature, 4) != 0) return false;
+  if (memcmp(header.signature, signature, sizeof(header.signature)) != 0) return false;
   if (header.length < sizeof(AcpiHeader) || header.length > kMaximumTableSize) return false;
+  bytes = view(address, header.length);
+  if (!bytes) return false;
   if (!acpi_checksum_is_right(bytes, header.length)) {
     log(LogLevel::Warn, "ACPI: table %.4s has a wrong checksum and is ignored", signature);
     return false;
   }
-  table->data = bytes;
-  table->size = header.length;
+  *table = bytes;
+  *size = header.length;
   return true;
 }
 
-bool acpi_find_table(const char* signature, AcpiTable* table, unsigned index) {
-  if (!root_table.data) return false;
-  const size_t count = (root_table.size - sizeof(AcpiHeader)) / entry_size;
+bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size, unsigned index) {
+  if (!root_table) return false;
+  const size_t count = (root_table_size - sizeof(AcpiHeader)) / entry_size;
   for (size_t i = 0; i < count; ++i) {
     const PhysAddr address = root_entry(i);
-    if (address.value == 0 || memcmp(view(address), signature, 4) != 0) continue;
-    AcpiTable candidate;
-    if (!acpi_table_at(address, signature, &candidate)) continue;
+    if (address.value == 0) continue;
+    const uint8_t* const name = view(address, sizeof(AcpiHeader::signature));
+    if (!name || memcmp(name, signature, sizeof(AcpiHeader::signature)) != 0) continue;
+    const uint8_t* candidate;
+    size_t candidate_size;
+    if (!acpi_table_at(address, signature, &candidate, &candidate_size)) continue;
     if (index-- == 0) {
       *table = candidate;
+      *size = candidate_size;
       return true;
     }
   }

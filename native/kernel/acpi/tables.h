@@ -23,12 +23,6 @@ struct __attribute__((packed)) AcpiHeader {
 };
 static_assert(sizeof(AcpiHeader) == 36, "ACPI table headers are 36 bytes");
 
-/// A verified table, header included, in the kernel's view of physical memory.
-struct AcpiTable {
-  const uint8_t* data = nullptr;
-  size_t size = 0;
-};
-
 /// Finds the tables. `rsdp` is what the boot protocol handed over; 0 searches the BIOS areas. A
 /// machine without ACPI is not an error: a log line says so, and no table is found later. Needs the
 /// kernel's view of physical memory, no heap.
@@ -38,11 +32,13 @@ void acpi_initialise(PhysAddr rsdp);
 PhysAddr acpi_root_pointer();
 
 /// Finds the table with the four-letter `signature`, the `index`th of those when there are several
-/// (SSDT). Returns false when there is none with a right length and checksum.
-bool acpi_find_table(const char* signature, AcpiTable* table, unsigned index = 0);
+/// (SSDT), header included, in the kernel's view of physical memory. Returns false when there is
+/// none with a right length and checksum.
+bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size,
+                     unsigned index = 0);
 
 /// Verifies and returns the table at `address` with the given signature: for tables that others
 /// point to (DSDT). Returns false when it is not one.
-bool acpi_table_at(PhysAddr address, const char* signature, AcpiTable* table);
+bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** table, size_t* size);
 
 }  // namespace runtime

@@ -58,10 +58,17 @@ function print(line: string): void {
   process.stdout.write(`${reportPrefix}${line}\n`);
 }
 
+/** One value on one line, without control characters. */
 function render(value: unknown): string {
-  if (typeof value === 'string') return value.replaceAll('\n', '\\n');
-  return inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 6, maxArrayLength: 200 });
+  const options = { breakLength: Number.POSITIVE_INFINITY, compact: 100, depth: 6 };
+  const text = typeof value === 'string' ? value : inspect(value, options);
+  return text.replace(controlCharacters, (character) =>
+    character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced.
+const controlCharacters = /[\x00-\x1f\x7f]/g;
 
 /** Runs a function with the path of a new directory below /tmp, which is removed afterwards. */
 export async function inTemporaryFolder(

@@ -1,4 +1,4 @@
-import { wasmApi, type WasmMemory } from './webassembly.ts';
+import { type WasmMemory, wasmApi } from './webassembly.ts';
 
 /**
  * A WebAssembly module whose functions trap, one for each kind:

@@ -1,5 +1,8 @@
 // The worker of the parity app. Its data names a task; see cases/workers.ts and cases/wasm.ts.
+import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { suite, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import {
   BroadcastChannel,
   type MessagePort,
@@ -93,15 +96,19 @@ const tasks: Record<string, () => void> = {
     channel.postMessage('from the worker');
   },
   environment: () =>
-    parent.postMessage([
-      threadName,
-      process.env['ONLY'],
-      process.env['PATH'],
-      process.argv.slice(2),
-    ]),
+    parent.postMessage([threadName, process.env.ONLY, process.env.PATH, process.argv.slice(2)]),
   print: () => {
     console.log('printed in a worker');
     process.stdout.write('and written');
+  },
+  tests: () => {
+    test('adds', () => assert.equal(1 + 1, 2));
+    test('fails', () => assert.equal(1, 2));
+    test('skips', { skip: true }, () => {});
+    test('waits', async () => setTimeout(5));
+    suite('nests', () => {
+      test('inside', () => {});
+    });
   },
   traps: () => parent.postMessage(trapRounds(input.rounds)),
 };

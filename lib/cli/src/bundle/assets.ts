@@ -1,5 +1,4 @@
-import { globSync, readdirSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import MagicString from 'magic-string';
@@ -15,17 +14,17 @@ import { displayPath, isInside, type Project } from './project.ts';
  * @param project the app
  */
 export function assets(project: Project): Plugin {
+  const emission: Emission = { project, references: new Map() };
   return {
     name: 'runtimejs:assets',
 
-    async load(id) {
+    buildStart() {
+      emission.references.clear();
+    },
+
+    load(id) {
       if (extname(id) !== '.node') return null;
-      const reference = this.emitFile({
-        type: 'asset',
-        fileName: assetName(id, project),
-        source: await readFile(id),
-      });
-      this.addWatchFile(id);
+      const reference = emitAsset(this, id, emission);
       return [
         `import { createRequire } from 'node:module';`,
         `import { fileURLToPath } from 'node:url';`,
@@ -40,7 +39,7 @@ export function assets(project: Project): Plugin {
       if (found.length === 0) return null;
       const edited = new MagicString(code);
       for (const url of found) {
-        const replacement = await emit(this, url, id.replace(/\?.*$/, ''), project);
+        const replacement = await emit(this, url, id.replace(/\?.*$/, ''), emission);
         if (replacement !== undefined) edited.overwrite(url.start, url.end, replacement);
       }
       if (!edited.hasChanged()) return null;
@@ -64,7 +63,7 @@ async function emit(
   context: PluginContext,
   url: NamedUrl,
   importer: string,
-  project: Project,
+  emission: Emission,
 ): Promise<string | undefined> {
   const target = fileURLToPath(new URL(url.specifier, pathToFileURL(importer)));
   const stats = statSync(target, { throwIfNoEntry: false });
@@ -76,40 +75,51 @@ async function emit(
           'Correct the path in new Worker(new URL(...)); it is relative to the module that names it.',
       );
     }
-    const reference = context.emitFile({
-      type: 'chunk',
-      id: resolved.id,
-      fileName: workerName(resolved.id, project),
-    });
+    const fileName = workerName(resolved.id, emission.project);
+    const reference = once(emission, fileName, () =>
+      context.emitFile({ type: 'chunk', id: resolved.id, fileName }),
+    );
     return `new URL(import.meta.ROLLUP_FILE_URL_${reference})`;
   }
   if (stats === undefined) return undefined; // Perhaps a file that the app creates.
   if (stats.isFile()) {
     // Node strips types from a TypeScript module wherever it is loaded, so a copy is enough.
-    return `new URL(import.meta.ROLLUP_FILE_URL_${await emitAsset(context, target, project)})`;
+    return `new URL(import.meta.ROLLUP_FILE_URL_${emitAsset(context, target, emission)})`;
   }
   // A directory that holds the module itself would drag in the whole app.
   if (!stats.isDirectory() || isInside(importer, target)) return undefined;
-  return emitDirectory(context, target, project);
+  return emitDirectory(context, target, emission);
 }
 
-async function emitAsset(context: PluginContext, file: string, project: Project): Promise<string> {
+/** What one build emitted: several modules may name the same file. */
+interface Emission {
+  readonly project: Project;
+  /** Rollup's references by file name. */
+  readonly references: Map<string, string>;
+}
+
+function once(emission: Emission, fileName: string, emitFile: () => string): string {
+  const reference = emission.references.get(fileName) ?? emitFile();
+  emission.references.set(fileName, reference);
+  return reference;
+}
+
+function emitAsset(context: PluginContext, file: string, emission: Emission): string {
   context.addWatchFile(file);
-  return context.emitFile({
-    type: 'asset',
-    fileName: assetName(file, project),
-    source: await readFile(file),
-  });
+  const fileName = assetName(file, emission.project);
+  return once(emission, fileName, () =>
+    context.emitFile({ type: 'asset', fileName, source: readFileSync(file) }),
+  );
 }
 
-async function emitDirectory(
+function emitDirectory(
   context: PluginContext,
   directory: string,
-  project: Project,
-): Promise<string | undefined> {
+  emission: Emission,
+): string | undefined {
   let replacement: string | undefined;
   for (const file of filesBelow(directory)) {
-    const reference = await emitAsset(context, file, project);
+    const reference = emitAsset(context, file, emission);
     const up = relative(dirname(file), directory) || '.';
     replacement ??= `new URL('${up.split(sep).join('/')}/', import.meta.ROLLUP_FILE_URL_${reference})`;
   }

@@ -55,7 +55,13 @@ export const sockets: Group = {
 
     'a hundred clients': async (log) =>
       serving(
-        async (socket) => void socket.end((await text(socket)).toUpperCase()),
+        (socket) => {
+          let question = '';
+          socket.on('data', (chunk) => {
+            question += chunk;
+          });
+          socket.on('end', () => socket.end(question.toUpperCase()));
+        },
         async (path) => {
           const answers = await Promise.all(
             Array.from({ length: 100 }, async (_, index) => {

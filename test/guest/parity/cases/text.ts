@@ -55,13 +55,13 @@ export const textGroup: Group = {
         log(day.toLocaleString('en-GB', { timeZone, timeZoneName: 'longOffset' }));
       }
       log(Intl.supportedValuesOf('timeZone').length > 400);
-      const before = process.env['TZ'];
-      process.env['TZ'] = 'Europe/Oslo';
+      const before = process.env.TZ;
+      process.env.TZ = 'Europe/Oslo';
       log(new Date(day).toString());
-      process.env['TZ'] = 'UTC';
+      process.env.TZ = 'UTC';
       log(new Date(day).toString());
-      if (before === undefined) delete process.env['TZ'];
-      else process.env['TZ'] = before;
+      if (before === undefined) delete process.env.TZ;
+      else process.env.TZ = before;
     },
 
     Temporal: async (log) => {
@@ -158,12 +158,7 @@ export const textGroup: Group = {
         Math.fround(5.05),
         Math.hypot(3, 4),
       );
-      log(
-        2n ** 200n,
-        BigInt.asIntN(8, 255n),
-        123456789n ** 20n % 1000000007n,
-        0.1 * 3,
-      );
+      log(2n ** 200n, BigInt.asIntN(8, 255n), 123456789n ** 20n % 1000000007n, 0.1 * 3);
       log([Math.sin(1), Math.exp(1), Math.log(2), Math.tan(1e10), Math.cbrt(2), Math.atan2(1, 2)]);
       log(new Float16Array([1.337, 65504, 1e-8]), Math.clz32(1), Math.imul(0xffffffff, 5));
       let sum = 0;

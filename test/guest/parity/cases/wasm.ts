@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Group } from '../collector.ts';
-import { wasmApi } from '../webassembly.ts';
 import { instantiateTraps, trapCalls, trapModule, trapRounds } from '../traps.ts';
+import { wasmApi } from '../webassembly.ts';
 
 export const wasm: Group = {
   name: 'wasm',

@@ -189,9 +189,9 @@ export const workers: Group = {
         error: new RangeError('x'),
         pattern: /a/gi,
       };
-      cyclic['self'] = cyclic;
+      cyclic.self = cyclic;
       const copy = structuredClone(cyclic);
-      log(copy['self'] === copy, copy['date'], (copy['error'] as Error).name, copy['pattern']);
+      log(copy.self === copy, copy.date, (copy.error as Error).name, copy.pattern);
       log(digest(structuredClone(patternBytes(100_000))));
     },
   },

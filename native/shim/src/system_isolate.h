@@ -79,6 +79,7 @@ class SystemIsolate final : private SystemHost {
   std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
   bool failed_ = false;
   bool heap_exhausted_ = false;
+  int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;
 };
 

@@ -6,12 +6,14 @@
 //   FAKE_KERNEL_PRELOAD        for /lib/runtime/preload.cjs
 //   FAKE_KERNEL_VERSION        version that the interface claims, default the true one
 // Log messages go to the file that FAKE_KERNEL_LOG names, one line each: level, space, text with newlines as \n.
-// Time stands still while threads run, and jumps to the deadline when one waits for it: tests need not wait.
+// Time stands still while threads run, and jumps to the deadline when one waits for it: tests need not wait. With
+// FAKE_KERNEL_CLOCK=real it is the host's time, to measure by.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
@@ -47,7 +49,13 @@ void Log(uint32_t level, const char* text, size_t length) {
   std::fclose(file);
 }
 
+bool IsClockReal() {
+  static const char* const clock = std::getenv("FAKE_KERNEL_CLOCK");
+  return clock != nullptr && std::strcmp(clock, "real") == 0;
+}
+
 uint64_t Monotonic() {
+  if (IsClockReal()) return std::chrono::steady_clock::now().time_since_epoch().count();
   const std::lock_guard lock(mutex);
   return now;
 }
@@ -71,8 +79,15 @@ size_t LogRead(uint64_t* cursor, char* buffer, size_t capacity) {
 
 uint32_t Wait(uint32_t mask, uint64_t deadline) {
   std::unique_lock lock(mutex);
-  if ((events & mask) == 0 && deadline != RUNTIME_NO_DEADLINE) now = std::max(now, deadline);
-  if (deadline == RUNTIME_NO_DEADLINE) changed.wait(lock, [&] { return (events & mask) != 0; });
+  const auto is_set = [&] { return (events & mask) != 0; };
+  if (deadline == RUNTIME_NO_DEADLINE) {
+    changed.wait(lock, is_set);
+  } else if (IsClockReal()) {
+    const std::chrono::steady_clock::time_point until{std::chrono::nanoseconds(deadline)};
+    changed.wait_until(lock, until, is_set);
+  } else if (!is_set()) {
+    now = std::max(now, deadline);
+  }
   const uint32_t seen = events & mask;
   events &= ~seen;
   return seen;

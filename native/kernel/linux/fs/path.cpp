@@ -128,7 +128,9 @@ Result<void> walk_path(RefPtr<DirectoryInode> base, StringView path, uint32_t fl
     if (!found.is_error()) child = found.take();
 
     LinkInode* link = child ? child->as_link() : nullptr;
-    if (link && (!is_last || has_trailing_slash || (flags & kWalkFollow))) {
+    const bool follows_last =
+        !(flags & kWalkName) && (has_trailing_slash || (flags & kWalkFollow));
+    if (link && (!is_last || follows_last)) {
       if (++links > kMaximumLinksFollowed || (flags & kWalkNoLinks)) return Errno::Loop;
       if (link->is_magic()) {
         if (flags & kWalkNoMagicLinks) return Errno::Loop;
@@ -154,7 +156,9 @@ Result<void> walk_path(RefPtr<DirectoryInode> base, StringView path, uint32_t fl
       return Errno::CrossDevice;
     }
     if (is_last) {
-      if (child && has_trailing_slash && !child->is_directory()) return Errno::NotDirectory;
+      if (child && has_trailing_slash && !child->is_directory() && !(flags & kWalkName)) {
+        return Errno::NotDirectory;
+      }
       walk->last = Walk::Last::Name;
       walk->parent = RefPtr<DirectoryInode>(directory);
       memcpy(walk->name_data, name.data, name.size);
@@ -226,7 +230,7 @@ Result<RefPtr<Inode>> create_socket_inode(StringView path, uint32_t permissions,
                                           RefPtr<RefCounted> binding) {
   Walk walk;
   TreeGuard guard;
-  Result<void> walked = walk_path(working_directory(), path, 0, &walk);
+  Result<void> walked = walk_path(working_directory(), path, kWalkName, &walk);
   if (walked.is_error()) return walked.error();
   if (!walk.is_missing() || walk.last != Walk::Last::Name) return Errno::AddressInUse;
   if (walk.has_trailing_slash) return Errno::NoEntry;

@@ -24,8 +24,9 @@ class UserPath {
   size_t size_ = 0;
 };
 
-// How to walk. The first is ours, the others have the values of openat2(2) RESOLVE_*.
+// How to walk. The first two are ours, the others have the values of openat2(2) RESOLVE_*.
 constexpr uint32_t kWalkFollow = 0x100;  // follow a symbolic link at the end of the path
+constexpr uint32_t kWalkName = 0x200;    // the last name itself counts, slashes after it or not
 constexpr uint32_t kWalkNoMounts = 0x01;
 constexpr uint32_t kWalkNoMagicLinks = 0x02;
 constexpr uint32_t kWalkNoLinks = 0x04;
@@ -72,6 +73,9 @@ constexpr int kAtEmptyPath = 0x1000;       // AT_EMPTY_PATH
 /// Finds what `path` names, with the flags kAtNoFollow and kAtEmptyPath. Takes the tree mutex.
 /// Errors: as path_resolution(7).
 Result<void> find_target(int directory, UserString path, int flags, Target* target);
+
+/// unlink(2) and rmdir(2). Takes the tree mutex.
+Result<uint64_t> remove_name(int directory, UserString path, bool is_directory);
 
 /// open(2) for the rest of the kernel and the calls. Takes the tree mutex. Errors: as open(2).
 Result<RefPtr<File>> open_path(RefPtr<DirectoryInode> base, StringView path, int flags,

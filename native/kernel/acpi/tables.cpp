@@ -24,8 +24,8 @@ constexpr uint64_t kRootPointerAlignment = 16;
 
 PhysAddr root_pointer;
 unsigned entry_size = 0;
-const uint8_t* root_table = nullptr;
-size_t root_table_size = 0;
+const uint8_t* table_list = nullptr;
+size_t table_list_size = 0;
 
 /// The kernel's view of `size` bytes that firmware wrote; null when they cannot be mapped. Firmware
 /// may keep tables above the memory that the direct map covers.
@@ -69,7 +69,7 @@ bool search_bios_areas(AcpiRoot* root) {
 /// Physical address of the `index`th table that the root table lists.
 PhysAddr root_entry(size_t index) {
   uint64_t address = 0;
-  memcpy(&address, root_table + sizeof(AcpiHeader) + index * entry_size, entry_size);
+  memcpy(&address, table_list + sizeof(AcpiHeader) + index * entry_size, entry_size);
   return PhysAddr(address);
 }
 
@@ -83,7 +83,7 @@ void acpi_initialise(PhysAddr rsdp) {
     return;
   }
   const char* const signature = root.entry_size == 8 ? "XSDT" : "RSDT";
-  if (!acpi_table_at(PhysAddr(root.table), signature, &root_table, &root_table_size)) {
+  if (!acpi_table_at(PhysAddr(root.table), signature, &table_list, &table_list_size)) {
     log(LogLevel::Warn, "ACPI: the table list at 0x%lx is damaged; power off will not work",
         root.table);
     return;
@@ -113,8 +113,8 @@ bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** tabl
 }
 
 bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size, unsigned index) {
-  if (!root_table) return false;
-  const size_t count = (root_table_size - sizeof(AcpiHeader)) / entry_size;
+  if (!table_list) return false;
+  const size_t count = (table_list_size - sizeof(AcpiHeader)) / entry_size;
   for (size_t i = 0; i < count; ++i) {
     const PhysAddr address = root_entry(i);
     if (address.value == 0) continue;

@@ -24,9 +24,12 @@ export async function step<Result>(
 ): Promise<Result> {
   const start = performance.now();
   const elapsed = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  return process.stderr.isTTY
-    ? stepOnTerminal(title, work, elapsed)
-    : stepOnStream(title, work, elapsed);
+  return canSpin() ? stepOnTerminal(title, work, elapsed) : stepOnStream(title, work, elapsed);
+}
+
+/** A terminal that does not know its width (0 columns) sends the spinner into an endless loop. */
+function canSpin(): boolean {
+  return process.stderr.isTTY && process.stderr.columns >= 40 && process.env.TERM !== 'dumb';
 }
 
 async function stepOnTerminal<Result>(
@@ -38,7 +41,8 @@ async function stepOnTerminal<Result>(
   const spinner = createSpinner(title).start();
   const report: StepReport = {
     detail: (text) => {
-      const room = (process.stderr.columns ?? 80) - title.length - 5;
+      // One line only: the spinner counts the lines that it has to erase.
+      const room = process.stderr.columns - title.length - 5;
       spinner.update({ text: room > 10 ? `${title}  ${text.slice(0, room)}` : title });
     },
     note: (text) => notes.push(text),

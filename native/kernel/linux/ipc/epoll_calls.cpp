@@ -1,6 +1,7 @@
 // epoll_create(2), epoll_ctl(2), epoll_wait(2).
 #include "linux/fd_table.h"
 #include "linux/ipc/epoll.h"
+#include "linux/ipc/install.h"
 #include "linux/ipc/readiness.h"
 #include "linux/system_calls.h"
 
@@ -14,10 +15,7 @@ constexpr int kModifyOperation = 3;
 
 Result<uint64_t> create_epoll(bool close_on_exec) {
   RefPtr<File> epoll = RefPtr<File>::adopt(new Epoll());
-  if (!epoll) return Errno::NoMemory;
-  Result<int> descriptor = fd_install(epoll, close_on_exec);
-  if (descriptor.is_error()) return descriptor.error();
-  return static_cast<uint64_t>(descriptor.value());
+  return install_file(epoll, close_on_exec);
 }
 
 /// EPOLLEXCLUSIVE goes with few other events and not with nested instances, epoll_ctl(2).

@@ -1,5 +1,5 @@
 // eventfd(2): a counter that threads wait for.
-#include "linux/fd_table.h"
+#include "linux/ipc/install.h"
 #include "linux/ipc/pollable_file.h"
 #include "linux/system_calls.h"
 
@@ -90,10 +90,7 @@ Result<uint64_t> sys_eventfd2(uint32_t initial, int flags) {
   const int status_flags = kOpenReadWrite | (flags & kOpenNonBlocking);
   RefPtr<File> file =
       RefPtr<File>::adopt(new EventFd(initial, (flags & kSemaphoreFlag) != 0, status_flags));
-  if (!file) return Errno::NoMemory;
-  Result<int> descriptor = fd_install(file, (flags & kOpenCloseOnExec) != 0);
-  if (descriptor.is_error()) return descriptor.error();
-  return static_cast<uint64_t>(descriptor.value());
+  return install_file(file, (flags & kOpenCloseOnExec) != 0);
 }
 
 Result<uint64_t> sys_eventfd(uint32_t initial) { return sys_eventfd2(initial, 0); }

@@ -1,5 +1,6 @@
 // signalfd(2): signals that are read like files.
 #include "linux/fd_table.h"
+#include "linux/ipc/install.h"
 #include "linux/ipc/pollable_file.h"
 #include "linux/signals.h"
 #include "linux/system_calls.h"
@@ -118,10 +119,7 @@ Result<uint64_t> sys_signalfd4(int descriptor, UserPtr<uint64_t> mask, uint64_t 
   }
   const int status_flags = kOpenReadWrite | (flags & kOpenNonBlocking);
   RefPtr<File> file = RefPtr<File>::adopt(new SignalFd(signals, status_flags));
-  if (!file) return Errno::NoMemory;
-  Result<int> installed = fd_install(file, (flags & kOpenCloseOnExec) != 0);
-  if (installed.is_error()) return installed.error();
-  return static_cast<uint64_t>(installed.value());
+  return install_file(file, (flags & kOpenCloseOnExec) != 0);
 }
 
 Result<uint64_t> sys_signalfd(int descriptor, UserPtr<uint64_t> mask, uint64_t mask_size) {

@@ -3,6 +3,7 @@
 // As on Linux a periodic timer is started again only when its expirations are read, so a timer that
 // nobody looks at costs one interrupt; the expirations that were missed are counted then.
 #include "linux/fd_table.h"
+#include "linux/ipc/install.h"
 #include "linux/ipc/pollable_file.h"
 #include "linux/system_calls.h"
 #include "time/timer.h"
@@ -182,10 +183,7 @@ Result<uint64_t> sys_timerfd_create(int clock, int flags) {
   }
   const int status_flags = kOpenReadWrite | (flags & kOpenNonBlocking);
   RefPtr<File> file = RefPtr<File>::adopt(new TimerFd(clock == kClockRealtime, status_flags));
-  if (!file) return Errno::NoMemory;
-  Result<int> descriptor = fd_install(file, (flags & kOpenCloseOnExec) != 0);
-  if (descriptor.is_error()) return descriptor.error();
-  return static_cast<uint64_t>(descriptor.value());
+  return install_file(file, (flags & kOpenCloseOnExec) != 0);
 }
 
 /// TFD_TIMER_CANCEL_ON_SET is taken and never has an effect: nothing sets the wall clock.

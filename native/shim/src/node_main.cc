@@ -98,9 +98,9 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
       node::DefaultProcessExitHandler(exiting, code);
     });
   }
-  if (node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload).IsEmpty()) {
-    return kGenericUserError;
-  }
+  // An exception in the main script gives an empty result, which says nothing about the end: one that nothing
+  // handles has ended the process by now, and after one that the app handles the event loop runs.
+  (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
   // Only now, so that it takes no time from the app's start where there is one CPU.
   if (system != nullptr) system->Start();
   const int code = node::SpinEventLoop(environment.get()).FromMaybe(kGenericUserError);

@@ -7,7 +7,7 @@
 namespace runtime {
 
 template <typename T>
-class __attribute__((warn_unused_result)) Result {
+class [[nodiscard]] Result {
  public:
   Result(Errno error) : error_(static_cast<int>(error)), value_() {}  // NOLINT: implicit by design
   Result(const T& value) : error_(0), value_(value) {}                // NOLINT
@@ -25,7 +25,7 @@ class __attribute__((warn_unused_result)) Result {
 };
 
 template <>
-class __attribute__((warn_unused_result)) Result<void> {
+class [[nodiscard]] Result<void> {
  public:
   Result() : error_(0) {}
   Result(Errno error) : error_(static_cast<int>(error)) {}  // NOLINT: implicit by design

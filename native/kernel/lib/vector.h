@@ -87,6 +87,12 @@ class Vector {
     for (size_t i = index; i + 1 < size_; ++i) items_[i] = move(items_[i + 1]);
     items_[--size_].~T();
   }
+  /// Removes `count` elements from `index` on.
+  void remove_range(size_t index, size_t count) {
+    if (count == 0) return;
+    for (size_t i = index; i + count < size_; ++i) items_[i] = move(items_[i + count]);
+    while (count--) items_[--size_].~T();
+  }
   void pop() { items_[--size_].~T(); }
   void clear() {
     while (size_) items_[--size_].~T();

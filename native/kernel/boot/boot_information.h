@@ -1,0 +1,34 @@
+// What the boot loader told us, in one form for PVH and multiboot2.
+#pragma once
+
+#include "lib/string.h"
+#include "lib/types.h"
+
+namespace runtime {
+
+struct PhysicalRange {
+  uint64_t start;
+  uint64_t end;
+
+  uint64_t size() const { return end - start; }
+};
+
+struct BootInformation {
+  static constexpr unsigned kMaximumRanges = 64;
+  static constexpr unsigned kCommandLineCapacity = 4096;
+
+  PhysicalRange usable[kMaximumRanges];  // sorted, not overlapping, page aligned
+  unsigned usable_count = 0;
+  PhysicalRange base = {0, 0};    // the base archive, inside the kernel's file
+  PhysicalRange initrd = {0, 0};  // empty when none was given
+  PhysAddr rsdp;                  // ACPI root pointer, 0 when the loader did not say
+  char command_line[kCommandLineCapacity];
+  bool command_line_was_cut = false;
+  const char* loader = "unknown loader";
+};
+
+/// Reads what the loader left, while the identity map of the first 4 GiB is active. `kind` is 1 for
+/// PVH and 2 for multiboot2. Returns null and fills `result`, or says what is wrong.
+const char* read_boot_information(uint64_t kind, uint64_t address, BootInformation* result);
+
+}  // namespace runtime

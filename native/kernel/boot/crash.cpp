@@ -1,0 +1,208 @@
+#include "boot/crash.h"
+
+#include "acpi/power.h"
+#include "arch/x86_64/cpu.h"
+#include "boot/console.h"
+#include "boot/console_port.h"
+#include "boot/exit_status.h"
+#include "boot/image_layout.h"
+#include "boot/report.h"
+#include "lib/demangle.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "lib/symbols.h"
+#include "lib/text.h"
+#include "linux/mapped_image.h"
+#include "linux/process_info.h"
+#include "linux/signals_internal.h"
+#include "linux/vfs.h"
+#include "memory/address_space.h"
+#include "memory/frames.h"
+#include "memory/user.h"
+#include "sched/thread.h"
+
+extern "C" uint64_t load_word_guarded(const void* address, uint64_t* value);
+
+namespace runtime {
+
+namespace {
+
+KernelSymbols kernel_symbols;
+bool is_panicking = false;
+
+/// Reports are long; the log's lines are short. They go straight to the console, line by line.
+class Report {
+ public:
+  Report() : text_(buffer_, sizeof(buffer_)) {}
+  TextBuilder& text() { return text_; }
+  void print() {
+    const char* start = buffer_;
+    const char* end = buffer_ + text_.length();
+    while (start < end) {
+      const char* line_end = start;
+      while (line_end < end && *line_end != '\n') ++line_end;
+      console_write("[runtime] ", 10);
+      console_write(start, static_cast<size_t>(line_end - start));
+      console_write("\n", 1);
+      start = line_end + 1;
+    }
+  }
+
+ private:
+  static char buffer_[16384];
+  TextBuilder text_;
+};
+char Report::buffer_[16384];
+
+bool read_word(void*, uint64_t address, uint64_t* value) {
+  if (address % 8 || address < kLowestAddress) return false;
+  return load_word_guarded(reinterpret_cast<const void*>(address), value) == 0;
+}
+
+size_t resolve_kernel(uint64_t address, char* buffer, size_t capacity) {
+  SymbolMatch match;
+  if (!kernel_symbols.lookup(address - kernel_base(), &match))
+    return format(buffer, capacity, "kernel+0x%llx",
+                  static_cast<unsigned long long>(address - kernel_base()));
+  return format(buffer, capacity, "%.*s+0x%llx (kernel)", static_cast<int>(match.name.size),
+                match.name.data, static_cast<unsigned long long>(match.offset));
+}
+
+size_t resolve_application(uint64_t address, char* buffer, size_t capacity) {
+  FileImage image;
+  if (!find_mapped_image(address, &image)) return 0;
+  StringView path = image.path;
+  for (size_t i = path.size; i-- > 0;) {
+    if (path[i] != '/') continue;
+    path = path.from(i + 1);
+    break;
+  }
+  const uint64_t link_address = address - image.load_bias;
+  SymbolMatch match;
+  if (!elf_symbol_for(image.data, image.size, link_address, &match))
+    return format(buffer, capacity, "0x%llx (%.*s)",
+                  static_cast<unsigned long long>(link_address), static_cast<int>(path.size),
+                  path.data);
+  char name[256];
+  demangle(match.name, name, sizeof(name));
+  return format(buffer, capacity, "%s+0x%llx (%.*s)", name,
+                static_cast<unsigned long long>(match.offset), static_cast<int>(path.size),
+                path.data);
+}
+
+size_t resolve(void*, uint64_t address, char* buffer, size_t capacity) {
+  if (address >= reinterpret_cast<uint64_t>(kernel_text_start) &&
+      address < reinterpret_cast<uint64_t>(kernel_text_end))
+    return resolve_kernel(address, buffer, capacity);
+  if (is_panicking) return 0;  // the area set's lock may be held
+  return resolve_application(address, buffer, capacity);
+}
+
+const ReportAccess kAccess = {read_word, resolve, nullptr};
+
+void append_memory(TextBuilder& text) {
+  const FrameStatistics frames = frame_statistics();
+  const ProcessMemory process = process_memory();
+  ReportMemory memory;
+  memory.total = frames.total;
+  memory.free = frames.free;
+  memory.image = frames.image;
+  memory.application = process.resident - process.resident_file;
+  memory.kernel_heap = kernel_heap_bytes();
+  memory.temporary_files = vfs_tmpfs_bytes();
+  report_memory(text, memory);
+}
+
+}  // namespace
+
+void set_kernel_symbols(StringView file) {
+  (void)kernel_symbols.open(reinterpret_cast<const uint8_t*>(file.data), file.size);
+}
+
+void panic_with_frame(const TrapFrame* frame, const char* what) {
+  disable_interrupts();
+  if (is_panicking) {
+    console_write("[runtime] panic inside a panic\n", 31);
+    end_machine(255, "panic");
+  }
+  is_panicking = true;
+  log_enter_panic();
+  console_enter_panic();
+  Report report;
+  TextBuilder& text = report.text();
+  const Thread* thread = Thread::current();
+  text.append("kernel panic: %s\n", what);
+  text.append("vector %llu, error 0x%llx, address 0x%llx, thread %d (%s), kernel at 0x%llx\n",
+              static_cast<unsigned long long>(frame->vector),
+              static_cast<unsigned long long>(frame->error),
+              static_cast<unsigned long long>(fault_address()), thread ? thread->id() : -1,
+              thread ? thread->name : "none", static_cast<unsigned long long>(kernel_base()));
+  report_registers(text, *frame);
+  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
+  report.print();
+  end_machine(255, "panic");
+}
+
+void panic(const char* pattern, ...) {
+  disable_interrupts();
+  char message[256];
+  va_list arguments;
+  va_start(arguments, pattern);
+  format_list(message, sizeof(message), pattern, arguments);
+  va_end(arguments);
+  TrapFrame frame;
+  memset(&frame, 0, sizeof(frame));
+  frame.rip = reinterpret_cast<uint64_t>(__builtin_return_address(0));
+  frame.rbp = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
+  frame.rsp = frame.rbp + 16;
+  uint64_t caller_frame = 0;
+  if (read_word(nullptr, frame.rbp, &caller_frame)) frame.rbp = caller_frame;
+  panic_with_frame(&frame, message);
+}
+
+void report_application_crash(const TrapFrame* frame, int signal, const SignalInfo& info) {
+  Report report;
+  TextBuilder& text = report.text();
+  const Thread* thread = Thread::current();
+  const bool has_address = frame->vector == 14;
+  if (has_address) {
+    const char* access = frame->error & 16  ? "executing"
+                         : frame->error & 2 ? "writing"
+                                            : "reading";
+    const char* reason = signal == kSignalBus ? "past the end of its file"
+                         : info.code == 2     ? "not allowed by the page's protection"
+                                              : "nothing is mapped there";
+    text.append("the app crashed: %s while %s address 0x%llx (%s)\n", signal_name(signal), access,
+                static_cast<unsigned long long>(info.fault.address), reason);
+  } else if (signal == kSignalAbort) {
+    text.append("the app aborted (SIGABRT): the reason stands in the lines above\n");
+  } else {
+    text.append("the app crashed: %s\n", signal_name(signal));
+  }
+  text.append("thread %d (%s)\n", thread->id(), thread->name);
+  report_registers(text, *frame);
+  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
+  append_memory(text);
+  report.print();
+}
+
+void report_out_of_memory(const TrapFrame* frame, uint64_t address) {
+  Report report;
+  TextBuilder& text = report.text();
+  const Thread* thread = Thread::current();
+  text.append("out of memory: thread %d (%s) touched 0x%llx and no page is left\n", thread->id(),
+              thread->name, static_cast<unsigned long long>(address));
+  append_memory(text);
+  text.append("start the VM with more memory (-m), or limit the app's heap "
+              "(--max-old-space-size)\n");
+  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
+  report.print();
+}
+
+void report_memory_figures() {
+  Report report;
+  append_memory(report.text());
+  report.print();
+}
+
+}  // namespace runtime

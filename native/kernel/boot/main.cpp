@@ -1,0 +1,236 @@
+// From the boot loader to the application's first instruction.
+//
+// Boot order, each step needs those before it:
+//   CPU tables, constructors   interrupts can be reported, globals are valid
+//   console, features, random  something can be said; the layout can be random
+//   loader's data              memory map, command line, where base and initrd are
+//   physical memory            direct map, frames, heap
+//   ACPI, APIC, clocks         power off, timer (its calibration runs on while the rest starts)
+//   files                      base and initrd in place
+//   threads                    this flow becomes the idle thread; the first application thread runs
+#include <stdint.h>
+
+#include "acpi/power.h"
+#include "acpi/tables.h"
+#include "arch/x86_64/cpu.h"
+#include "boot/boot_information.h"
+#include "boot/command_line.h"
+#include "boot/console.h"
+#include "boot/console_port.h"
+#include "boot/crash.h"
+#include "boot/exit_status.h"
+#include "boot/image_layout.h"
+#include "interrupts/apic.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "linux/cpu_features.h"
+#include "linux/dispatch.h"
+#include "linux/exec.h"
+#include "linux/fd_table.h"
+#include "linux/kernel_interface.h"
+#include "linux/process_info.h"
+#include "linux/random.h"
+#include "linux/vfs.h"
+#include "memory/address_space.h"
+#include "memory/frames.h"
+#include "memory/kernel_map.h"
+#include "memory/physical.h"
+#include "sched/scheduler.h"
+#include "sched/scheduler_internal.h"
+#include "time/clock_source.h"
+
+namespace runtime {
+
+// The packer writes the archive's place here (section .runtime.base).
+__attribute__((section(".runtime.base"), used)) volatile const BaseImageDescriptor base_image = {0,
+                                                                                                0};
+
+namespace {
+
+using Constructor = void (*)();
+#pragma GCC visibility push(hidden)
+extern "C" Constructor constructors_start[], constructors_end[];
+#pragma GCC visibility pop
+
+constexpr const char* kVersion = "0.1.0";
+constexpr const char* kProgram = "/bin/node";
+constexpr const char* kArgumentsFile = "/etc/runtime/arguments";
+constexpr const char* kEnvironmentFile = "/etc/runtime/environment";
+constexpr const char* kDefaultEntry = "/app/main.mjs";
+
+BootInformation information;
+CommandLine command_line;
+
+/// Says why the machine cannot start, and ends it with a code that is not zero.
+[[noreturn]] void refuse(const char* reason) {
+  log(LogLevel::Error, "error: %s", reason);
+  acpi_initialise(information.rsdp);
+  power_initialise();
+  end_machine(1, "boot");
+}
+
+void require(const char* problem) {
+  if (problem) refuse(problem);
+}
+
+StringView view_of(const PhysicalRange& range) {
+  return StringView(static_cast<const char*>(phys_to_virt(PhysAddr(range.start))), range.size());
+}
+
+/// Reads a small file whole into heap memory that stays. Empty when there is no such file.
+StringView read_file(const char* path) {
+  Result<RefPtr<File>> file = vfs_open(path, kOpenReadOnly);
+  if (file.is_error()) return StringView();
+  Stat stat;
+  if (file.value()->stat(&stat).is_error() || stat.size <= 0) return StringView();
+  const size_t size = static_cast<size_t>(stat.size);
+  char* text = static_cast<char*>(allocate(size));
+  if (!text) return StringView();
+  IoBuffer buffer = IoBuffer::kernel(text, size);
+  Result<size_t> count = file.value()->read_at(buffer, 0);
+  return count.is_error() ? StringView() : StringView(text, count.value());
+}
+
+void push(Vector<StringView>* list, StringView text) {
+  if (list->push(text).is_error()) refuse("no memory for the app's arguments");
+}
+
+/// Splits NUL-terminated strings.
+void push_all(Vector<StringView>* list, StringView strings) {
+  while (!strings.is_empty()) {
+    const size_t length = strings.find(0);
+    push(list, strings.first(length));
+    strings = strings.from(min_of(length + 1, strings.size));
+  }
+}
+
+/// True when `list` has a variable of that name already.
+bool is_set(const Vector<StringView>& list, StringView assignment) {
+  const StringView name = assignment.first(min_of(assignment.find('=') + 1, assignment.size));
+  for (const StringView& entry : list)
+    if (entry.starts_with(name)) return true;
+  return false;
+}
+
+void push_if_unset(Vector<StringView>* list, StringView assignment) {
+  if (!is_set(*list, assignment)) push(list, assignment);
+}
+
+void choose_arguments(ProgramStart* start) {
+  push_all(&start->arguments, read_file(kArgumentsFile));
+  if (start->arguments.is_empty()) {
+    if (vfs_open(kDefaultEntry, kOpenReadOnly).is_error())
+      refuse("the initrd holds no app: neither /app/main.mjs nor /etc/runtime/arguments is in it; "
+             "build it with `npm run build`");
+    push(&start->arguments, "node");
+    push(&start->arguments, "--enable-source-maps");
+    push(&start->arguments, kDefaultEntry);
+  }
+  for (size_t i = 0; i < command_line.argument_count; ++i)
+    push(&start->arguments, command_line.arguments[i]);
+}
+
+void choose_environment(ProgramStart* start) {
+  for (size_t i = 0; i < command_line.environment_count; ++i)
+    push(&start->environment, command_line.environment[i]);
+  const StringView from_file = read_file(kEnvironmentFile);
+  Vector<StringView> file_entries;
+  push_all(&file_entries, from_file);
+  for (const StringView& entry : file_entries) push_if_unset(&start->environment, entry);
+  push_if_unset(&start->environment, "PATH=/bin");
+  push_if_unset(&start->environment, "HOME=/tmp");
+  push_if_unset(&start->environment, "PWD=/app");
+  push_if_unset(&start->environment, "LANG=C.UTF-8");
+  push_if_unset(&start->environment, "LD_PRELOAD=/lib/runtime/shim.so");
+}
+
+/// Descriptors 0, 1 and 2 are the console.
+void open_standard_descriptors() {
+  const int flags[] = {kOpenReadOnly, kOpenWriteOnly, kOpenWriteOnly};
+  for (unsigned i = 0; i < array_size(flags); ++i) {
+    Result<RefPtr<File>> console = vfs_open("/dev/console", flags[i]);
+    if (console.is_error() || fd_install(console.take(), false).is_error())
+      refuse("the console cannot be opened");
+  }
+}
+
+void start_files() {
+  if (!information.base.size())
+    refuse("this kernel carries no base (Node and its libraries); use dist/runtime, which "
+           "`npm run build` makes, not build/kernel.elf");
+  if (!information.initrd.size())
+    refuse("no initrd was given; start QEMU with -initrd dist/initrd, which `npm run build` makes");
+  Result<void> built = vfs_initialise(view_of(information.base), view_of(information.initrd),
+                                      command_line.writable_root);
+  if (built.is_error())
+    refuse("the base or the initrd cannot be used (the line above says why); build them again "
+           "with `npm run build`");
+  set_kernel_symbols(read_file("/system/kernel.symbols"));
+}
+
+void start_program() {
+  ProgramStart start;
+  start.path = kProgram;
+  start.kernel_interface = kernel_interface_address();
+  start.fixed_layout = command_line.fixed_layout;
+  choose_arguments(&start);
+  choose_environment(&start);
+  open_standard_descriptors();
+  Result<RefPtr<Thread>> thread = load_program(start);
+  if (thread.is_error()) {
+    if (thread.error() == Errno::NoMemory)
+      refuse("too little memory to load Node; start the VM with a larger -m");
+    refuse("Node cannot be loaded; build the base again with `npm run build`");
+  }
+  clock_calibration_end();
+  set_cpu_figures(1, clock_frequency_hertz());
+  set_boot_nanoseconds(monotonic_nanoseconds());
+  log(LogLevel::Info, "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
+      "%llu us", kVersion, information.loader,
+      static_cast<unsigned long long>(physical_memory_size() >> 20),
+      static_cast<unsigned long long>(monotonic_nanoseconds() / 1000));
+  Scheduler::make_runnable(thread.value().get());
+}
+
+}  // namespace
+
+StringView kernel_command_line() { return StringView(information.command_line); }
+StringView kernel_version() { return kVersion; }
+
+}  // namespace runtime
+
+extern "C" [[noreturn]] void boot_main() {
+  using namespace runtime;
+  cpu_initialise();
+  for (Constructor* constructor = constructors_start; constructor < constructors_end; ++constructor)
+    (*constructor)();
+  console_initialise();
+  cpu_features_initialise();
+  random_initialise();
+
+  require(read_boot_information(boot_kind, boot_information, &information));
+  information.base = {base_image.physical_address, base_image.physical_address + base_image.size};
+  char message[256];
+  if (information.command_line_was_cut) refuse("the kernel's command line is longer than 4095 bytes");
+  if (!parse_command_line(information.command_line, &command_line, message, sizeof(message)))
+    refuse(message);
+  log_set_level(command_line.log_level);
+  set_system_call_trace(command_line.trace_system_calls);
+  if (!check_required_cpu_features(message, sizeof(message))) refuse(message);
+
+  require(physical_memory_initialise(information, command_line.fixed_layout));
+  extended_state_initialise();
+  acpi_initialise(information.rsdp);
+  power_initialise();
+  AddressSpace::initialise(command_line.fixed_layout);
+  kernel_map_initialise(command_line.fixed_layout);
+  require(apic_initialise());
+  clock_calibration_begin();
+  drop_identity_map();
+  start_files();
+  scheduler_initialise();
+  apic_route_legacy(kConsoleInterrupt);
+  console_enable_receive();
+  start_program();
+  run_idle_loop();
+}

@@ -1,0 +1,125 @@
+// Sources: Intel SDM volume 3, chapter 10; 82093AA I/O APIC data sheet; ACPI 6.4, 5.2.12 (MADT).
+#include "interrupts/apic.h"
+
+#include "acpi/tables.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cpuid.h"
+#include "arch/x86_64/ports.h"
+#include "lib/format.h"
+#include "memory/address_space.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr uint32_t kRegisterId = 0x20;
+constexpr uint32_t kRegisterEndOfInterrupt = 0xb0;
+constexpr uint32_t kRegisterSpurious = 0xf0;
+constexpr uint32_t kRegisterTaskPriority = 0x80;
+constexpr uint32_t kRegisterTimer = 0x320;
+constexpr uint32_t kRegisterLint0 = 0x350;
+constexpr uint32_t kRegisterTimerInitial = 0x380;
+constexpr uint32_t kRegisterTimerCurrent = 0x390;
+constexpr uint32_t kRegisterTimerDivide = 0x3e0;
+constexpr uint32_t kMasked = 1 << 16;
+constexpr uint32_t kDivideBy1 = 0xb;
+constexpr uint64_t kDefaultIoApic = 0xfec00000;
+
+volatile uint32_t* local_apic = nullptr;
+volatile uint32_t* io_apic = nullptr;
+uint32_t io_apic_base_interrupt = 0;
+
+struct LegacyRoute {
+  uint32_t interrupt;
+  uint16_t flags;
+};
+LegacyRoute routes[16];
+
+uint32_t read_register(uint32_t offset) { return local_apic[offset / 4]; }
+void write_register(uint32_t offset, uint32_t value) { local_apic[offset / 4] = value; }
+
+void write_io_apic(uint32_t index, uint32_t value) {
+  io_apic[0] = index;
+  io_apic[4] = value;
+}
+
+/// Moves the 8259 pair away from the exception vectors and masks all its lines.
+void silence_legacy_controllers() {
+  out8(0x20, 0x11);
+  out8(0xa0, 0x11);
+  out8(0x21, 0x20);
+  out8(0xa1, 0x28);
+  out8(0x21, 4);
+  out8(0xa1, 2);
+  out8(0x21, 1);
+  out8(0xa1, 1);
+  out8(0x21, 0xff);
+  out8(0xa1, 0xff);
+}
+
+/// Reads the I/O APIC's address and the overrides of legacy lines from the MADT.
+uint64_t read_madt() {
+  for (unsigned line = 0; line < 16; ++line) routes[line] = {line, 0};
+  uint64_t address = kDefaultIoApic;
+  const uint8_t* table = nullptr;
+  size_t size = 0;
+  if (!acpi_find_table("APIC", &table, &size)) return address;
+  for (size_t at = 44; at + 2 <= size && table[at + 1] >= 2 && at + table[at + 1] <= size;
+       at += table[at + 1]) {
+    const uint8_t* entry = table + at;
+    if (entry[0] == 1 && entry[1] >= 12) {
+      address = *reinterpret_cast<const uint32_t*>(entry + 4);
+      io_apic_base_interrupt = *reinterpret_cast<const uint32_t*>(entry + 8);
+    } else if (entry[0] == 2 && entry[1] >= 10 && entry[3] < 16) {
+      routes[entry[3]] = {*reinterpret_cast<const uint32_t*>(entry + 4),
+                          *reinterpret_cast<const uint16_t*>(entry + 8)};
+    }
+  }
+  return address;
+}
+
+}  // namespace
+
+const char* apic_initialise() {
+  if (!cpu_has(cpu_feature::kApic))
+    return "this CPU has no local APIC; start the VM with -cpu host or -cpu max";
+  silence_legacy_controllers();
+  const uint64_t base = read_msr(kMsrApicBase);
+  write_msr(kMsrApicBase, base | 1 << 11);
+  Result<void*> mapped = map_device(PhysAddr(base & 0xffffff000ull), kPageSize);
+  if (mapped.is_error()) return "no memory to map the local APIC";
+  local_apic = static_cast<volatile uint32_t*>(mapped.value());
+  write_register(kRegisterTaskPriority, 0);
+  write_register(kRegisterLint0, kMasked);
+  write_register(kRegisterTimer, kMasked | kTimerVector);
+  write_register(kRegisterTimerDivide, kDivideBy1);
+  write_register(kRegisterSpurious, 0x100 | kSpuriousVector);
+
+  mapped = map_device(PhysAddr(read_madt()), kPageSize);
+  if (mapped.is_error()) return "no memory to map the I/O APIC";
+  io_apic = static_cast<volatile uint32_t*>(mapped.value());
+  return nullptr;
+}
+
+void apic_route_legacy(unsigned line) {
+  const LegacyRoute& route = routes[line];
+  const uint32_t pin = route.interrupt - io_apic_base_interrupt;
+  uint32_t low = kLegacyVectorBase + line;
+  if ((route.flags & 3) == 3) low |= 1 << 13;        // active low
+  if ((route.flags >> 2 & 3) == 3) low |= 1 << 15;   // level triggered
+  write_io_apic(0x10 + pin * 2 + 1, read_register(kRegisterId) & 0xff000000);
+  write_io_apic(0x10 + pin * 2, low);
+}
+
+void apic_end_of_interrupt() { write_register(kRegisterEndOfInterrupt, 0); }
+
+void apic_timer_start(uint32_t ticks) {
+  write_register(kRegisterTimer, kTimerVector);
+  write_register(kRegisterTimerInitial, ticks);
+}
+
+void apic_timer_stop() { write_register(kRegisterTimerInitial, 0); }
+
+uint32_t apic_timer_count() { return read_register(kRegisterTimerCurrent); }
+
+}  // namespace runtime

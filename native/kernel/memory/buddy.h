@@ -1,0 +1,63 @@
+// Buddy allocator over frame numbers: pure bookkeeping, no hardware, tested on the host.
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/types.h"
+
+namespace runtime {
+
+/// State of one frame. Free blocks are linked through their first frame's entry.
+struct FrameState {
+  static constexpr uint32_t kUnmanaged = 0xffffffff;
+  static constexpr uint32_t kFreeHead = 0x80000000;  // | order: first frame of a free block
+  static constexpr uint32_t kFreeBody = 0xc0000000;  // inside a free block
+
+  uint32_t value;     // kUnmanaged, a free mark, or the reference count
+};
+
+class BuddyAllocator {
+ public:
+  static constexpr unsigned kMaximumOrder = 10;  // 4 MiB
+  static constexpr uint32_t kNone = 0xffffffff;
+
+  /// `states` and `links` have `count` entries; all frames start unmanaged. A link is a pair of
+  /// frame numbers and only used for first frames of free blocks.
+  struct Link {
+    uint32_t previous;
+    uint32_t next;
+  };
+  void initialise(FrameState* states, Link* (*link_of)(uint32_t frame), uint32_t count);
+
+  /// Hands frames [first, first + count) over to the allocator as free.
+  void add_range(uint32_t first, uint32_t count);
+  /// Takes a block of 2^order frames, aligned to its size, each with one reference; kNone when there
+  /// is no such block.
+  uint32_t allocate(unsigned order);
+  /// Gives a block back that `allocate` returned.
+  void free(uint32_t frame, unsigned order);
+
+  uint32_t free_frames() const { return free_frames_; }
+  uint32_t managed_frames() const { return managed_frames_; }
+  FrameState& state(uint32_t frame) { return states_[frame]; }
+  bool is_managed(uint64_t frame) const {
+    return frame < count_ && states_[frame].value != FrameState::kUnmanaged;
+  }
+  bool is_free(uint32_t frame) const { return states_[frame].value & FrameState::kFreeHead; }
+
+ private:
+  void push(uint32_t frame, unsigned order);
+  void remove(uint32_t frame, unsigned order);
+  bool is_free_block(uint32_t frame, unsigned order) const {
+    return frame < count_ && states_[frame].value == (FrameState::kFreeHead | order);
+  }
+
+  FrameState* states_ = nullptr;
+  Link* (*link_of_)(uint32_t frame) = nullptr;
+  uint32_t count_ = 0;
+  uint32_t heads_[kMaximumOrder + 1] = {};
+  uint32_t free_frames_ = 0;
+  uint32_t managed_frames_ = 0;
+};
+
+}  // namespace runtime

@@ -1,0 +1,36 @@
+// What the scheduler shares with the code that creates, blocks and interrupts threads.
+#pragma once
+
+#include <stdint.h>
+
+#include "lib/result.h"
+#include "lib/ref.h"
+#include "sched/thread.h"
+
+extern "C" void switch_stacks(uint64_t* save, uint64_t load);
+
+namespace runtime {
+
+/// Runs on the new thread's stack after each switch: frees the thread that just ended.
+void scheduler_finish_switch();
+/// Gives the CPU away; the calling thread is already marked as sleeping. Interrupts are off.
+void scheduler_block();
+/// Called by the timer interrupt: has the running thread used up its slice?
+void scheduler_tick();
+/// Turns the boot flow into the idle thread's loop.
+[[noreturn]] void run_idle_loop();
+/// Makes the thread record for the boot flow, which becomes the idle thread.
+void scheduler_initialise();
+
+/// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
+Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);
+/// Creates a thread that runs `function(argument)` in the kernel. Errors: NoMemory.
+Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(void*),
+                                            void* argument);
+/// Takes the thread out of the table of live threads.
+void forget_thread(Thread* thread);
+
+/// Charges time since the last mark to the application (`in_application`) or the kernel.
+void account_time(bool in_application);
+
+}  // namespace runtime

@@ -1,5 +1,5 @@
 // The build: native part, base, dist/runtime, dist/initrd. Only what changed is made again.
-import { access, mkdir } from 'node:fs/promises';
+import { access, glob, mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { assembleBase } from '../../base/src/base.ts';
@@ -16,12 +16,14 @@ import {
   kernelElf,
   nodeBinary,
   preloadModule,
+  repository,
   runtimeImage,
   shimLibrary,
 } from './paths.ts';
 import { step } from './progress.ts';
 
 const baseArchive = path.join(buildFolder, 'base/base.cpio');
+const systemBundle = path.join(buildFolder, 'system/main.js');
 const strippedFolder = path.join(buildFolder, 'base/stripped');
 
 /** What is built for. */
@@ -97,6 +99,20 @@ export async function buildRuntime(): Promise<void> {
   });
 }
 
+/** Bundles the system isolate's code when any TypeScript that may be in it changed. */
+async function buildSystem(): Promise<string> {
+  const sources = await Array.fromAsync(
+    glob('{lib,drivers}/**/*.ts', { cwd: repository, exclude: ['**/node_modules/**'] }),
+  );
+  const inputs = [...sources.sort(), 'package-lock.json'].map((file) => inRepository(file));
+  await mkdir(path.dirname(systemBundle), { recursive: true });
+  await makeUnlessCurrent(systemBundle, await digestInputs(inputs), async () => {
+    const { bundleSystem } = await import('../../system/bundle.ts');
+    await bundleSystem(systemBundle);
+  });
+  return systemBundle;
+}
+
 /**
  * Bundles an app and the system isolate's code into an initrd.
  * @param options the app, by default the example's
@@ -108,11 +124,8 @@ export async function buildApp(options: BuildOptions = {}): Promise<string> {
   const initrd = options.app === undefined ? initrdImage : path.join(buildFolder, 'app/initrd');
   await step(`Bundling ${path.relative(process.cwd(), entry)}`, async (report) => {
     // Rollup takes a while to load, so only here.
-    const [{ buildInitrd }, { bundleSystem }] = await Promise.all([
-      import('./bundle.ts'),
-      import('./system.ts'),
-    ]);
-    const system = await bundleSystem();
+    const { buildInitrd } = await import('./bundle.ts');
+    const system = await buildSystem();
     await buildInitrd({
       entry,
       outFile: initrd,

@@ -35,6 +35,8 @@ export async function reasonToCopy(
     return !isInside(real, root) && !isInside(root, real); // The way to the package may be a link.
   });
   const files = links.filter((path) => isInside(path, root));
+  // Node strips no types below node_modules, and only a package of the same repository has them.
+  if (files.some((file) => /(?<!\.d)\.[cm]?ts$/.test(file))) return undefined;
   for (const file of files) {
     const extension = extname(file);
     const name = file.slice(root.length + 1);

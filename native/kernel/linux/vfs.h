@@ -20,6 +20,9 @@ Result<RefPtr<File>> vfs_open(StringView path, int flags, uint32_t mode = 0);
 /// Path of an inode-backed file as /proc/self/maps shows it; returns the length written.
 size_t vfs_path_of(File* file, char* buffer, size_t capacity);
 
+/// Says which file the process runs, for /proc/self/exe.
+void vfs_set_executable(File* file);
+
 /// Bytes that tmpfs files occupy.
 uint64_t vfs_tmpfs_bytes();
 

@@ -150,7 +150,7 @@ Result<RefPtr<File>> open_path(RefPtr<DirectoryInode> base, StringView path, int
     return create_and_open(walk, flags, mode);
   }
   if (is_exclusive) return Errno::Exists;
-  if (walk.file) return share_description(walk.file, flags);
+  if (!walk.inode) return share_description(walk.file, flags);
   Result<void> allowed = check_existing(walk.inode, flags);
   if (allowed.is_error()) return allowed.error();
   if ((flags & kOpenTruncate) && walk.inode->as_regular()) {

@@ -66,18 +66,6 @@ Result<RefPtr<File>> GeneratedInode::open(int flags) {
   return RefPtr<File>(RefPtr<GeneratedFile>::adopt(file));
 }
 
-void GeneratedInode::set_place(RefPtr<DirectoryInode> parent, const char* name) {
-  // Without memory for the name the inode merely has no path.
-  if (name_.assign(name)) parent_ = move(parent);
-}
-
-bool GeneratedInode::locate(DirectoryInode** parent, StringView* name) {
-  if (!parent_) return Inode::locate(parent, name);
-  *parent = parent_.get();
-  *name = name_.view();
-  return true;
-}
-
 Result<void> add_generated(TreeDirectory* directory, StringView name, Generator generator,
                            uint64_t argument, uint32_t permissions) {
   GeneratedInode* made =

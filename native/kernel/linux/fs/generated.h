@@ -22,15 +22,9 @@ class GeneratedInode : public Inode {
   Result<RefPtr<File>> open(int flags) override;
   Result<void> generate(TextWriter& text) { return generator_(text, argument_); }
 
-  /// For inodes made on the fly: where they are. `parent` must outlive the inode or be static.
-  void set_place(RefPtr<DirectoryInode> parent, const char* name);
-  bool locate(DirectoryInode** parent, StringView* name) override;
-
  private:
   Generator generator_;
   uint64_t argument_;
-  RefPtr<DirectoryInode> parent_;
-  String name_;
 };
 
 /// Adds a generated file to a directory under construction. Errors: NoMemory.

@@ -231,7 +231,7 @@ class LinkInode : public Inode {
   virtual Result<size_t> read_target(char* buffer, size_t capacity);
   /// True when `follow` finds the target instead of the text.
   virtual bool is_magic() const { return false; }
-  /// Target of a magic link: an inode, or, for descriptions without one, the description.
+  /// Target of a magic link: an inode, a description, or both. Tree mutex held. Errors: NoEntry.
   virtual Result<void> follow(RefPtr<Inode>* inode, RefPtr<File>* file) {
     (void)inode;
     (void)file;

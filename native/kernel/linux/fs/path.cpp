@@ -136,7 +136,7 @@ Result<void> walk_path(RefPtr<DirectoryInode> base, StringView path, uint32_t fl
         if (flags & kWalkNoMagicLinks) return Errno::Loop;
         if (flags & (kWalkBeneath | kWalkInRoot)) return Errno::CrossDevice;
         RefPtr<Inode> target;
-        Result<void> followed = link->follow(&target, &walk->file);
+        Result<void> followed = link->follow(&target, is_last ? &walk->file : &walk->passed);
         if (followed.is_error()) return followed;
         if (!target && (!is_last || has_trailing_slash)) return Errno::NotDirectory;
         child = target;
@@ -211,8 +211,9 @@ Result<void> find_target(int directory, UserString path, int flags, Target* targ
     if (walked.is_error()) return walked;
   }
   if (walk.is_missing()) return Errno::NoEntry;
+  // A description that a magic link led through matters only when it has no inode.
+  if (!walk.inode) target->file = move(walk.file);
   target->inode = move(walk.inode);
-  target->file = move(walk.file);
   return {};
 }
 

@@ -44,7 +44,8 @@ struct Walk {
   Last last = Last::Root;
   bool has_trailing_slash = false;
   RefPtr<Inode> inode;  // null when the last name does not exist
-  RefPtr<File> file;    // instead of `inode`: a description without one, through a magic link
+  RefPtr<File> file;    // the description that a magic link at the end led to
+  RefPtr<File> passed;  // one that a magic link on the way led to
 
   StringView name() const { return StringView(name_data, name_size); }
   bool is_missing() const { return !inode && !file; }

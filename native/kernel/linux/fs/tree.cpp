@@ -228,7 +228,11 @@ Result<void> build_tree(StringView base, StringView initrd) {
   if (!built.is_error() && !initrd.is_empty()) {
     built = load_archive(root.get(), initrd, "the initrd");
   }
-  return built;
+  if (built.is_error()) return built;
+  // What the process runs unless the boot code says otherwise.
+  Result<RefPtr<File>> node = vfs_open("/bin/node", kOpenPath);
+  if (!node.is_error()) vfs_set_executable(node.value().get());
+  return {};
 }
 
 }  // namespace

@@ -153,14 +153,14 @@ export async function installDebianPackages(command, run) {
     const [command = 'env', ...rest] = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive'];
     return run(command, [...rest, 'apt-get', ...parameters]);
   };
-  const install = () => apt('install', '-y', '-q', '--no-install-recommends', ...names);
+  const install = () => apt('install', '-y', '-qq', '--no-install-recommends', ...names);
 
   const updated = !hasPackageLists();
-  if (updated) await apt('update', '-q');
+  if (updated) await apt('update', '-qq');
   let code = await install();
   if (code !== 0 && !updated) {
     // Old package lists name versions that the mirrors no longer have.
-    await apt('update', '-q');
+    await apt('update', '-qq');
     code = await install();
   }
   if (code !== 0) {

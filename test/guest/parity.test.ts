@@ -1,8 +1,8 @@
 // The same bundle, the same Node binary: on this Linux and on our kernel. Every case is compared.
 import test from 'ava';
-import { boot, guestInitrd, runOnHost, tail } from './support/guest.ts';
 import { reportPrefix } from './parity/collector.ts';
 import { groups } from './parity/groups.ts';
+import { boot, guestInitrd, runOnHost, tail } from './support/guest.ts';
 
 /** Lines of the report by case, and what came before the first case. */
 type Report = ReadonlyMap<string, readonly string[]>;

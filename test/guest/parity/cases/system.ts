@@ -222,7 +222,7 @@ export const system: Group = {
         x: 2,
         print: (text: string) => log('from the context:', text),
       });
-      log(vm.runInContext('y = x ** 10; print(`y is ${y}`); y', context), context.y);
+      log(vm.runInContext('y = x ** 10; print("y is " + y); y', context), context.y);
       log(await errorOf(() => vm.runInContext('for (;;);', context, { timeout: 30 })));
       log(await errorOf(() => vm.runInNewContext('process.exit()')));
       const script = new vm.Script('globalThis.count = (globalThis.count ?? 0) + 1', {

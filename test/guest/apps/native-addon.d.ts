@@ -1,0 +1,20 @@
+declare module '*/native.node' {
+  /** What a stress test found. */
+  interface StressResult {
+    /** Checks made, over all threads. */
+    readonly rounds: number;
+    /** Checks that found changed state. */
+    readonly mismatches: number;
+    /** Signals handled. */
+    readonly signals: number;
+  }
+
+  const addon: {
+    stressRegisters(threads: number, milliseconds: number): StressResult;
+    stressVectors(threads: number, milliseconds: number): StressResult;
+    stressSignals(threads: number, milliseconds: number): StressResult;
+    /** Makes a mistake of native code; see native/crash.cc for their names. */
+    crash(kind: string): void;
+  };
+  export default addon;
+}

@@ -1,0 +1,3 @@
+import { setting } from './throwing-module.ts';
+
+console.log('never reached', setting);

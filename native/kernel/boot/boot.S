@@ -209,7 +209,6 @@ boot_end:
 .section .text
 boot_high:
   xorl %ebp, %ebp
-  pushq $0
   call boot_main
 1:hlt
   jmp 1b

@@ -220,10 +220,10 @@ extern "C" [[noreturn]] void boot_main() {
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
   extended_state_initialise();
-  acpi_initialise(information.rsdp);
-  power_initialise();
   AddressSpace::initialise(command_line.fixed_layout);
   kernel_map_initialise(command_line.fixed_layout);
+  acpi_initialise(information.rsdp);
+  power_initialise();
   require(apic_initialise());
   clock_calibration_begin();
   drop_identity_map();

@@ -72,8 +72,9 @@ Result<void> map_segment(const RefPtr<File>& file, const RefPtr<Mappable>& objec
     Result<uint64_t> mapped = AddressSpace::map(move(request));
     if (mapped.is_error()) return mapped.error();
   }
+  // To the page's end, past the segment: the dynamic linker takes its first heap from there.
   if (memory_end > file_end && file_end % kPageSize)
-    return clear_user(file_end, min_of(memory_end, zero_start) - file_end);
+    return clear_user(file_end, zero_start - file_end);
   return {};
 }
 

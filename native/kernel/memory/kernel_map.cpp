@@ -61,6 +61,9 @@ void unmap_kernel_stack(uint64_t address, size_t pages) {
 }
 
 Result<void*> map_device(PhysAddr physical, size_t size) {
+  // Before memory is set up, the boot identity map of the first 4 GiB serves.
+  const bool is_ready = kernel_map.with([](KernelMap& map) { return map.base != 0; });
+  if (!is_ready) return reinterpret_cast<void*>(physical.value);
   const uint64_t first = align_down(physical.value, kPageSize);
   const size_t pages = (align_up(physical.value + size, kPageSize) - first) >> kPageShift;
   const uint64_t address = reserve(pages);

@@ -173,11 +173,25 @@ Result<size_t> PipeFile::write(IoBuffer& buffer) {
   return pipe_->write(buffer, is_non_blocking());
 }
 
+/// Besides ioctl(2) requests it takes the two commands of fcntl(2) that are about pipes.
 Result<uint64_t> PipeFile::ioctl(uint32_t request, uint64_t argument) {
-  if (request != kReadableBytesRequest) return Errno::NotTerminal;
-  Result<void> copied = UserPtr<int>(argument).write(static_cast<int>(pipe_->used()));
-  if (copied.is_error()) return copied.error();
-  return uint64_t{0};
+  switch (request) {
+    case kFcntlGetPipeSize:
+      return uint64_t{pipe_->capacity()};
+    case kFcntlSetPipeSize: {
+      if (argument > UINT32_MAX / 2) return Errno::Invalid;
+      Result<size_t> capacity = pipe_->set_capacity(argument);
+      if (capacity.is_error()) return capacity.error();
+      return uint64_t{capacity.value()};
+    }
+    case kReadableBytesRequest: {
+      Result<void> copied = UserPtr<int>(argument).write(static_cast<int>(pipe_->used()));
+      if (copied.is_error()) return copied.error();
+      return uint64_t{0};
+    }
+    default:
+      return Errno::NotTerminal;
+  }
 }
 
 Result<void> PipeFile::stat(Stat* result) {

@@ -75,9 +75,6 @@ class PipeFile : public PollableFile {
   size_t describe(char* buffer, size_t capacity) override;
   Kind kind() const override { return Kind::Pipe; }
 
-  /// For fcntl(2) F_GETPIPE_SZ and F_SETPIPE_SZ.
-  Pipe& pipe() { return *pipe_; }
-
  protected:
   ~PipeFile() override;
 

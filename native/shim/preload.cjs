@@ -2,8 +2,10 @@
 // parameters `process` and `require`, the latter Node's internal one. The shim calls it (src/app_preload.cc).
 //
 // A unikernel runs one process. Everything in node:child_process and node:cluster ends in one of two native
-// functions; they are replaced here, so that the module itself is not loaded before the app loads it, all its
-// exports stay what they are (for require, import and `node:`), and its checks of arguments still come first.
+// functions; they are replaced here by ones that fail as for a program which does not exist, but with an error that
+// says why and what to use instead. So the module itself is not loaded before the app loads it, all its exports stay
+// what they are (for require, import and `node:`), arguments are still checked first, and errors come the way that the
+// app expects them: by an 'error' event, a callback, a `result.error`, or thrown by execSync.
 
 'use strict';
 
@@ -26,15 +28,44 @@ function singleProcessError(file, caller) {
 }
 
 const { Process } = internalBinding('process_wrap');
-// Behind spawn, exec, execFile, fork and cluster.fork.
+
+// Behind spawn, exec, execFile, fork and cluster.fork: returns an error number, for which ChildProcess will emit an
+// 'error' event. The event gets our error in place of the one that Node makes of the number.
 Process.prototype.spawn = function spawn(file, _args, _cwd, _environment, stdio) {
-  // Node closes these only when spawn returns an error.
-  for (const stream of stdio ?? []) if (stream.type === 'pipe') stream.handle.close();
-  this.close();
-  throw singleProcessError(file, spawn);
+  const child = this[internalBinding('symbols').owner_symbol];
+  const error = singleProcessError(file, spawn);
+  // There is nobody at the other end of the pipes: with 0 for a pid, ChildProcess makes streams without handles.
+  this.pid = 0;
+  for (const stream of stdio) if (stream.type === 'pipe' && !stream.ipc) stream.handle.close();
+  Object.defineProperty(child, 'emit', {
+    configurable: true,
+    writable: true,
+    value(event, ...values) {
+      if (event !== 'error') {
+        return Reflect.apply(Object.getPrototypeOf(child).emit, child, [event, ...values]);
+      }
+      delete child.emit;
+      child.pid = undefined;
+      for (const stream of [child.stdout, child.stderr]) stream?.push(null); // the end of nothing
+      child[require('internal/child_process').kChannelHandle]?.onread(); // no data: end of file
+      error.spawnargs = values[0].spawnargs;
+      return child.emit(event, error);
+    },
+  });
+  return internalBinding('uv').UV_ENOENT;
 };
 
-// Behind spawnSync, execSync and execFileSync.
-internalBinding('spawn_sync').spawn = function spawn(options) {
-  throw singleProcessError(options.file, spawn);
+// Behind spawnSync, execSync and execFileSync: they make an error of the number in `error` and put it in its place,
+// which leaves ours there.
+internalBinding('spawn_sync').spawn = function spawn({ file }) {
+  let error = internalBinding('uv').UV_ENOENT;
+  const result = { pid: 0, output: null, signal: null, status: null };
+  const refusal = singleProcessError(file, spawn);
+  return Object.defineProperty(result, 'error', {
+    enumerable: true,
+    get: () => error,
+    set() {
+      error = refusal;
+    },
+  });
 };

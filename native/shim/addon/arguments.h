@@ -29,9 +29,10 @@ class Arguments {
   /** Whether there is a kernel to call; throws when there is none. */
   bool HasKernel() const {
     if (info_.Data() != nullptr) return true;
-    return Throw<Napi::Error>(std::string(function_) +
-                              ": not running on Runtime.JS: there is no kernel to ask. Boot the app "
-                              "with `npm start`, or ask isRuntime first.");
+    return Throw<Napi::Error>(
+        std::string(function_) +
+        ": not running on Runtime.JS: there is no kernel to ask. Boot the app "
+        "with `npm start`, or ask isRuntime first.");
   }
   const RuntimeKernelInterface& kernel() const {
     return *static_cast<const RuntimeKernelInterface*>(info_.Data());
@@ -80,8 +81,7 @@ class Arguments {
   /** A BigUint64Array whose first element the function reads and updates. */
   bool GetCursor(size_t index, const char* name, uint64_t** into) const {
     const Napi::Value value = info_[index];
-    if (!IsArray(value, napi_biguint64_array) ||
-        value.As<Napi::TypedArray>().ElementLength() < 1) {
+    if (!IsArray(value, napi_biguint64_array) || value.As<Napi::TypedArray>().ElementLength() < 1) {
       return ThrowType(name, "a BigUint64Array of at least one element");
     }
     *into = value.As<Napi::BigUint64Array>().Data();

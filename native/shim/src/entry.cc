@@ -50,9 +50,11 @@ int ShimMain(int argc, char** argv, char** environment) {
 }  // namespace
 
 // The signature is glibc's (csu/libc-start.c, the Linux Standard Base documents it).
-extern "C" __attribute__((visibility("default"))) int __libc_start_main(
-    Main main, int argc, char** argv, void (*init)(), void (*fini)(), void (*rtld_fini)(),
-    void* stack_end) {
+extern "C" __attribute__((visibility("default"))) int __libc_start_main(Main main, int argc,
+                                                                        char** argv, void (*init)(),
+                                                                        void (*fini)(),
+                                                                        void (*rtld_fini)(),
+                                                                        void* stack_end) {
   stock_main = main;
   const auto next = reinterpret_cast<LibcStartMain>(dlsym(RTLD_NEXT, "__libc_start_main"));
   if (next == nullptr) {

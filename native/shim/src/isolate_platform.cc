@@ -80,12 +80,13 @@ v8::Isolate* NewBareIsolate(node::MultiIsolatePlatform* platform,
                    node::SHOULD_NOT_SET_PREPARE_STACK_TRACE_CALLBACK;
   settings.policy = v8::MicrotasksPolicy::kExplicit;
   settings.should_abort_on_uncaught_exception_callback = [](v8::Isolate*) { return false; };
-  settings.allow_wasm_code_generation_callback = [](v8::Local<v8::Context>,
-                                                    v8::Local<v8::String>) { return true; };
-  settings.modify_code_generation_from_strings_callback =
-      [](v8::Local<v8::Context>, v8::Local<v8::Value>, bool) {
-        return v8::ModifyCodeGenerationFromStringsResult{};  // refused
-      };
+  settings.allow_wasm_code_generation_callback = [](v8::Local<v8::Context>, v8::Local<v8::String>) {
+    return true;
+  };
+  settings.modify_code_generation_from_strings_callback = [](v8::Local<v8::Context>,
+                                                             v8::Local<v8::Value>, bool) {
+    return v8::ModifyCodeGenerationFromStringsResult{};  // refused
+  };
   // The heap keeps its platform: give it the lasting one, not the stand-in.
   settings.cpp_heap = v8::CppHeap::Create(platform, v8::CppHeapCreateParams({})).release();
   return node::NewIsolate(allocator, nullptr, &delegating, snapshot, settings);

@@ -112,8 +112,8 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
 
 bool NeedsStockMain(int argc, char* const* argv) {
   static constexpr std::string_view kStockOnly[] = {
-      "--build-snapshot", "--build-snapshot-config", "--snapshot-blob", "--no-node-snapshot",
-      "--experimental-sea-config", "--build-sea"};
+      "--build-snapshot",   "--build-snapshot-config",   "--snapshot-blob",
+      "--no-node-snapshot", "--experimental-sea-config", "--build-sea"};
   for (int index = 1; index < argc; ++index) {
     const std::string_view argument = argv[index];
     if (argument == "--") return false;

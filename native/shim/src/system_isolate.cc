@@ -32,9 +32,9 @@ std::string ToText(v8::Isolate* isolate, Local<Value> value) {
 
 }  // namespace
 
-std::unique_ptr<SystemIsolate> SystemIsolate::Create(
-    const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
-    const node::EmbedderSnapshotData* snapshot) {
+std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterface& kernel,
+                                                     node::MultiIsolatePlatform* platform,
+                                                     const node::EmbedderSnapshotData* snapshot) {
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot));
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }

@@ -33,8 +33,7 @@ std::vector<uint32_t> Timers::Due(uint64_t now) const {
 }
 
 bool Timers::Fire(v8::Isolate* isolate, uint32_t id, uint64_t now,
-                  v8::Local<v8::Function>* callback,
-                  std::vector<v8::Local<v8::Value>>* arguments) {
+                  v8::Local<v8::Function>* callback, std::vector<v8::Local<v8::Value>>* arguments) {
   const auto found = timers_.find(id);
   if (found == timers_.end()) return false;
   Timer& timer = found->second;

@@ -321,7 +321,8 @@ class Demangler {
   /// I <argument>* E, written as <...>.
   bool template_arguments() {
     if (!take('I')) return false;
-    put("<...>");
+    const bool follows_angle = length_ && buffer_[length_ - 1] == '<';  // operator< and others
+    put(follows_angle ? " <...>" : "<...>");
     const StringView saved = last_;
     Silence silence(this);
     while (!take('E')) {

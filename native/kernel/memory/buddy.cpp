@@ -7,7 +7,7 @@ void BuddyAllocator::initialise(FrameState* states, Link* (*link_of)(uint32_t), 
   states_ = states;
   link_of_ = link_of;
   count_ = count;
-  free_frames_ = managed_frames_ = 0;
+  free_frames_ = managed_frames_ = untouched_count_ = 0;
   for (unsigned order = 0; order <= kMaximumOrder; ++order) heads_[order] = kNone;
   for (uint32_t frame = 0; frame < count; ++frame) states[frame].value = FrameState::kUnmanaged;
 }
@@ -32,13 +32,34 @@ void BuddyAllocator::remove(uint32_t frame, unsigned order) {
   states_[frame].value = FrameState::kFreeBody;
 }
 
-void BuddyAllocator::add_range(uint32_t first, uint32_t count) {
+bool BuddyAllocator::add_range(uint32_t first, uint32_t count) {
+  if (untouched_count_ == kMaximumRanges) return false;
+  untouched_[untouched_count_++] = {first, count};
   managed_frames_ += count;
-  for (uint32_t i = 0; i < count; ++i) states_[first + i].value = FrameState::kFreeBody;
+  free_frames_ += count;
+  return true;
+}
+
+/// Moves frames up to the next border of the largest block from the untouched to the free ones.
+bool BuddyAllocator::take_untouched() {
+  for (unsigned i = 0; i < untouched_count_; ++i) {
+    Range& range = untouched_[i];
+    if (range.count == 0) continue;
+    const uint32_t block = 1u << kMaximumOrder;
+    const uint32_t count = min_of(range.count, block - range.first % block);
+    release_range(range.first, count);
+    range.first += count;
+    range.count -= count;
+    return true;
+  }
+  return false;
+}
+
+void BuddyAllocator::release_range(uint32_t first, uint32_t count) {
+  free_frames_ -= count;
   while (count > 0) {
     unsigned order = 0;
-    while (order < kMaximumOrder && (first & ((2u << order) - 1)) == 0 && (2u << order) <= count)
-      ++order;
+    while (order < kMaximumOrder && first % (2u << order) == 0 && (2u << order) <= count) ++order;
     free(first, order);
     first += 1u << order;
     count -= 1u << order;
@@ -46,9 +67,13 @@ void BuddyAllocator::add_range(uint32_t first, uint32_t count) {
 }
 
 uint32_t BuddyAllocator::allocate(unsigned order) {
-  unsigned found = order;
-  while (found <= kMaximumOrder && heads_[found] == kNone) ++found;
-  if (found > kMaximumOrder) return kNone;
+  unsigned found;
+  for (;;) {
+    found = order;
+    while (found <= kMaximumOrder && heads_[found] == kNone) ++found;
+    if (found <= kMaximumOrder) break;
+    if (!take_untouched()) return kNone;
+  }
   const uint32_t frame = heads_[found];
   remove(frame, found);
   while (found > order) {

@@ -29,8 +29,10 @@ class BuddyAllocator {
   };
   void initialise(FrameState* states, Link* (*link_of)(uint32_t frame), uint32_t count);
 
-  /// Hands frames [first, first + count) over to the allocator as free.
-  void add_range(uint32_t first, uint32_t count);
+  /// Hands frames [first, first + count) over to the allocator. They are not touched before they are
+  /// needed: a hypervisor gives memory to a VM at the first touch, which costs it time and memory.
+  /// At most kMaximumRanges ranges; returns false when there are more.
+  bool add_range(uint32_t first, uint32_t count);
   /// Takes a block of 2^order frames, aligned to its size, each with one reference; kNone when there
   /// is no such block.
   uint32_t allocate(unsigned order);
@@ -46,6 +48,14 @@ class BuddyAllocator {
   bool is_free(uint32_t frame) const { return states_[frame].value & FrameState::kFreeHead; }
 
  private:
+  static constexpr unsigned kMaximumRanges = 80;
+  struct Range {
+    uint32_t first;
+    uint32_t count;
+  };
+
+  bool take_untouched();
+  void release_range(uint32_t first, uint32_t count);
   void push(uint32_t frame, unsigned order);
   void remove(uint32_t frame, unsigned order);
   bool is_free_block(uint32_t frame, unsigned order) const {
@@ -56,6 +66,8 @@ class BuddyAllocator {
   Link* (*link_of_)(uint32_t frame) = nullptr;
   uint32_t count_ = 0;
   uint32_t heads_[kMaximumOrder + 1] = {};
+  Range untouched_[kMaximumRanges] = {};
+  unsigned untouched_count_ = 0;
   uint32_t free_frames_ = 0;
   uint32_t managed_frames_ = 0;
 };

@@ -209,6 +209,7 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
   if (!build_direct_map(memory_end, &bump)) return too_small(information, "no room for page tables");
 
   frame_states = static_cast<FrameState*>(phys_to_virt(PhysAddr(region)));
+  bool all_added = true;
   allocator.with([&](FrameAllocator& frames) {
     frames.buddy.initialise(frame_states, link_of, static_cast<uint32_t>(frame_count));
     for (unsigned i = 0; i < information.usable_count; ++i) {
@@ -217,13 +218,15 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
       for (unsigned j = 0; j <= reserved.count; ++j) {
         const uint64_t hole_end = j < reserved.count ? min_of(reserved.ranges[j].start, end) : end;
         if (at < hole_end)
-          frames.buddy.add_range(static_cast<uint32_t>(at >> kPageShift),
-                                 static_cast<uint32_t>((hole_end - at) >> kPageShift));
+          all_added &= frames.buddy.add_range(
+              static_cast<uint32_t>(at >> kPageShift),
+              static_cast<uint32_t>((hole_end - at) >> kPageShift));
         if (j < reserved.count && at < reserved.ranges[j].end) at = reserved.ranges[j].end;
         if (at >= end) break;
       }
     }
   });
+  if (!all_added) return "the memory map has too many pieces";
   protect_direct_map(information.base.start, information.base.end);
   protect_direct_map(information.initrd.start, information.initrd.end);
   if (frame_statistics().free < 24 * 1024 * 1024)

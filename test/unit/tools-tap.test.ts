@@ -18,7 +18,7 @@ not ok 2 - unit › second
 # unit › third
 ok 3 - unit › third # SKIP
 not ok 4 - unit › fourth # TODO
-    ℹ a log line
+#   ℹ a log line
 ok 5 - issue #12 is gone
 
 1..5

@@ -57,7 +57,9 @@ export class TapReader {
       this.#passed++;
       return `✔ ${rest}`;
     }
-    // The frame of the protocol; a test's title, again, as a comment before its result.
+    // What a test logs is indented; its title, as a comment before its result, is not.
+    if (line.startsWith('#   ')) return `    ${line.slice(4)}`;
+    // The frame of the protocol, and titles.
     if (/^(TAP version|\d+\.\.\d+$|---$|# )/.test(line)) return undefined;
     return line.trim() === '' ? undefined : line;
   }

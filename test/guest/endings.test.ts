@@ -34,7 +34,7 @@ const cases: readonly {
   {
     ending: 'by a rejection',
     code: 1,
-    output: [/RangeError: rejected on purpose/, /endings\.ts:20/],
+    output: [/RangeError: rejected on purpose/, /endings\.ts:19/],
   },
   { ending: 'by an exception that is no error', code: 1, output: [/an object|toString/] },
   { ending: 'by a missing module', code: 1, output: [/ERR_MODULE_NOT_FOUND/, /not-there/] },

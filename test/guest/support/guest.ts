@@ -43,6 +43,7 @@ export async function boot(initrd: string | null, options: BootOptions = {}): Pr
 /** How a program ended on this host. */
 export interface HostResult {
   readonly output: string;
+  readonly errors: string;
   readonly code: number;
 }
 
@@ -68,7 +69,7 @@ export async function runOnHost(
     extendEnv: false,
     env: { PATH: '/bin', HOME: '/tmp' },
   });
-  return { output: result.stdout, code: result.exitCode ?? -1 };
+  return { output: result.stdout, errors: result.stderr, code: result.exitCode ?? -1 };
 }
 
 /** Unpacks an initrd beside itself. */

@@ -158,7 +158,8 @@ function addManifest(file: string, inputs: Set<string>): void {
 
 async function filesToCopy(project: Project, cache: object, use: PackageUse): Promise<string[]> {
   if (use.external.size === 0) return [];
-  const files = new Set(await trace([...use.external.keys()], project.entry, cache));
+  const { files: traced } = await trace([...use.external.keys()], project.entry, cache);
+  const files = new Set(traced);
   for (const { root, reason } of use.external.values()) {
     files.add(join(root, 'package.json'));
     if (!reason.whole) continue;
@@ -167,8 +168,8 @@ async function filesToCopy(project: Project, cache: object, use: PackageUse): Pr
       dependencies?: Record<string, string>;
     };
     const dependencies = Object.keys(manifest.dependencies ?? {});
-    for (const file of await trace(dependencies, join(root, 'package.json'), cache))
-      files.add(file);
+    const needed = await trace(dependencies, join(root, 'package.json'), cache);
+    for (const file of needed.files) files.add(file);
   }
   // Directories are listed when the trace met a symbolic link to one.
   return [...files].filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile()).sort();

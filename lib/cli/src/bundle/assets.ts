@@ -5,6 +5,7 @@ import MagicString from 'magic-string';
 import type { AstNode, Plugin, PluginContext } from 'rollup';
 import { BundleError } from './errors.ts';
 import { displayPath, isInside, type Project } from './project.ts';
+import { childrenOf, isNamed, type Syntax } from './syntax.ts';
 
 /**
  * Rollup plugin for files that the app names by URL. `new URL('./file', import.meta.url)` becomes
@@ -154,17 +155,6 @@ function flatten(path: string): string {
     .join(sep);
 }
 
-/** A view of any syntax node: its type, and whatever fields that type has. */
-type Syntax = AstNode & Readonly<Record<string, unknown>>;
-
-function isNode(value: unknown): value is Syntax {
-  return typeof value === 'object' && value !== null && typeof (value as AstNode).type === 'string';
-}
-
-function isNamed(node: unknown, name: string): boolean {
-  return isNode(node) && node.type === 'Identifier' && node.name === name;
-}
-
 function findUrls(program: AstNode, code: string): NamedUrl[] {
   const found: NamedUrl[] = [];
   const workerNodes = new Set<unknown>();
@@ -202,10 +192,7 @@ function findUrls(program: AstNode, code: string): NamedUrl[] {
         });
       }
     }
-    for (const value of Object.values(node)) {
-      const children: unknown[] = Array.isArray(value) ? value : [value];
-      for (const child of children) if (isNode(child)) visit(child);
-    }
+    for (const child of childrenOf(node)) visit(child);
   };
   visit(program as Syntax);
   return found;

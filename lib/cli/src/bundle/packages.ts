@@ -1,10 +1,9 @@
-import { readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import { nodeFileTrace } from '@vercel/nft';
-import type { AstNode } from 'rollup';
-import { parseAst } from 'rollup/parseAst';
 import { isInside } from './project.ts';
+import { loadsUnknownModules, reasonInSource } from './source-analysis.ts';
 
 /** Why a package stays outside the bundle and is copied as it is. */
 export interface CopyReason {
@@ -30,11 +29,11 @@ export async function reasonToCopy(
   importer: string,
   cache: object,
 ): Promise<CopyReason | undefined> {
-  const links = await trace([specifier], importer, cache, (path) => {
+  const traced = await trace([specifier], importer, cache, (path) => {
     const real = realPath(path);
     return !isInside(real, root) && !isInside(root, real); // The way to the package may be a link.
   });
-  const files = links.filter((path) => isInside(path, root));
+  const files = traced.files.filter((path) => isInside(path, root));
   // Node strips no types below node_modules, and only a package of the same repository has them.
   if (files.some((file) => /(?<!\.d)\.[cm]?ts$/.test(file))) return undefined;
   for (const file of files) {
@@ -45,9 +44,10 @@ export async function reasonToCopy(
       return { text: `it reads its own file ${name}`, whole: false };
   }
   for (const file of files) {
-    const reason = extname(file) === '.json' ? undefined : reasonInSource(file);
+    const reason =
+      extname(file) === '.json' ? undefined : reasonInSource(file, traced.unresolved.get(file));
     if (reason === undefined) continue;
-    return { text: `${file.slice(root.length + 1)} ${reason}`, whole: wholeReasons.has(reason) };
+    return { text: `${file.slice(root.length + 1)} ${reason}`, whole: loadsUnknownModules(reason) };
   }
   return undefined;
 }
@@ -63,20 +63,27 @@ function realPath(path: string): string {
 
 const codeExtensions = new Set(['.js', '.mjs', '.cjs', '.json', '.ts', '.mts', '.cts']);
 
+/** What a trace found. */
+export interface Trace {
+  /** Absolute paths of every file reached, sorted. */
+  readonly files: readonly string[];
+  /** Specifiers that lead nowhere, by the file that names them. */
+  readonly unresolved: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
 /**
  * Follows imports, requires and file references from packages.
  *
  * @param specifiers the packages, as they are imported
  * @param importer a path in the directory that resolution starts from
  * @param ignored paths that are not followed
- * @returns absolute paths of every file reached, sorted
  */
 export async function trace(
   specifiers: readonly string[],
   importer: string,
   cache: object,
   ignored: (path: string) => boolean = () => false,
-): Promise<string[]> {
+): Promise<Trace> {
   // The module that imports them exists only here. The cache knows files by name, so it needs its own.
   const start = `${importer}.trace-${encodeURIComponent(specifiers.join(' '))}.mjs`;
   const source = specifiers.map((name) => `import ${JSON.stringify(name)};`).join('\n');
@@ -94,116 +101,20 @@ export async function trace(
     },
     stat: async (path) => stat(path).catch(() => null),
   });
-  return [...result.fileList]
-    .map((path) => sep + path)
-    .filter((path) => path !== start)
-    .sort();
+  const files = [...result.fileList].map((path) => sep + path).filter((path) => path !== start);
+  return { files: files.sort(), unresolved: unresolvedOf(result.warnings) };
 }
 
-const dynamicRequire = 'requires modules whose names are known at run time';
-const dynamicImport = 'imports modules whose names are known at run time';
-const requireAsValue = 'passes require on';
-const wholeReasons = new Set([dynamicRequire, dynamicImport, requireAsValue]);
-
-/** `require('literal')`, which Rollup turns into an import. */
-const literalRequire = /\brequire\(\s*(['"])[^'"\n]+\1\s*\)/g;
-const needsAnalysis =
-  /\brequire\b|__dirname|__filename|\bimport\.meta\.|\bimport\(\s*[^'"\s]|process\.binding|process\.dlopen/;
-
-function reasonInSource(file: string): string | undefined {
-  const source = readFileSync(file, 'utf8');
-  const hasOptionalRequire = /\btry\b/.test(source) && /\brequire\(/.test(source);
-  if (!hasOptionalRequire && !needsAnalysis.test(source.replace(literalRequire, '')))
-    return undefined;
-  let program: AstNode;
-  try {
-    program = parseAst(source, { allowReturnOutsideFunction: true }) as unknown as AstNode;
-  } catch {
-    return 'is not plain JavaScript';
+/** Reads nft's warnings, which are the only place that names what it could not resolve. */
+function unresolvedOf(warnings: Iterable<Error>): Map<string, Set<string>> {
+  const unresolved = new Map<string, Set<string>>();
+  for (const { message } of warnings) {
+    const specifier = /^Failed to resolve dependency "(.*)":/.exec(message)?.[1];
+    const file = / loaded from (.*)$/m.exec(message)?.[1];
+    if (specifier === undefined || file === undefined) continue;
+    unresolved.set(file, (unresolved.get(file) ?? new Set()).add(specifier));
   }
-  return findReason(program, false);
-}
-
-/** A view of any syntax node: its type, and whatever fields that type has. */
-type Syntax = AstNode & Readonly<Record<string, unknown>>;
-
-function isNode(value: unknown): value is Syntax {
-  return typeof value === 'object' && value !== null && typeof (value as AstNode).type === 'string';
-}
-
-function isIdentifier(node: unknown, name: string): boolean {
-  return isNode(node) && node.type === 'Identifier' && node.name === name;
-}
-
-/**
- * Walks the syntax for what a bundle cannot keep: requires whose target is known only at run time
- * or may be absent, and code that asks where its own file is.
- */
-function findReason(node: AstNode, inTry: boolean): string | undefined {
-  const syntax = node as Syntax;
-  switch (syntax.type) {
-    case 'CallExpression': {
-      if (!isIdentifier(syntax.callee, 'require')) break;
-      const [argument] = syntax.arguments as Syntax[];
-      if (argument?.type !== 'Literal') return dynamicRequire;
-      if (inTry && !isBuiltin(String(argument.value))) return 'requires modules that may be absent';
-      return undefined;
-    }
-    case 'ImportExpression':
-      if ((syntax.source as Syntax).type !== 'Literal') {
-        return dynamicImport;
-      }
-      break;
-    case 'UnaryExpression':
-      if (syntax.operator === 'typeof') return undefined;
-      break;
-    case 'MemberExpression': {
-      const object = syntax.object;
-      if (isIdentifier(object, 'require')) return 'uses require as an object';
-      if (isNode(object) && object.type === 'MetaProperty') {
-        const property = syntax.property as Syntax;
-        const name = String(property.name ?? property.value);
-        if (name !== 'url') return `uses import.meta.${name}`;
-      }
-      // Only the object and computed properties are references.
-      return (
-        findReason(object as Syntax, inTry) ??
-        (syntax.computed === true ? findReason(syntax.property as Syntax, inTry) : undefined)
-      );
-    }
-    case 'Property':
-      return (
-        (syntax.computed === true ? findReason(syntax.key as Syntax, inTry) : undefined) ??
-        findReason(syntax.value as Syntax, inTry)
-      );
-    case 'Identifier':
-      if (syntax.name === 'require') return requireAsValue;
-      if (syntax.name === '__dirname' || syntax.name === '__filename') {
-        return `uses ${syntax.name}`;
-      }
-      if (syntax.name === 'createRequire') return 'creates a require of its own';
-      return undefined;
-    case 'TryStatement': {
-      const { block, handler, finalizer } = syntax as unknown as Record<string, Syntax | null>;
-      return (
-        (block ? findReason(block, true) : undefined) ??
-        (handler ? findReason(handler, inTry) : undefined) ??
-        (finalizer ? findReason(finalizer, inTry) : undefined)
-      );
-    }
-  }
-  for (const value of Object.values(syntax)) {
-    const children: unknown[] = Array.isArray(value) ? value : [value];
-    for (const child of children) {
-      const reason = isNode(child) ? findReason(child, inTry) : undefined;
-      if (reason !== undefined) return reason;
-    }
-  }
-  return undefined;
-}
-
-function isBuiltin(name: string): boolean {
-  return process.getBuiltinModule(name) !== undefined;
+  return unresolved;
 }
 
 /**

@@ -1,8 +1,9 @@
 // The whole system is this program: when it ends, the machine powers off.
+import { isRuntime } from '@runtimejs/kernel';
 import { gatherFacts } from './src/facts.ts';
 import { renderTable } from './src/table.ts';
 
-const name = process.argv[2] ?? 'world';
+const where = isRuntime ? 'and it is the operating system' : 'on a system that somebody else made';
 
-console.log(`Hello, ${name}! This is TypeScript, and it is the operating system.\n`);
+console.log(`Hello! This is TypeScript, ${where}.\n`);
 console.log(renderTable(gatherFacts()));

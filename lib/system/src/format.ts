@@ -53,11 +53,20 @@ function className(value: object): string {
 }
 
 function property(value: object, name: string | symbol, show: (member: unknown) => string): string {
-  const shown = typeof name === 'symbol' ? `[${String(name)}]` : key(name);
+  const shown = typeof name === 'symbol' ? String(name) : key(name);
   const descriptor = Object.getOwnPropertyDescriptor(value, name);
   // Getters are not called: showing a value must not change anything.
   if (descriptor?.get !== undefined) return `${shown}: [Getter]`;
   return `${shown}: ${show(descriptor?.value)}`;
+}
+
+function inspectFunction(value: object): string {
+  const { name } = value as { readonly name: unknown };
+  const shown = typeof name === 'string' && name !== '' ? name : undefined;
+  if (/^class\b/.test(Function.prototype.toString.call(value))) {
+    return `[class ${shown ?? '(anonymous)'}]`;
+  }
+  return shown === undefined ? '[Function (anonymous)]' : `[Function: ${shown}]`;
 }
 
 function inspectObject(
@@ -80,9 +89,7 @@ function inspectObject(
   const inner = [...seen, value];
   const show = (member: unknown): string => inspect(member, depth + 1, inner, `${indent}  `);
   const name = className(value);
-  if (typeof value === 'function') {
-    return `[${/^class\b/.test(Function.prototype.toString.call(value)) ? 'class' : 'Function'}: ${value.name || '(anonymous)'}]`;
-  }
+  if (typeof value === 'function') return inspectFunction(value);
   if (depth > deepest) return Array.isArray(value) ? '[Array]' : `[${name.trim() || 'Object'}]`;
   if (Array.isArray(value)) {
     return enclose('', '[', limited(value, value.length, show), ']', indent);

@@ -12,9 +12,12 @@ import { access, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { CpioWriter } from './cpio.ts';
-import { resolveLibraries } from './libraries.ts';
+import { libraryFolders, resolveLibraries } from './libraries.ts';
 import { digestInputs, makeUnlessCurrent } from './stamp.ts';
 import { kernelSymbols } from './symbols.ts';
+
+/** Parts of glibc that Node does without and prebuilt native addons from npm link with. */
+const addonLibraries = ['librt.so.1', 'libutil.so.1', 'libresolv.so.2', 'libanl.so.1'];
 
 const nodeAlignment = 2 * 1024 * 1024;
 
@@ -91,7 +94,7 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
   const programs = [inputs.node, ...parts.map(([, file]) => file)].filter((file) =>
     /(^|\/)node$|\.so$|\.node$/.test(file),
   );
-  const libraries = await resolveLibraries(programs);
+  const libraries = await resolveLibraries(programs, libraryFolders, addonLibraries);
 
   const digest = await digestInputs(
     [

@@ -46,15 +46,17 @@ export class MissingLibraryError extends UserError {}
  * linker.
  * @param programs paths of ELF files
  * @param folders where to look for libraries
+ * @param extra names of libraries to add that no program names
  * @returns the libraries, sorted by their path in the image
  * @throws MissingLibraryError when one is not found
  */
 export async function resolveLibraries(
   programs: readonly string[],
   folders: readonly string[] = libraryFolders,
+  extra: readonly string[] = [],
 ): Promise<SharedLibrary[]> {
   const found = new Map<string, SharedLibrary>();
-  const queue: { name: string; neededBy: string }[] = [];
+  const queue = extra.map((name) => ({ name, neededBy: 'prebuilt native addons' }));
 
   const scan = (file: string) => {
     using elf = new ElfFile(file);

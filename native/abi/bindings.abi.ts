@@ -37,7 +37,11 @@ export const bindingGroups: readonly BindingGroup[] = [
           { kind: 'cursor' },
           'Its first element is the position, 0n at first; it is moved on.',
         ),
-        argument('into', { kind: 'bytes' }, 'Where the text goes, as UTF-8.'),
+        argument(
+          'into',
+          { kind: 'bytes' },
+          'Where the text goes: UTF-8 lines like "<6>text\\n", with the severity of syslog(3) in front.',
+        ),
       ],
       returns: {
         kind: 'scalar',

@@ -152,7 +152,7 @@ export const kernelInterface: KernelInterface = {
         parameter(
           'buffer',
           'bytes-out',
-          'Where the text goes (UTF-8, lines end with a newline, no final NUL).',
+          'Where the text goes: UTF-8 lines like "<6>text\\n", with the severity of syslog(3) in front, no final NUL.',
         ),
         parameter('capacity', 'size', 'Bytes in buffer.'),
       ],

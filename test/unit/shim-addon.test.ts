@@ -87,8 +87,8 @@ test('log messages reach the kernel, and can be read back', async (t) => {
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  t.deepEqual(first, ['0 first ä 🚀\n3 a\\nb\n', '23n']);
-  t.is(length, 200_003);
+  t.deepEqual(first, ['<3>first ä 🚀\n<7>a\\nb\n', '25n']);
+  t.is(length, 200_004);
   t.is(beyond.text, '');
 });
 

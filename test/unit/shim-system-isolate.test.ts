@@ -108,7 +108,7 @@ test('bindings fill what they are given', async (t) => {
   const [same, figures, read, types] = messages(log, 2);
   t.is(same, 'true');
   t.like(JSON.parse(figures ?? ''), { kept: 1, total: 512 * 2 ** 20, copyOnWriteCopies: 678 });
-  t.is(read, `6,6,${[...Buffer.from('2 true')]}`);
+  t.is(read, `6,6,${[...Buffer.from('<6>tru')]}`);
   t.is(types, 'bigintundefined');
 });
 

@@ -8,7 +8,10 @@ const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2,
 
 /** Text of the kernel log, and where the next text begins. */
 export interface KernelLogText {
-  /** Lines of the log, each ended by a newline; empty when there is nothing new. */
+  /**
+   * Lines of the log like `<6>text`, with the severity of syslog(3) in front (3 error, 4 warning, 6 information,
+   * 7 debugging), each ended by a newline; empty when there is nothing new.
+   */
   readonly text: string;
   /** Pass it to the next `readLog()` to go on from here. */
   readonly cursor: bigint;

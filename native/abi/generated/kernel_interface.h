@@ -134,7 +134,8 @@ struct RuntimeKernelInterface {
    * Copies text of the kernel log's ring that follows a cursor, as much as fits. Text that was
    * overwritten is skipped: reading then goes on with the oldest text that is left.
    * @param cursor Position in the log, 0 for the oldest text; left behind the text copied.
-   * @param buffer Where the text goes (UTF-8, lines end with a newline, no final NUL).
+   * @param buffer Where the text goes: UTF-8 lines like "<6>text\n", with the severity of syslog(3)
+   * in front, no final NUL.
    * @param capacity Bytes in buffer.
    * @returns bytes copied, 0 when there is nothing new
    */

@@ -1,11 +1,16 @@
-// Runs Node through the embedder API, step for step what node::Start() does, with two additions: the app's
-// preload script and the system isolate.
+// Runs Node through the embedder API, step for step what node::Start() does, with two additions:
+// the app's preload script and the system isolate.
 //
-// Why not node::Start() itself: it offers no point at which to add them, and its exit path takes V8's
-// platform away under a thread that still runs JavaScript. The embedder API keeps the built-in snapshot
-// (EmbedderSnapshotData::BuiltinSnapshotData()) and the built-in code cache that comes with it, and start-up
-// takes the same time (measured: see "Start-up" below). To keep what CommonEnvironmentSetup would change,
-// the parts are made one by one: addons find the app's loop under uv_default_loop(), as with stock Node.
+// Why not node::Start() itself: it offers no point at which to add them, and its exit path takes
+// V8's platform away under a thread that still runs JavaScript. Nothing is lost with the embedder
+// API: the built-in snapshot with its code cache is BuiltinSnapshotData(), and test/unit/
+// shim-command-line.test.ts compares what the command line does. The parts are made one by one, not
+// by CommonEnvironmentSetup, so that addons find the app's loop under uv_default_loop().
+//
+// Start-up, measured on a Linux host with one CPU, from exec to the first line of an ES module,
+// median of 150 interleaved runs: stock main 18.4 ms, this one 18.0 ms, with the preload script and
+// the system isolate 18.7 ms. The isolate starts once the app's main module is loaded: nothing needs
+// it earlier yet, and with one CPU its 6 to 10 ms would come out of the app's start.
 //
 // What the embedder API cannot do goes to the executable's own main(), see NeedsStockMain().
 
@@ -101,7 +106,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   // An exception in the main script gives an empty result, which says nothing about the end: one that nothing
   // handles has ended the process by now, and after one that the app handles the event loop runs.
   (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
-  // Only now, so that it takes no time from the app's start where there is one CPU.
+  // Only now: see "Start-up" above.
   if (system != nullptr) system->Start();
   const int code = node::SpinEventLoop(environment.get()).FromMaybe(kGenericUserError);
   if (system != nullptr) system->Stop();

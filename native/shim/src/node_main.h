@@ -6,7 +6,8 @@ namespace runtime {
 
 /**
  * Whether the command line asks for something that only the executable's own main offers: building or
- * loading a startup snapshot, starting without one, or making a single executable application.
+ * loading a startup snapshot, starting without one, or making a single executable application. It
+ * then runs without the system isolate and the app's preload script.
  */
 bool NeedsStockMain(int argc, char* const* argv);
 

@@ -40,7 +40,8 @@ void Log(uint32_t level, const char* text, size_t length) {
   for (const char c : std::string(text, length)) line += c == '\n' ? "\\n" : std::string(1, c);
   line += '\n';
   const std::lock_guard lock(mutex);
-  Ring() += line;
+  static constexpr const char* kSeverities[] = {"<3>", "<4>", "<6>", "<7>"};
+  Ring() += kSeverities[std::min(level, RUNTIME_LOG_DEBUG)] + line.substr(2);
   const char* const path = std::getenv("FAKE_KERNEL_LOG");
   if (path == nullptr) return;
   FILE* const file = std::fopen(path, "a");

@@ -34,7 +34,8 @@ export interface LogBindings {
   /**
    * Copies the text of the kernel log that follows a cursor, as much as fits.
    * @param cursor Its first element is the position, 0n at first; it is moved on.
-   * @param into Where the text goes, as UTF-8.
+   * @param into Where the text goes: UTF-8 lines like "<6>text\n", with the severity of syslog(3)
+   * in front.
    * @returns bytes copied, 0 when there is nothing new
    */
   read(cursor: BigUint64Array, into: Uint8Array): number;

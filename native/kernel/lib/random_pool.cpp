@@ -54,6 +54,7 @@ void RandomPool::add(const void* data, size_t size) {
 }
 
 void RandomPool::generate(void* buffer, size_t size) {
+  if (size == 0) return;
   uint8_t* bytes = static_cast<uint8_t*>(buffer);
   uint8_t block[kChaCha20BlockBytes];
   // Block 0 holds the next key and 32 bytes of output; the rest comes from blocks 1, 2, ...

@@ -15,7 +15,7 @@ namespace kernel_services {
 
 namespace {
 
-constexpr size_t kArena = 2048;
+constexpr size_t kArena = 24 * 1024;
 constexpr size_t kMargin = 16;  // unchanged bytes around what is written
 
 void fill(std::vector<uint8_t>& bytes, unsigned seed) {

@@ -2,7 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { ElfError, ElfFile, segmentFlag, segmentType } from '../../lib/base/src/elf.ts';
-import { MissingLibraryError, resolveLibraries } from '../../lib/base/src/libraries.ts';
+import {
+  addonLibraries,
+  MissingLibraryError,
+  resolveLibraries,
+} from '../../lib/base/src/libraries.ts';
 import { nodeBinary } from '../../lib/cli/src/paths.ts';
 import { makeKernel, temporaryFolder } from './tools-fixtures.ts';
 
@@ -46,6 +50,16 @@ test('libraries of the stock Node, each once, the dynamic linker where Node name
   t.true(paths.includes('lib/x86_64-linux-gnu/libgcc_s.so.1'));
   t.is(new Set(paths).size, paths.length);
   t.deepEqual(paths, [...paths].sort());
+});
+
+test('libraries that only addons need are there too, with what they need', async (t) => {
+  const libraries = await resolveLibraries([], undefined, addonLibraries);
+  const names = libraries.map(({ name }) => name);
+  t.deepEqual(
+    [...addonLibraries].filter((name) => !names.includes(name)),
+    [],
+  );
+  t.true(names.includes('libc.so.6'));
 });
 
 test('a library that is not there is named with its Debian package', async (t) => {

@@ -3,7 +3,8 @@
 //
 //   bin/node                      the stock Node, stripped; on a 2 MiB boundary, so that the kernel can
 //                                 map it with huge pages
-//   lib64, lib/x86_64-linux-gnu   the dynamic linker and the shared libraries that Node needs, stripped
+//   lib64, lib/x86_64-linux-gnu   the dynamic linker and the shared libraries that Node and native
+//                                 addons from npm need, stripped
 //   lib/runtime                   shim.so, kernel.node, preload.cjs
 //   system/kernel.symbols         names for the kernel's backtraces
 //   etc                           what glibc, c-ares and Node read

@@ -13,19 +13,33 @@ export const libraryFolders: readonly string[] = [
   '/usr/lib64',
 ];
 
+/**
+ * The rest of glibc's own libraries. Node needs none of them, but native addons from npm, which are
+ * prebuilt for Linux, may name any.
+ */
+export const addonLibraries: readonly string[] = [
+  'libanl.so.1',
+  'libresolv.so.2',
+  'librt.so.1',
+  'libutil.so.1',
+];
+
 /** Where the image keeps them: the first folder of its own dynamic linker's search path. */
 const imageFolder = 'lib/x86_64-linux-gnu';
 
 const debianPackageOf: Readonly<Record<string, string>> = {
   'ld-linux-x86-64.so.2': 'libc6',
+  'libanl.so.1': 'libc6',
   'libatomic.so.1': 'libatomic1',
   'libc.so.6': 'libc6',
   'libdl.so.2': 'libc6',
   'libgcc_s.so.1': 'libgcc-s1',
   'libm.so.6': 'libc6',
   'libpthread.so.0': 'libc6',
+  'libresolv.so.2': 'libc6',
   'librt.so.1': 'libc6',
   'libstdc++.so.6': 'libstdc++6',
+  'libutil.so.1': 'libc6',
 };
 
 /** A shared library for the image. */
@@ -46,6 +60,7 @@ export class MissingLibraryError extends UserError {}
  * linker.
  * @param programs paths of ELF files
  * @param folders where to look for libraries
+ * @param alsoWanted names of libraries that are to be there although no program needs them
  * @param extra names of libraries to add that no program names
  * @returns the libraries, sorted by their path in the image
  * @throws MissingLibraryError when one is not found

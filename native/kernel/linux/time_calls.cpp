@@ -98,7 +98,7 @@ bool sleep_until(Deadline deadline) {
       case WaitResult::TimedOut:
         return true;
       case WaitResult::Interrupted:
-        return deadline.has_passed();
+        return false;
       case WaitResult::Ready:
         break;  // woken for nothing
     }

@@ -6,7 +6,9 @@ import { type Plugin, rollup } from 'rollup';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Takes types away; imports in this code name their files in full, so that nothing needs resolving. */
+/**
+ * Takes types away; imports in this code name their files in full, so that nothing needs resolving.
+ */
 const typescript: Plugin = {
   name: 'typescript',
   async transform(source, file) {
@@ -18,8 +20,8 @@ const typescript: Plugin = {
 };
 
 /**
- * Bundles into one classic script with an inline source map, whose sources are named by their paths in the repository.
- * Imports of Node's modules are refused: there is no Node in a bare isolate.
+ * Bundles into one classic script with an inline source map, whose sources are named by their paths
+ * in the repository. Imports of Node's modules are refused: there is no Node in a bare isolate.
  * @param outFile where the script goes
  * @param entry the program, default src/main.ts
  */

@@ -1,12 +1,15 @@
 /**
- * The bindings: what JavaScript may call, in which kind of isolate, and which kernel function (or function of the
- * isolate's host) answers. `npm run generate` turns this into the C++ glue and the TypeScript declarations of both
- * kinds of isolate, and refuses a binding whose arguments do not fit the function that it calls.
+ * The bindings: what JavaScript may call, in which kind of isolate, and which kernel function (or
+ * function of the isolate's host) answers. `npm run generate` turns this into the C++ glue and the
+ * TypeScript declarations of both kinds of isolate, and refuses a binding whose arguments do not
+ * fit the function that it calls.
  */
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
 
-/** `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node. */
+/**
+ * `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node.
+ */
 const both = ['system', 'app'] as const;
 
 export const bindingGroups: readonly BindingGroup[] = [

@@ -1,9 +1,13 @@
 /**
- * The vocabulary in which kernel.abi.ts and bindings.abi.ts are written: plain data with types, so that each emitter
- * is a function from declaration to text. Nothing here knows C++, V8 or TypeScript syntax.
+ * The vocabulary in which kernel.abi.ts and bindings.abi.ts are written: plain data with types, so
+ * that each emitter is a function from declaration to text. Nothing here knows C++, V8 or
+ * TypeScript syntax.
  */
 
-/** How a 64-bit value is shown to JavaScript: `number` loses precision above 2^53, `bigint` never does. */
+/**
+ * How a 64-bit value is shown to JavaScript: `number` loses precision above 2^53, `bigint` never
+ * does.
+ */
 export type Shown = 'number' | 'bigint';
 
 /** A value passed in a register or held in a structure's field. */
@@ -104,7 +108,10 @@ export function constant(
   return { name, type, value, doc };
 }
 
-/** Where each field of a structure lies, and how large the whole is: C's rules for naturally aligned scalars. */
+/**
+ * Where each field of a structure lies, and how large the whole is: C's rules for naturally aligned
+ * scalars.
+ */
 export function layout(of: Structure): { offsets: readonly number[]; size: number } {
   let offset = 0;
   let alignment = 1;
@@ -162,7 +169,10 @@ export interface Binding {
   readonly name: string;
   readonly doc: string;
   readonly isolates: readonly IsolateKind[];
-  /** Who answers: a function of the kernel interface, or a method of the isolate's host (native/shim). */
+  /**
+   * Who answers: a function of the kernel interface, or a method of the isolate's host
+   * (native/shim).
+   */
   readonly calls: { readonly kernel: string } | { readonly host: string };
   readonly arguments: readonly Argument[];
   readonly returns: Result;
@@ -223,7 +233,10 @@ function parameterTypes({ type }: Argument): readonly ParameterType[] {
   }
 }
 
-/** Throws an error that names the first binding that does not fit the kernel function which it calls. */
+/**
+ * Throws an error that names the first binding that does not fit the kernel function which it
+ * calls.
+ */
 export function checkBindings(groups: readonly BindingGroup[], kernel: KernelInterface): void {
   for (const group of groups) {
     for (const { name, calls, arguments: passed, returns } of group.bindings) {

@@ -1,6 +1,7 @@
 /**
- * Writes the files that follow from the declarations in this folder, or with `--check` only compares them with what is
- * committed and fails when they drift. Run it with Node 26: `node native/abi/generate.ts [--check] [--root <folder>]`.
+ * Writes the files that follow from the declarations in this folder, or with `--check` only
+ * compares them with what is committed and fails when they drift. Run it with Node 26: `node
+ * native/abi/generate.ts [--check] [--root <folder>]`.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

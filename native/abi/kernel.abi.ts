@@ -1,9 +1,10 @@
 /**
- * The kernel interface: the table of functions that the kernel hands to the shim and to the Node addon, and the
- * structures and numbers that they share. `npm run generate` turns it into generated/kernel_interface.h.
+ * The kernel interface: the table of functions that the kernel hands to the shim and to the Node
+ * addon, and the structures and numbers that they share. `npm run generate` turns it into
+ * generated/kernel_interface.h.
  *
- * Growing it: append functions at the end (older shims then keep working, `size` tells what is there); anything else
- * changes `version`.
+ * Growing it: append functions at the end (older shims then keep working, `size` tells what is
+ * there); anything else changes `version`.
  */
 import {
   constant,

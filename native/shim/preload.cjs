@@ -1,11 +1,13 @@
-// Runs in the app's Node and in each of its Workers before the app does, as the body of a function with the
-// parameters `process` and `require`, the latter Node's internal one. The shim calls it (src/app_preload.cc).
+// Runs in the app's Node and in each of its Workers before the app does, as the body of a function
+// with the parameters `process` and `require`, the latter Node's internal one. The shim calls it
+// (src/app_preload.cc).
 //
-// A unikernel runs one process. Everything in node:child_process and node:cluster ends in one of two native
-// functions; they are replaced here by ones that fail as for a program which does not exist, but with an error that
-// says why and what to use instead. So the module itself is not loaded before the app loads it, all its exports stay
-// what they are (for require, import and `node:`), arguments are still checked first, and errors come the way that the
-// app expects them: by an 'error' event, a callback, a `result.error`, or thrown by execSync.
+// A unikernel runs one process. Everything in node:child_process and node:cluster ends in one of
+// two native functions; they are replaced here by ones that fail as for a program which does not
+// exist, but with an error that says why and what to use instead. So the module itself is not
+// loaded before the app loads it, all its exports stay what they are (for require, import and
+// `node:`), arguments are still checked first, and errors come the way that the app expects them:
+// by an 'error' event, a callback, a `result.error`, or thrown by execSync.
 
 'use strict';
 
@@ -29,12 +31,14 @@ function singleProcessError(file, caller) {
 
 const { Process } = internalBinding('process_wrap');
 
-// Behind spawn, exec, execFile, fork and cluster.fork: returns an error number, for which ChildProcess will emit an
-// 'error' event. The event gets our error in place of the one that Node makes of the number.
+// Behind spawn, exec, execFile, fork and cluster.fork: returns an error number, for which
+// ChildProcess will emit an 'error' event. The event gets our error in place of the one that Node
+// makes of the number.
 Process.prototype.spawn = function spawn(file, _args, _cwd, _environment, stdio) {
   const child = this[internalBinding('symbols').owner_symbol];
   const error = singleProcessError(file, spawn);
-  // There is nobody at the other end of the pipes: with 0 for a pid, ChildProcess makes streams without handles.
+  // There is nobody at the other end of the pipes: with 0 for a pid, ChildProcess makes streams
+  // without handles.
   this.pid = 0;
   for (const stream of stdio) if (stream.type === 'pipe' && !stream.ipc) stream.handle.close();
   Object.defineProperty(child, 'emit', {
@@ -55,8 +59,8 @@ Process.prototype.spawn = function spawn(file, _args, _cwd, _environment, stdio)
   return internalBinding('uv').UV_ENOENT;
 };
 
-// Behind spawnSync, execSync and execFileSync: they make an error of the number in `error` and put it in its place,
-// which leaves ours there.
+// Behind spawnSync, execSync and execFileSync: they make an error of the number in `error` and put
+// it in its place, which leaves ours there.
 internalBinding('spawn_sync').spawn = function spawn({ file }) {
   let error = internalBinding('uv').UV_ENOENT;
   const result = { pid: 0, output: null, signal: null, status: null };

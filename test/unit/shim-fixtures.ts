@@ -1,4 +1,7 @@
-/** Runs the stock node on this host, bare, under the shim, or under the shim with a fake kernel underneath. */
+/**
+ * Runs the stock node on this host, bare, under the shim, or under the shim with a fake kernel
+ * underneath.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What the app's Node is given by the preload script: one process, and nothing else that is different. */
+/**
+ * What the app's Node is given by the preload script: one process, and nothing else that is
+ * different.
+ */
 import test from 'ava';
 import { runOnFakeKernel } from './shim-fixtures.ts';
 

@@ -6,7 +6,8 @@
  * if (isRuntime) console.log(`${memory().free} bytes free`);
  * ```
  *
- * On plain Linux every function throws an error with code `ERR_NOT_RUNTIME`; `isRuntime` tells beforehand.
+ * On plain Linux every function throws an error with code `ERR_NOT_RUNTIME`; `isRuntime` tells
+ * beforehand.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -1,4 +1,7 @@
-/** What an app may ask the kernel, over the generated bindings. The addon is passed in, so that tests can, too. */
+/**
+ * What an app may ask the kernel, over the generated bindings. The addon is passed in, so that
+ * tests can, too.
+ */
 import type { CpuStatistics, KernelAddon, MemoryStatistics } from './generated/kernel.d.ts';
 
 /** How much a log message matters; the kernel's `log=` option chooses what reaches the console. */
@@ -9,8 +12,8 @@ const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2,
 /** Text of the kernel log, and where the next text begins. */
 export interface KernelLogText {
   /**
-   * Lines of the log like `<6>text`, with the severity of syslog(3) in front (3 error, 4 warning, 6 information,
-   * 7 debugging), each ended by a newline; empty when there is nothing new.
+   * Lines of the log like `<6>text`, with the severity of syslog(3) in front (3 error, 4 warning, 6
+   * information, 7 debugging), each ended by a newline; empty when there is nothing new.
    */
   readonly text: string;
   /** Pass it to the next `readLog()` to go on from here. */
@@ -26,8 +29,8 @@ export interface Kernel {
   /** Tells how long ago the kernel was entered, in nanoseconds. */
   uptime(): bigint;
   /**
-   * Powers the machine off at once: no `exit` event, nothing that is pending gets done. `process.exit()` is the
-   * gentle way.
+   * Powers the machine off at once: no `exit` event, nothing that is pending gets done.
+   * `process.exit()` is the gentle way.
    * @param code exit code for the host, 0 to 255; default 0
    */
   powerOff(code?: number): never;
@@ -41,7 +44,8 @@ export interface Kernel {
   log(level: LogLevel, text: string): void;
   /**
    * Reads the kernel log. Old text is overwritten when the log is full.
-   * @param cursor the `cursor` of an earlier result, to get only what is new; default: everything that is left
+   * @param cursor the `cursor` of an earlier result, to get only what is new; default: everything
+   * that is left
    */
   readLog(cursor?: bigint): KernelLogText;
 }

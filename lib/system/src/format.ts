@@ -1,4 +1,7 @@
-/** Values as text for people who read a log, in the manner of Node's util.format() and util.inspect(). */
+/**
+ * Values as text for people who read a log, in the manner of Node's util.format() and
+ * util.inspect().
+ */
 
 const deepest = 2;
 const mostElements = 100;
@@ -189,8 +192,8 @@ function directive(letter: string, value: unknown): string {
 
 /**
  * One line of a console: a format string with its values, then all other values, divided by spaces.
- * @param values what console.log() and its like are given; %s %d %i %f %j %o %O %c %% count in the first one when it
- * is a string (WHATWG Console Standard, section 2.2)
+ * @param values what console.log() and its like are given; %s %d %i %f %j %o %O %c %% count in the
+ * first one when it is a string (WHATWG Console Standard, section 2.2)
  */
 export function format(...values: readonly unknown[]): string {
   const [first, ...rest] = values;

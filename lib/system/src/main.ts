@@ -1,9 +1,11 @@
 /**
- * The system isolate's program: puts its parts together, and is the only module here that touches globals.
+ * The system isolate's program: puts its parts together, and is the only module here that touches
+ * globals.
  *
- * It runs in a bare V8 isolate on a thread of its own. There is no Node: nothing but ECMAScript, timers, and the
- * bindings that native/abi/bindings.abi.ts declares, which the host provides as the global `runtime`. When an
- * exception escapes, the host reports it and starts the isolate anew; the app runs on.
+ * It runs in a bare V8 isolate on a thread of its own. There is no Node: nothing but ECMAScript,
+ * timers, and the bindings that native/abi/bindings.abi.ts declares, which the host provides as the
+ * global `runtime`. When an exception escapes, the host reports it and starts the isolate anew; the
+ * app runs on.
  */
 import { createConsole, level } from './console.ts';
 import type { SystemBindings } from './generated/bindings.d.ts';

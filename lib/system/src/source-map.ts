@@ -1,4 +1,7 @@
-/** Reads source maps (ECMA-426, the source map format specification): from a place in a bundle to its source. */
+/**
+ * Reads source maps (ECMA-426, the source map format specification): from a place in a bundle to
+ * its source.
+ */
 
 /** A place in a file; lines and columns count from 1, as stack traces have them. */
 export interface Place {
@@ -27,7 +30,10 @@ const digitOf: ReadonlyMap<string, number> = new Map(
   [...digits].map((digit, value) => [digit, value]),
 );
 
-/** Decodes one field of a mapping: base 64 digits of 5 bits, least significant first, the sign in the lowest bit. */
+/**
+ * Decodes one field of a mapping: base 64 digits of 5 bits, least significant first, the sign in
+ * the lowest bit.
+ */
 function decodeNumbers(field: string): number[] {
   const numbers: number[] = [];
   let value = 0;
@@ -86,7 +92,10 @@ export function originalPlace(map: SourceMap, line: number, column: number): Pla
   return { file, line: segment.sourceLine + 1, column: segment.sourceColumn + 1 };
 }
 
-/** Decodes base 64 (RFC 4648 section 4) that holds UTF-8; a bare isolate has neither atob() nor TextDecoder. */
+/**
+ * Decodes base 64 (RFC 4648 section 4) that holds UTF-8; a bare isolate has neither atob() nor
+ * TextDecoder.
+ */
 function decodeBase64Text(encoded: string): string {
   let bits = 0;
   let held = 0;

@@ -19,8 +19,8 @@ function headline(error: unknown): string {
 
 /**
  * Makes the function for `Error.prepareStackTrace`.
- * @param sourceMapUrl gives the `data:` URL of the bundle's source map, when there is one; it is asked for, and decoded,
- * when the first stack is looked at
+ * @param sourceMapUrl gives the `data:` URL of the bundle's source map, when there is one; it is
+ * asked for, and decoded, when the first stack is looked at
  */
 export function createPrepareStackTrace(
   sourceMapUrl: () => string | undefined,

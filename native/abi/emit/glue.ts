@@ -1,7 +1,8 @@
 /**
- * Emits the C++ glue of the bindings. Both kinds of isolate get the same functions in another dialect: helper classes
- * written by hand (native/shim/src/binding_arguments.h for V8, native/shim/addon/arguments.h for node-addon-api) hide
- * the difference for all but the frame around a function.
+ * Emits the C++ glue of the bindings. Both kinds of isolate get the same functions in another
+ * dialect: helper classes written by hand (native/shim/src/binding_arguments.h for V8,
+ * native/shim/addon/arguments.h for node-addon-api) hide the difference for all but the frame
+ * around a function.
  */
 import {
   type Argument,

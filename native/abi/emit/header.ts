@@ -1,4 +1,7 @@
-/** Emits generated/kernel_interface.h: what the kernel (C++11, freestanding), the shim and the addon include. */
+/**
+ * Emits generated/kernel_interface.h: what the kernel (C++11, freestanding), the shim and the addon
+ * include.
+ */
 import {
   type Constant,
   type KernelFunction,
@@ -82,7 +85,9 @@ ${declared.structures.map(structureText).join('\n')}
 ${docComment('', [declared.doc])}struct ${declared.name} {
   /** RUNTIME_KERNEL_INTERFACE_VERSION of the kernel; a caller refuses any other than its own. */
   uint32_t version;
-  /** Bytes in this table: functions are only ever appended, so a smaller one lacks the last ones. */
+  /**
+   * Bytes in this table: functions are only ever appended, so a smaller one lacks the last ones.
+   */
   uint32_t size;
 ${declared.functions.map(functionText).join('')}};
 static_assert(sizeof(${declared.name}) == ${size}, "size of ${declared.name}");

@@ -1,4 +1,7 @@
-/** Helpers for text that all emitters share: names in other conventions, comments wrapped to the house's width. */
+/**
+ * Helpers for text that all emitters share: names in other conventions, comments wrapped to the
+ * house's width.
+ */
 
 /** `copy_on_write_copies` -> `copyOnWriteCopies`. */
 export function camelCase(snakeCase: string): string {

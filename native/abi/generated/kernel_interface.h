@@ -95,7 +95,9 @@ static_assert(offsetof(RuntimeCpuStatistics, boot_nanoseconds) == 48, "layout of
 struct RuntimeKernelInterface {
   /** RUNTIME_KERNEL_INTERFACE_VERSION of the kernel; a caller refuses any other than its own. */
   uint32_t version;
-  /** Bytes in this table: functions are only ever appended, so a smaller one lacks the last ones. */
+  /**
+   * Bytes in this table: functions are only ever appended, so a smaller one lacks the last ones.
+   */
   uint32_t size;
   /**
    * Writes one message to the kernel log, and to the console when its level is at or above the

@@ -1,4 +1,5 @@
-// kernel.node: the way from the app's Node isolates to the kernel. @runtimejs/kernel (lib/kernel) wraps it.
+// kernel.node: the way from the app's Node isolates to the kernel. @runtimejs/kernel (lib/kernel)
+// wraps it.
 #include <napi.h>
 #include <sys/auxv.h>
 
@@ -7,7 +8,8 @@
 
 namespace {
 
-// The kernel, unless there is none or it speaks another version (then the shim has refused to start already).
+// The kernel, unless there is none or it speaks another version (then the shim has refused to start
+// already).
 const RuntimeKernelInterface* FindKernel() {
   const auto* const kernel =
       reinterpret_cast<const RuntimeKernelInterface*>(getauxval(RUNTIME_AUXV_KERNEL_INTERFACE));

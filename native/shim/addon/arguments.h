@@ -1,5 +1,6 @@
-// Helpers of the generated bindings for Node isolates: checked arguments in, results out. Every refusal is a
-// TypeError or RangeError that names function and argument. Same surface as ../src/binding_arguments.h.
+// Helpers of the generated bindings for Node isolates: checked arguments in, results out. Every
+// refusal is a TypeError or RangeError that names function and argument. Same surface as
+// ../src/binding_arguments.h.
 #ifndef RUNTIME_ADDON_ARGUMENTS_H
 #define RUNTIME_ADDON_ARGUMENTS_H
 
@@ -14,8 +15,8 @@
 namespace runtime {
 
 /**
- * Defines the binding groups that native/abi/bindings.abi.ts gives to Node isolates as properties of `exports`.
- * Generated; `kernel` is nullptr on plain Linux, where every function then throws.
+ * Defines the binding groups that native/abi/bindings.abi.ts gives to Node isolates as properties
+ * of `exports`. Generated; `kernel` is nullptr on plain Linux, where every function then throws.
  */
 void InstallAddonBindings(Napi::Env env, Napi::Object exports,
                           const RuntimeKernelInterface* kernel);

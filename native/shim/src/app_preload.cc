@@ -20,8 +20,8 @@ using v8::Local;
 using v8::String;
 using v8::Value;
 
-// The preload is part of the base: when it fails the base is broken, and an app that ran without it would
-// fail later in stranger ways.
+// The preload is part of the base: when it fails the base is broken, and an app that ran without it
+// would fail later in stranger ways.
 [[noreturn]] void Fail(v8::Isolate* isolate, const v8::TryCatch& caught) {
   const String::Utf8Value text(isolate, caught.Exception());
   std::fprintf(stderr, "%s failed, the base is broken: %s\n", kPreloadPath,

@@ -7,8 +7,9 @@
 namespace runtime {
 
 /**
- * Reads kPreloadPath once and returns the callback that runs it with `process` and Node's internal `require`,
- * in the main environment and in every Worker. It leaves no trace in process.execArgv or NODE_OPTIONS.
+ * Reads kPreloadPath once and returns the callback that runs it with `process` and Node's internal
+ * `require`, in the main environment and in every Worker. It leaves no trace in process.execArgv or
+ * NODE_OPTIONS.
  * @returns an empty function when there is no such file
  */
 node::EmbedderPreloadCallback AppPreload();

@@ -1,5 +1,5 @@
-// Helpers of the generated bindings for bare isolates: checked arguments in, results out. Every refusal is a
-// TypeError or RangeError that names function and argument.
+// Helpers of the generated bindings for bare isolates: checked arguments in, results out. Every
+// refusal is a TypeError or RangeError that names function and argument.
 #ifndef RUNTIME_SHIM_BINDING_ARGUMENTS_H
 #define RUNTIME_SHIM_BINDING_ARGUMENTS_H
 
@@ -13,7 +13,7 @@
 
 namespace runtime {
 
-/** The arguments of one call. Each getter returns false after it has thrown; the binding then returns. */
+/** The arguments of one call. A getter that has thrown returns false, and the binding returns. */
 class BindingArguments {
  public:
   BindingArguments(const v8::FunctionCallbackInfo<v8::Value>& info, const char* function)

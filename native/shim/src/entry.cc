@@ -1,6 +1,6 @@
-// How the shim takes over: it is preloaded (LD_PRELOAD, ld.so(8)) into the stock node executable, whose
-// startup code calls __libc_start_main(main, ...). Ours comes first in symbol lookup and passes glibc's
-// own a different main. Nothing in the executable is patched.
+// How the shim takes over: it is preloaded (LD_PRELOAD, ld.so(8)) into the stock node executable,
+// whose startup code calls __libc_start_main(main, ...). Ours comes first in symbol lookup and
+// passes glibc's own a different main. Nothing in the executable is patched.
 
 #include <dlfcn.h>
 

@@ -14,14 +14,15 @@
 namespace runtime {
 
 /**
- * Task runner of one bare isolate. Any thread may post; the isolate's thread runs what is ready from its event
- * loop, never nested, so that non-nestable tasks need no queue of their own. Posting wakes the event loop.
+ * Task runner of one bare isolate. Any thread may post; the isolate's thread runs what is ready
+ * from its event loop, never nested, so that non-nestable tasks need no queue of their own. Posting
+ * wakes the event loop.
  */
 class ForegroundTasks final : public v8::TaskRunner {
  public:
   explicit ForegroundTasks(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
 
-  /** Runs the tasks that are due now; those they post wait for the next call. Isolate's thread only. */
+  /** Runs what is due; what that posts waits for the next call. For the isolate's thread only. */
   void RunReady();
 
   /** When the earliest task is due: 0 for at once, RUNTIME_NO_DEADLINE when there is none. */

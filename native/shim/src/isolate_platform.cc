@@ -7,8 +7,9 @@
 namespace runtime {
 namespace {
 
-// node::NewIsolate() registers the isolate with the platform that it is given, and with a libuv loop. This
-// platform stands in for Node's during that call: it registers the delegate instead and passes all else on.
+// node::NewIsolate() registers the isolate with the platform that it is given, and with a libuv
+// loop. This platform stands in for Node's during that call: it registers the delegate instead and
+// passes all else on.
 class DelegatingPlatform final : public node::MultiIsolatePlatform {
  public:
   DelegatingPlatform(node::MultiIsolatePlatform* inner, node::IsolatePlatformDelegate* delegate)

@@ -1,8 +1,9 @@
 // Bare isolates on Node's V8 platform.
 //
-// Node's platform serves an isolate's foreground tasks from a libuv loop. A bare isolate has none, so it is
-// registered with a delegate that names its own task runner (node::IsolatePlatformDelegate). Worker threads
-// and jobs (garbage collection, compilation) stay Node's, shared with the app.
+// Node's platform serves an isolate's foreground tasks from a libuv loop. A bare isolate has none,
+// so it is registered with a delegate that names its own task runner
+// (node::IsolatePlatformDelegate). Worker threads and jobs (garbage collection, compilation) stay
+// Node's, shared with the app.
 #ifndef RUNTIME_SHIM_ISOLATE_PLATFORM_H
 #define RUNTIME_SHIM_ISOLATE_PLATFORM_H
 
@@ -15,14 +16,15 @@
 namespace runtime {
 
 /**
- * Makes an isolate without Node, from Node's built-in snapshot: this V8 shares one read-only heap between all
- * isolates of the process, so all must come from the same snapshot.
+ * Makes an isolate without Node, from Node's built-in snapshot: this V8 shares one read-only heap
+ * between all isolates of the process, so all must come from the same snapshot.
  *
  * @param platform Node's platform
  * @param snapshot the snapshot that the app's isolate was made from; must outlive the isolate
  * @param allocator for array buffers; must outlive the isolate
  * @param delegate names the isolate's task runner; must outlive the isolate
- * @returns the isolate, to be freed with platform->DisposeIsolate(), or nullptr when V8 could not make it
+ * @returns the isolate, to be freed with platform->DisposeIsolate(), or nullptr when V8 could not
+ * make it
  */
 v8::Isolate* NewBareIsolate(node::MultiIsolatePlatform* platform,
                             const node::EmbedderSnapshotData* snapshot,

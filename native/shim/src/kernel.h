@@ -15,8 +15,9 @@ inline constexpr char kSystemBundlePath[] = "/system/main.js";
 inline constexpr char kPreloadPath[] = "/lib/runtime/preload.cjs";
 
 /**
- * The kernel interface from the auxiliary vector (getauxval(3)), or nullptr when the process runs on plain
- * Linux. Ends the process with a sentence on stderr when the kernel speaks another version of the interface.
+ * The kernel interface from the auxiliary vector (getauxval(3)), or nullptr when the process runs
+ * on plain Linux. Ends the process with a sentence on stderr when the kernel speaks another version
+ * of the interface.
  */
 const RuntimeKernelInterface* FindKernel();
 

@@ -9,8 +9,8 @@
 //
 // Start-up, measured on a Linux host with one CPU, from exec to the first line of an ES module,
 // median of 150 interleaved runs: stock main 18.4 ms, this one 18.0 ms, with the preload script and
-// the system isolate 18.7 ms. The isolate starts once the app's main module is loaded: nothing needs
-// it earlier yet, and with one CPU its 6 to 10 ms would come out of the app's start.
+// the system isolate 18.7 ms. The isolate starts once the app's main module is loaded: nothing
+// needs it earlier yet, and with one CPU its 6 to 10 ms would come out of the app's start.
 //
 // What the embedder API cannot do goes to the executable's own main(), see NeedsStockMain().
 
@@ -103,8 +103,9 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
       node::DefaultProcessExitHandler(exiting, code);
     });
   }
-  // An exception in the main script gives an empty result, which says nothing about the end: one that nothing
-  // handles has ended the process by now, and after one that the app handles the event loop runs.
+  // An exception in the main script gives an empty result, which says nothing about the end: one
+  // that nothing handles has ended the process by now, and after one that the app handles the event
+  // loop runs.
   (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
   // Only now: see "Start-up" above.
   if (system != nullptr) system->Start();
@@ -122,8 +123,8 @@ bool NeedsStockMain(int argc, char* const* argv) {
   for (int index = 1; index < argc; ++index) {
     const std::string_view argument = argv[index];
     if (argument == "--") return false;
-    // A word after an option may be the option's value; after anything else it is the script, and what
-    // follows belongs to the app.
+    // A word after an option may be the option's value; after anything else it is the script, and
+    // what follows belongs to the app.
     if (!argument.starts_with('-')) {
       if (index == 1 || argv[index - 1][0] != '-') return false;
       continue;

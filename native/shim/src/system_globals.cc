@@ -15,8 +15,8 @@ using v8::Local;
 using v8::Value;
 
 constexpr double kNanosecondsPerMillisecond = 1e6;
-// Longest delay: 2^31 - 1 ms, the limit that timers have in browsers and in Node. A longer one is cut to
-// this, not to nothing as there.
+// Longest delay: 2^31 - 1 ms, the limit that timers have in browsers and in Node. A longer one is
+// cut to this, not to nothing as there.
 constexpr double kLongestDelay = 2147483647.0;
 // An interval of less would keep the loop from ever waiting.
 constexpr double kShortestInterval = 1.0;

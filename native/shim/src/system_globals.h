@@ -16,8 +16,8 @@ struct TimerHost {
 };
 
 /**
- * Defines setTimeout, setInterval, clearTimeout, clearInterval and queueMicrotask. `host` must outlive the
- * isolate.
+ * Defines setTimeout, setInterval, clearTimeout, clearInterval and queueMicrotask. `host` must
+ * outlive the isolate.
  * @returns false when V8 could not define one (out of memory)
  */
 bool InstallSystemGlobals(v8::Local<v8::Context> context, TimerHost* host);

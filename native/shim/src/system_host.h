@@ -11,7 +11,7 @@
 
 namespace runtime {
 
-/** The host of one bare isolate, as its bindings see it: the kernel, and what the host itself answers. */
+/** A bare isolate's host, as its bindings see it: the kernel, and what the host itself answers. */
 class SystemHost {
  public:
   explicit SystemHost(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
@@ -30,8 +30,8 @@ class SystemHost {
 };
 
 /**
- * Defines the binding groups that native/abi/bindings.abi.ts gives to bare isolates as properties of `target`.
- * Generated; `host` must outlive the isolate.
+ * Defines the binding groups that native/abi/bindings.abi.ts gives to bare isolates as properties
+ * of `target`. Generated; `host` must outlive the isolate.
  * @returns false when V8 could not define one (out of memory)
  */
 bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,

@@ -12,13 +12,16 @@ using v8::Local;
 using v8::String;
 using v8::Value;
 
-// Of the thread's stack (SystemThread gives it 2 MiB) JavaScript may use this much; the rest is for V8.
+// Of the thread's stack (SystemThread gives it 2 MiB) JavaScript may use this much; the rest is for
+// V8.
 constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
-// What the heap may grow by, each of so many times, while a script that hit the limit is being stopped.
+// What the heap may grow by, each of so many times, while a script that hit the limit is being
+// stopped.
 constexpr size_t kHeapReserveBytes = 16 * 1024 * 1024;
 constexpr int kHeapReserves = 4;
 
-// Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare one.
+// Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare
+// one.
 constexpr uint32_t kSelfSlot = 0;
 
 SystemIsolate* Self(v8::Isolate* isolate) {
@@ -197,7 +200,8 @@ void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Messa
   Log(kernel(), RUNTIME_LOG_ERROR, text);
 }
 
-// Exceptions that no TryCatch of ours sees: those of queueMicrotask() callbacks and of V8's own tasks.
+// Exceptions that no TryCatch of ours sees: those of queueMicrotask() callbacks and of V8's own
+// tasks.
 void SystemIsolate::OnMessage(Local<v8::Message> message, Local<Value> error) {
   Self(v8::Isolate::GetCurrent())->Report("an exception escaped", error, message);
 }
@@ -218,8 +222,9 @@ size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) 
   auto* const host = static_cast<SystemIsolate*>(self);
   host->heap_exhausted_ = true;
   host->isolate_->TerminateExecution();
-  // V8 leaves the check for termination out of some loops that only call its own functions. One that goes on
-  // allocating gets no more, and V8 ends the process with its report of an exhausted heap.
+  // V8 leaves the check for termination out of some loops that only call its own functions. One
+  // that goes on allocating gets no more, and V8 ends the process with its report of an exhausted
+  // heap.
   if (host->heap_reserves_used_ == kHeapReserves) return current_limit;
   ++host->heap_reserves_used_;
   return current_limit + kHeapReserveBytes;

@@ -20,11 +20,11 @@
 namespace runtime {
 
 /**
- * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may be called
- * from any other in between.
+ * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may
+ * be called from any other in between.
  *
- * Each turn of the loop: V8's foreground tasks, then the timers that are due, each followed by all microtasks;
- * then the thread waits in the kernel until the next deadline or a wake-up.
+ * Each turn of the loop: V8's foreground tasks, then the timers that are due, each followed by all
+ * microtasks; then the thread waits in the kernel until the next deadline or a wake-up.
  */
 class SystemIsolate final : private SystemHost {
  public:
@@ -40,8 +40,8 @@ class SystemIsolate final : private SystemHost {
   SystemIsolate& operator=(const SystemIsolate&) = delete;
 
   /**
-   * Runs a bundle, then the event loop. A failure (an exception that escapes, a rejection without a handler, an
-   * exhausted heap) is written to the kernel log.
+   * Runs a bundle, then the event loop. A failure (an exception that escapes, a rejection without a
+   * handler, an exhausted heap) is written to the kernel log.
    */
   End Run(const std::string& bundle);
 

@@ -22,8 +22,8 @@ constexpr uint64_t kLongestPause = 30 * kSecond;
 // A life that lasted this long ends a row of failures.
 constexpr uint64_t kStableLife = 30 * kSecond;
 
-// Signals for the process are for the app's threads; those that an instruction raises must get through (V8's
-// WebAssembly traps are SIGSEGVs).
+// Signals for the process are for the app's threads; those that an instruction raises must get
+// through (V8's WebAssembly traps are SIGSEGVs).
 sigset_t BlockedSignals() {
   sigset_t signals;
   sigfillset(&signals);

@@ -17,8 +17,8 @@ namespace runtime {
 class SystemIsolate;
 
 /**
- * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s. After five
- * failures in a row it gives up. The app is not disturbed either way.
+ * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s.
+ * After five failures in a row it gives up. The app is not disturbed either way.
  */
 class SystemThread {
  public:
@@ -38,7 +38,7 @@ class SystemThread {
   /** Starts the thread; to be called once. A failure is logged, and the app runs on without. */
   void Start();
 
-  /** Ends the isolate and waits for its thread; afterwards nothing here touches V8. May be called again. */
+  /** Ends the isolate and waits for its thread, after which nothing here touches V8. Idempotent. */
   void Stop();
 
  private:

@@ -37,8 +37,8 @@ class Timers {
   std::vector<uint32_t> Due(uint64_t now) const;
 
   /**
-   * Makes handles of a due timer's callback and arguments, then removes the timer or, for an interval, moves it
-   * to its next deadline after `now`.
+   * Makes handles of a due timer's callback and arguments, then removes the timer or, for an
+   * interval, moves it to its next deadline after `now`.
    * @returns false when the timer has been removed meanwhile
    */
   bool Fire(v8::Isolate* isolate, uint32_t id, uint64_t now, v8::Local<v8::Function>* callback,

@@ -1,13 +1,15 @@
 // A kernel interface in user space, for tests on plain Linux; never shipped.
 //
-// Preloaded before the shim, it adds the interface to the auxiliary vector (it stands in front of getauxval(3))
-// and puts files of the test's choice where the guest's are (it stands in front of open(2) and access(2)):
+// Preloaded before the shim, it adds the interface to the auxiliary vector (it stands in front of
+// getauxval(3)) and puts files of the test's choice where the guest's are (it stands in front of
+// open(2) and access(2)):
 //   FAKE_KERNEL_SYSTEM_BUNDLE  for /system/main.js
 //   FAKE_KERNEL_PRELOAD        for /lib/runtime/preload.cjs
 //   FAKE_KERNEL_VERSION        version that the interface claims, default the true one
-// Log messages go to the file that FAKE_KERNEL_LOG names, one line each: level, space, text with newlines as \n.
-// Time stands still while threads run, and jumps to the deadline when one waits for it: tests need not wait. With
-// FAKE_KERNEL_CLOCK=real it is the host's time, to measure by.
+// Log messages go to the file that FAKE_KERNEL_LOG names, one line each: level, space, text with
+// newlines as \n.
+// Time stands still while threads run, and jumps to the deadline when one waits for it: tests need
+// not wait. With FAKE_KERNEL_CLOCK=real it is the host's time, to measure by.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>

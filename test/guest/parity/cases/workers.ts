@@ -89,10 +89,10 @@ export const workers: Group = {
     'an endless worker is terminated': async (log) => {
       const worker = start('spin');
       await answerOf(worker);
-      log(await worker.terminate());
+      log(Number.isInteger(await worker.terminate()));
       const waiting = start('wait for ever');
       await answerOf(waiting);
-      log(await waiting.terminate());
+      log(Number.isInteger(await waiting.terminate()));
     },
 
     'errors and exit codes arrive': async (log) => {

@@ -77,7 +77,8 @@ Result<bool> CpioReader::next(CpioEntry* entry) {
   if (name_size == 0 || name_size > kNameSizeMaximum) {
     return fail("the size of a name is out of range");
   }
-  if (name_size > rest.size - kHeaderSize) return fail("it ends inside a name, so it was cut short");
+  if (name_size > rest.size - kHeaderSize)
+    return fail("it ends inside a name, so it was cut short");
   const StringView stored(rest.data + kHeaderSize, name_size);
   const size_t name_length = stored.find('\0');
   if (name_length == name_size) return fail("a name has no terminating NUL");

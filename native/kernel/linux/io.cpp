@@ -131,8 +131,7 @@ Result<uint64_t> sys_pread64(int descriptor, UserPtr<void> buffer, uint64_t size
   return transfer_range(descriptor, Access::Read, buffer, size, offset);
 }
 
-Result<uint64_t> sys_pwrite64(int descriptor, UserPtr<void> buffer, uint64_t size,
-                              int64_t offset) {
+Result<uint64_t> sys_pwrite64(int descriptor, UserPtr<void> buffer, uint64_t size, int64_t offset) {
   if (offset < 0) return Errno::Invalid;
   return transfer_range(descriptor, Access::Write, buffer, size, offset);
 }
@@ -150,8 +149,7 @@ Result<uint64_t> sys_preadv(int descriptor, UserPtr<IoVector> vectors, int count
   return transfer_vectors(descriptor, Access::Read, vectors, count, offset);
 }
 
-Result<uint64_t> sys_pwritev(int descriptor, UserPtr<IoVector> vectors, int count,
-                             int64_t offset) {
+Result<uint64_t> sys_pwritev(int descriptor, UserPtr<IoVector> vectors, int count, int64_t offset) {
   if (offset < 0) return Errno::Invalid;
   return transfer_vectors(descriptor, Access::Write, vectors, count, offset);
 }
@@ -214,14 +212,13 @@ Result<uint64_t> sys_close(int descriptor) {
 Result<uint64_t> sys_close_range(uint32_t first, uint32_t last, uint32_t flags) {
   if (flags & ~(kCloseRangeUnshare | kCloseRangeCloseOnExec)) return Errno::Invalid;
   if (first > last) return Errno::Invalid;
-  int descriptor = first > static_cast<uint32_t>(kMaximumDescriptors) ? -1
-                                                                      : static_cast<int>(first);
+  int descriptor =
+      first > static_cast<uint32_t>(kMaximumDescriptors) ? -1 : static_cast<int>(first);
   if (descriptor >= 0) descriptor = fd_next(descriptor);
   while (descriptor >= 0 && static_cast<uint32_t>(descriptor) <= last) {
     // Another thread may be faster: a descriptor that is gone is as good as closed.
-    Result<void> done = (flags & kCloseRangeCloseOnExec)
-                            ? fd_set_close_on_exec(descriptor, true)
-                            : fd_close(descriptor);
+    Result<void> done = (flags & kCloseRangeCloseOnExec) ? fd_set_close_on_exec(descriptor, true)
+                                                         : fd_close(descriptor);
     if (done.is_error() && done.error() != Errno::BadFile) return done.error();
     descriptor = fd_next(descriptor + 1);
   }

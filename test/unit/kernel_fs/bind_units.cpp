@@ -29,8 +29,8 @@ StringView keep_aligned(const Napi::Value& value) {
   if (!value.IsTypedArray()) return StringView();
   auto bytes = value.As<Napi::Uint8Array>();
   if (bytes.ByteLength() == 0) return StringView();
-  void* memory = mmap(nullptr, bytes.ByteLength(), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, bytes.ByteLength(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   memcpy(memory, bytes.Data(), bytes.ByteLength());
   return StringView(static_cast<char*>(memory), bytes.ByteLength());
 }
@@ -40,10 +40,9 @@ Napi::Value boot(const CallbackInfo& info) {
   for (int at = runtime::fd_next(0); at >= 0; at = runtime::fd_next(at + 1)) {
     (void)runtime::fd_close(at).is_error();
   }
-  auto result = runtime::vfs_initialise(keep_aligned(info[0]), keep_aligned(info[1]),
-                                        info[2].ToBoolean());
-  return Napi::Number::New(info.Env(),
-                           result.is_error() ? -static_cast<int>(result.error()) : 0);
+  auto result =
+      runtime::vfs_initialise(keep_aligned(info[0]), keep_aligned(info[1]), info[2].ToBoolean());
+  return Napi::Number::New(info.Env(), result.is_error() ? -static_cast<int>(result.error()) : 0);
 }
 
 /// readCpio(archive): names of the members, or [offset, problem] as the last element.
@@ -51,8 +50,8 @@ Napi::Value read_cpio(const CallbackInfo& info) {
   // Right at the end of a page, so that a read past the end faults.
   auto bytes = info[0].As<Napi::Uint8Array>();
   const size_t pages = (bytes.ByteLength() + 4095) / 4096 * 4096;
-  auto* memory = static_cast<char*>(mmap(nullptr, pages + 4096, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  auto* memory = static_cast<char*>(
+      mmap(nullptr, pages + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   mprotect(memory + pages, 4096, PROT_NONE);
   char* start = memory + pages - bytes.ByteLength();
   memcpy(start, bytes.Data(), bytes.ByteLength());
@@ -121,10 +120,10 @@ Napi::Value contiguous_pages(const CallbackInfo& info) {
   RefPtr<runtime::File> file;
   runtime::RegularInode* inode = regular_of(info[0], &file);
   if (!inode) return info.Env().Null();
-  return Napi::BigInt::New(info.Env(), inode
-                                           ->contiguous_pages(info[1].ToNumber().Uint32Value(),
-                                                              info[2].ToNumber().Uint32Value())
-                                           .value);
+  return Napi::BigInt::New(
+      info.Env(),
+      inode->contiguous_pages(info[1].ToNumber().Uint32Value(), info[2].ToNumber().Uint32Value())
+          .value);
 }
 
 /// An observer that collects what it hears as lines of "events cookie name".
@@ -183,9 +182,10 @@ Napi::Value find_socket(const CallbackInfo& info) {
 class Tree : public Napi::ObjectWrap<Tree> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "PageTree",
-                       {InstanceMethod("get", &Tree::get), InstanceMethod("set", &Tree::set),
-                        InstanceMethod("clear", &Tree::clear), InstanceMethod("next", &Tree::next)});
+    return DefineClass(
+        env, "PageTree",
+        {InstanceMethod("get", &Tree::get), InstanceMethod("set", &Tree::set),
+         InstanceMethod("clear", &Tree::clear), InstanceMethod("next", &Tree::next)});
   }
   explicit Tree(const CallbackInfo& info) : ObjectWrap(info) {}
 

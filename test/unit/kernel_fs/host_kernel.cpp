@@ -172,7 +172,9 @@ void panic(const char* pattern, ...) {
   abort();
 }
 
-void console_write(const char* text, size_t size) { host_kernel::console_output.append(text, size); }
+void console_write(const char* text, size_t size) {
+  host_kernel::console_output.append(text, size);
+}
 size_t console_read(char* buffer, size_t capacity) {
   const size_t size = std::min(capacity, host_kernel::console_input.size());
   memcpy(buffer, host_kernel::console_input.data(), size);
@@ -227,8 +229,8 @@ bool next_thread(int from, ThreadInfo* info) {
 }
 
 const CpuInfo& cpu_info() {
-  static const CpuInfo info = {2,  "GenuineTest", "Test CPU @ 2.60GHz",   6,
-                               85, 7,             2'600'000'000, "fpu sse sse2 avx2"};
+  static const CpuInfo info = {2, "GenuineTest", "Test CPU @ 2.60GHz", 6, 85,
+                               7, 2'600'000'000, "fpu sse sse2 avx2"};
   return info;
 }
 

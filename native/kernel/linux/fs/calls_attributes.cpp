@@ -127,8 +127,7 @@ Result<uint64_t> sys_fchown(int descriptor, uint32_t user, uint32_t group) {
 
 Result<uint64_t> sys_umask(uint32_t mask) { return static_cast<uint64_t>(set_creation_mask(mask)); }
 
-Result<uint64_t> sys_utimensat(int directory, UserString path, UserPtr<TimeSpec> times,
-                               int flags) {
+Result<uint64_t> sys_utimensat(int directory, UserString path, UserPtr<TimeSpec> times, int flags) {
   if (flags & ~(kAtNoFollow | kAtEmptyPath)) return Errno::Invalid;
   TimeSpec wanted[2] = {{0, kTimeNow}, {0, kTimeNow}};
   if (times) {

@@ -83,9 +83,9 @@ Result<uint64_t> sys_fallocate(int descriptor, int mode, int64_t offset, int64_t
   const uint64_t start = static_cast<uint64_t>(offset);
   const uint64_t length = static_cast<uint64_t>(size);
   if (start + length > kMaximumFileSize) return Errno::FileTooBig;
-  Result<void> result = punches ? regular->punch_hole(start, length)
-                                : regular->allocate_range(start, length,
-                                                          (mode & kFallocateKeepSize) != 0);
+  Result<void> result =
+      punches ? regular->punch_hole(start, length)
+              : regular->allocate_range(start, length, (mode & kFallocateKeepSize) != 0);
   if (result.is_error()) return result.error();
   notify_inode(regular, kNotifyModify);
   return static_cast<uint64_t>(0);
@@ -115,10 +115,17 @@ Result<uint64_t> sys_flock(int descriptor, int operation) {
   if (file.is_error()) return file.error();
   LockRange range;
   switch (operation & ~kFlockNonBlocking) {
-    case kFlockShared: range.mode = LockMode::Shared; break;
-    case kFlockExclusive: range.mode = LockMode::Exclusive; break;
-    case kFlockUnlock: range.mode = LockMode::None; break;
-    default: return Errno::Invalid;
+    case kFlockShared:
+      range.mode = LockMode::Shared;
+      break;
+    case kFlockExclusive:
+      range.mode = LockMode::Exclusive;
+      break;
+    case kFlockUnlock:
+      range.mode = LockMode::None;
+      break;
+    default:
+      return Errno::Invalid;
   }
   Inode* inode = file.value()->inode();
   if (!inode) return Errno::BadFile;

@@ -23,8 +23,8 @@ Result<uint64_t> make_directory(int descriptor, UserString path, uint32_t mode) 
   if (!walk.is_missing()) return Errno::Exists;
   Result<TreeDirectory*> parent = changeable_directory(walk.parent.get());
   if (parent.is_error()) return parent.error();
-  TreeDirectory* made = new TreeDirectory(walk.parent->file_system(),
-                                          mode & kDirectoryBits & ~creation_mask());
+  TreeDirectory* made =
+      new TreeDirectory(walk.parent->file_system(), mode & kDirectoryBits & ~creation_mask());
   if (!made) return Errno::NoMemory;
   Result<void> linked =
       link_inode(walk.parent.get(), walk.name(), RefPtr<TreeDirectory>::adopt(made));
@@ -45,10 +45,14 @@ Result<uint64_t> remove_name(int descriptor, UserString path, bool is_directory)
   Result<void> walked = walk_path(base.take(), text.view(), kWalkName, &walk);
   if (walked.is_error()) return walked.error();
   switch (walk.last) {
-    case Walk::Last::Name: break;
-    case Walk::Last::Root: return is_directory ? Errno::Busy : Errno::IsDirectory;
-    case Walk::Last::Dot: return is_directory ? Errno::Invalid : Errno::IsDirectory;
-    case Walk::Last::DotDot: return is_directory ? Errno::NotEmpty : Errno::IsDirectory;
+    case Walk::Last::Name:
+      break;
+    case Walk::Last::Root:
+      return is_directory ? Errno::Busy : Errno::IsDirectory;
+    case Walk::Last::Dot:
+      return is_directory ? Errno::Invalid : Errno::IsDirectory;
+    case Walk::Last::DotDot:
+      return is_directory ? Errno::NotEmpty : Errno::IsDirectory;
   }
   if (walk.is_missing()) return Errno::NoEntry;
   if (walk.has_trailing_slash && !walk.inode->is_directory()) return Errno::NotDirectory;
@@ -65,9 +69,7 @@ Result<uint64_t> sys_mkdirat(int directory, UserString path, uint32_t mode) {
   return make_directory(directory, path, mode);
 }
 
-Result<uint64_t> sys_rmdir(UserString path) {
-  return remove_name(kAtCurrentDirectory, path, true);
-}
+Result<uint64_t> sys_rmdir(UserString path) { return remove_name(kAtCurrentDirectory, path, true); }
 
 Result<uint64_t> sys_getdents64(int descriptor, UserPtr<void> buffer, uint32_t size) {
   Result<RefPtr<File>> file = fd_get(descriptor);

@@ -54,10 +54,17 @@ Result<uint64_t> done(const Result<void>& result) {
 Result<LockRange> to_range(File* file, const UserLock& lock) {
   LockRange range;
   switch (lock.type) {
-    case kReadLock: range.mode = LockMode::Shared; break;
-    case kWriteLock: range.mode = LockMode::Exclusive; break;
-    case kUnlock: range.mode = LockMode::None; break;
-    default: return Errno::Invalid;
+    case kReadLock:
+      range.mode = LockMode::Shared;
+      break;
+    case kWriteLock:
+      range.mode = LockMode::Exclusive;
+      break;
+    case kUnlock:
+      range.mode = LockMode::None;
+      break;
+    default:
+      return Errno::Invalid;
   }
   int64_t base = 0;
   if (lock.whence == 1) {
@@ -133,8 +140,7 @@ Result<uint64_t> seal_command(File* file, int command, uint64_t argument) {
   // Seals exist on memfd and tmpfs files only.
   if (!inode || inode->file_system().is_read_only) return Errno::Invalid;
   if (command == kGetSeals) return static_cast<uint64_t>(inode->seals());
-  constexpr uint64_t kKnown =
-      kSealSeal | kSealShrink | kSealGrow | kSealWrite | kSealFutureWrite;
+  constexpr uint64_t kKnown = kSealSeal | kSealShrink | kSealGrow | kSealWrite | kSealFutureWrite;
   if (argument & ~kKnown) return Errno::Invalid;
   if (!file->is_writable()) return Errno::Perm;
   return done(inode->add_seals(static_cast<uint32_t>(argument)));
@@ -147,8 +153,10 @@ Result<uint64_t> sys_fcntl(int descriptor, int command, uint64_t argument) {
   if (found.is_error()) return found.error();
   RefPtr<File> file = found.take();
   switch (command) {
-    case kDuplicate: return duplicate(move(file), argument, false);
-    case kDuplicateCloseOnExec: return duplicate(move(file), argument, true);
+    case kDuplicate:
+      return duplicate(move(file), argument, false);
+    case kDuplicateCloseOnExec:
+      return duplicate(move(file), argument, true);
     case kGetDescriptorFlags: {
       Result<bool> flag = fd_close_on_exec(descriptor);
       if (flag.is_error()) return flag.error();
@@ -156,12 +164,15 @@ Result<uint64_t> sys_fcntl(int descriptor, int command, uint64_t argument) {
     }
     case kSetDescriptorFlags:
       return done(fd_set_close_on_exec(descriptor, (argument & kCloseOnExecFlag) != 0));
-    case kGetStatusFlags: return static_cast<uint64_t>(file->status_flags());
-    default: break;
+    case kGetStatusFlags:
+      return static_cast<uint64_t>(file->status_flags());
+    default:
+      break;
   }
   if (file->status_flags() & kOpenPath) return Errno::BadFile;
   switch (command) {
-    case kSetStatusFlags: return set_status_flags(file.get(), argument);
+    case kSetStatusFlags:
+      return set_status_flags(file.get(), argument);
     case kGetLock:
     case kSetLock:
     case kSetLockWait:
@@ -169,8 +180,10 @@ Result<uint64_t> sys_fcntl(int descriptor, int command, uint64_t argument) {
     case kDescriptionSetLock:
     case kDescriptionSetLockWait:
       return lock_command(file.get(), command, UserPtr<UserLock>(argument));
-    case kGetOwner: return static_cast<uint64_t>(0);   // no owner: SIGIO is never sent
-    case kGetSignal: return static_cast<uint64_t>(0);  // the default, SIGIO
+    case kGetOwner:
+      return static_cast<uint64_t>(0);  // no owner: SIGIO is never sent
+    case kGetSignal:
+      return static_cast<uint64_t>(0);  // the default, SIGIO
     case kFcntlSetPipeSize:
     case kFcntlGetPipeSize: {
       if (file->kind() != File::Kind::Pipe) return Errno::BadFile;
@@ -179,7 +192,8 @@ Result<uint64_t> sys_fcntl(int descriptor, int command, uint64_t argument) {
       return size;
     }
     case kAddSeals:
-    case kGetSeals: return seal_command(file.get(), command, argument);
+    case kGetSeals:
+      return seal_command(file.get(), command, argument);
     default:
       // F_SETOWN and F_SETSIG too: nothing here sends SIGIO, and saying otherwise would be a lie.
       return Errno::Invalid;

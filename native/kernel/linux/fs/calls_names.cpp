@@ -72,8 +72,7 @@ Result<uint64_t> link_call(int existing_directory, UserString existing, int desc
                            UserString path, int flags) {
   if (flags & ~(kAtFollow | kAtEmptyPath)) return Errno::Invalid;
   Target target;
-  const int find_flags =
-      (flags & kAtEmptyPath) | ((flags & kAtFollow) ? 0 : kAtNoFollow);
+  const int find_flags = (flags & kAtEmptyPath) | ((flags & kAtFollow) ? 0 : kAtNoFollow);
   Result<void> found = find_target(existing_directory, existing, find_flags, &target);
   if (found.is_error()) return found.error();
   if (!target.inode) return Errno::CrossDevice;
@@ -113,9 +112,10 @@ Result<void> check_rename(Place& from, Place& to, uint32_t flags) {
   if (target && target->is_directory() && is_below(from.parent(), target)) {
     return (flags & kRenameExchange) ? Errno::Invalid : Errno::NotEmpty;
   }
+  if (target && (flags & kRenameNoReplace)) return Errno::Exists;
+  if (moved == target) return {};  // nothing will change
   if (is_mount_point(moved) || (target && is_mount_point(target))) return Errno::Busy;
   if (!target || (flags & kRenameExchange)) return {};
-  if (flags & kRenameNoReplace) return Errno::Exists;
   if (moved->is_directory() && !target->is_directory()) return Errno::NotDirectory;
   if (!moved->is_directory() && target->is_directory()) return Errno::IsDirectory;
   if (target->is_directory()) {
@@ -247,8 +247,8 @@ Result<uint64_t> sys_renameat(int from_directory, UserString from, int to_direct
   return rename_call(from_directory, from, to_directory, to, 0);
 }
 
-Result<uint64_t> sys_renameat2(int from_directory, UserString from, int to_directory,
-                               UserString to, uint32_t flags) {
+Result<uint64_t> sys_renameat2(int from_directory, UserString from, int to_directory, UserString to,
+                               uint32_t flags) {
   return rename_call(from_directory, from, to_directory, to, flags);
 }
 

@@ -71,7 +71,6 @@ Result<RefPtr<File>> open_temporary(const RefPtr<Inode>& directory, int flags, u
 }
 
 Result<RefPtr<File>> create_and_open(const Walk& walk, int flags, uint32_t mode) {
-  if (walk.has_trailing_slash) return Errno::IsDirectory;
   Result<TreeDirectory*> tree = changeable_directory(walk.parent.get());
   if (tree.is_error()) {
     // /proc and /sys have no such name, and none can be made.
@@ -86,13 +85,15 @@ Result<RefPtr<File>> create_and_open(const Walk& walk, int flags, uint32_t mode)
 }
 
 Result<void> check_existing(const RefPtr<Inode>& inode, int flags) {
-  if (inode->is_link() && !(flags & kOpenPath)) return Errno::Loop;
   if (inode->is_directory()) {
-    if ((flags & kOpenCreate) || wants_write(flags)) return Errno::IsDirectory;
+    const bool changes = wants_write(flags) || (flags & (kOpenCreate | kOpenTruncate)) != 0;
+    if (changes) return Errno::IsDirectory;
     return {};
   }
   if (flags & kOpenDirectory) return Errno::NotDirectory;
-  if (inode->is_regular() && !(flags & kOpenPath) && (wants_write(flags) || (flags & kOpenTruncate))) {
+  if (inode->is_link() && !(flags & kOpenPath)) return Errno::Loop;
+  if (inode->is_regular() && !(flags & kOpenPath) &&
+      (wants_write(flags) || (flags & kOpenTruncate))) {
     return check_writable(inode.get());
   }
   return {};
@@ -139,10 +140,12 @@ Result<RefPtr<File>> open_path(RefPtr<DirectoryInode> base, StringView path, int
   const bool is_exclusive = (flags & kOpenCreate) && (flags & kOpenExclusive);
   const bool follows = !(flags & kOpenNoFollow) && !is_exclusive;
 
+  const uint32_t walk_flags =
+      walk_limits | (follows ? kWalkFollow : 0) | ((flags & kOpenCreate) ? kWalkCreate : 0);
+
   Walk walk;
   TreeGuard guard;
-  Result<void> walked =
-      walk_path(move(base), path, walk_limits | (follows ? kWalkFollow : 0), &walk);
+  Result<void> walked = walk_path(move(base), path, walk_flags, &walk);
   if (walked.is_error()) return walked.error();
   if (is_temporary) return open_temporary(walk.inode, flags, mode);
   if (walk.is_missing()) {
@@ -190,8 +193,8 @@ Result<uint64_t> sys_openat2(int directory, UserString path, UserPtr<void> how, 
     if (byte.value() != 0) return Errno::TooBig;
   }
   const OpenHow wanted = read.value();
-  constexpr uint64_t kResolveKnown = kWalkNoMounts | kWalkNoMagicLinks | kWalkNoLinks |
-                                     kWalkBeneath | kWalkInRoot | kWalkCached;
+  constexpr uint64_t kResolveKnown =
+      kWalkNoMounts | kWalkNoMagicLinks | kWalkNoLinks | kWalkBeneath | kWalkInRoot | kWalkCached;
   if (wanted.flags & ~static_cast<uint64_t>(kOpenKnown)) return Errno::Invalid;
   if (wanted.resolve & ~kResolveKnown) return Errno::Invalid;
   if ((wanted.resolve & kWalkBeneath) && (wanted.resolve & kWalkInRoot)) return Errno::Invalid;
@@ -205,18 +208,17 @@ Result<uint64_t> sys_openat2(int directory, UserString path, UserPtr<void> how, 
 }
 
 Result<uint64_t> sys_memfd_create(UserString name, uint32_t flags) {
-  constexpr uint32_t kKnown = kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdNoExecuteSeal |
-                              kMemfdExecutable;
+  constexpr uint32_t kKnown =
+      kMemfdCloseOnExec | kMemfdAllowSealing | kMemfdNoExecuteSeal | kMemfdExecutable;
   if (flags & kMemfdHugePages) return Errno::NotSupported;
   if (flags & ~kKnown) return Errno::Invalid;
   char former[8 + kMemfdNameMaximum + 1] = "/memfd:";
-  Result<size_t> copied =
-      copy_string_from_user(former + 7, name.address(), kMemfdNameMaximum + 1);
+  Result<size_t> copied = copy_string_from_user(former + 7, name.address(), kMemfdNameMaximum + 1);
   if (copied.is_error()) {
     return copied.error() == Errno::NameTooLong ? Errno::Invalid : copied.error();
   }
-  Result<RefPtr<RegularInode>> inode = new_regular(
-      file_systems().shared_memory, (flags & kMemfdNoExecuteSeal) ? 0666u : 0777u);
+  Result<RefPtr<RegularInode>> inode =
+      new_regular(file_systems().shared_memory, (flags & kMemfdNoExecuteSeal) ? 0666u : 0777u);
   if (inode.is_error()) return inode.error();
   if (!inode.value()->set_former_path(StringView(former, 7 + copied.value()))) {
     return Errno::NoMemory;

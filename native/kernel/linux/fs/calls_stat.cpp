@@ -66,8 +66,8 @@ struct StatFs {
   int64_t spare[4];
 };
 static_assert(sizeof(StatFs) == 120, "struct statfs is 120 bytes on x86-64");
-constexpr int64_t kStatFsReadOnly = 1;    // ST_RDONLY
-constexpr int64_t kStatFsValid = 0x20;    // ST_VALID
+constexpr int64_t kStatFsReadOnly = 1;     // ST_RDONLY
+constexpr int64_t kStatFsValid = 0x20;     // ST_VALID
 constexpr uint64_t kBytesPerInode = 1024;  // what an inode with its name takes, roughly
 
 constexpr int kAccessExecute = 1;

@@ -180,11 +180,16 @@ class DeviceInode : public Inode {
   uint64_t raw_device() override { return raw_device_; }
   Result<RefPtr<File>> open(int flags) override {
     switch (device_) {
-      case Device::Null: return make<NullFile>(flags);
-      case Device::Zero: return make<ZeroFile>(flags);
-      case Device::Full: return make<FullFile>(flags);
-      case Device::Random: return make<RandomFile>(flags);
-      case Device::Console: return make<ConsoleFile>(flags);
+      case Device::Null:
+        return make<NullFile>(flags);
+      case Device::Zero:
+        return make<ZeroFile>(flags);
+      case Device::Full:
+        return make<FullFile>(flags);
+      case Device::Random:
+        return make<RandomFile>(flags);
+      case Device::Console:
+        return make<ConsoleFile>(flags);
     }
     return Errno::NoDeviceOrAddress;
   }

@@ -60,8 +60,7 @@ class Loader {
     if (path.is_empty()) return {};
     size_t name_start = path.size;
     while (name_start > 0 && path[name_start - 1] != '/') --name_start;
-    Result<RefPtr<TreeDirectory>> parent =
-        make_directories(root_, path.first(name_start), 0755);
+    Result<RefPtr<TreeDirectory>> parent = make_directories(root_, path.first(name_start), 0755);
     if (parent.is_error()) return parent.error();
     // What lies below /proc, /sys and /dev is the kernel's own.
     FileSystem& file_system = parent.value()->file_system();

@@ -125,7 +125,7 @@ class Inode : public Mappable {
   List<DirectoryEntry, &DirectoryEntry::name_node> names_;  // tree mutex
   String former_path_;                                      // tree mutex
   Locked<RefPtr<RefCounted>> binding_;
-  ListNode observers_;  // head; guarded by the observer lock of linux/fs/notify.cpp
+  ListNode observers_;         // head; guarded by the observer lock of linux/fs/notify.cpp
   FileLock* locks_ = nullptr;  // guarded by the lock of linux/fs/locks.cpp
 };
 

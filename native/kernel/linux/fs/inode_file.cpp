@@ -30,10 +30,16 @@ static_assert(sizeof(DirectoryRecord) == kRecordNameOffset, "d_name is at offset
 Result<uint64_t> seek_position(uint64_t position, uint64_t size, int64_t offset, int whence) {
   int64_t base = 0;
   switch (whence) {
-    case kSeekSet: break;
-    case kSeekCurrent: base = static_cast<int64_t>(position); break;
-    case kSeekEnd: base = static_cast<int64_t>(size); break;
-    default: return Errno::Invalid;
+    case kSeekSet:
+      break;
+    case kSeekCurrent:
+      base = static_cast<int64_t>(position);
+      break;
+    case kSeekEnd:
+      base = static_cast<int64_t>(size);
+      break;
+    default:
+      return Errno::Invalid;
   }
   int64_t result = 0;
   if (__builtin_add_overflow(base, offset, &result)) return Errno::Overflow;
@@ -68,8 +74,7 @@ Result<size_t> RegularFile::read(IoBuffer& buffer) {
 
 Result<size_t> RegularFile::write(IoBuffer& buffer) {
   MutexGuard guard(position_mutex_);
-  Result<size_t> done =
-      regular_->write_at(buffer, &position_, (status_flags() & kOpenAppend) != 0);
+  Result<size_t> done = regular_->write_at(buffer, &position_, (status_flags() & kOpenAppend) != 0);
   if (!done.is_error() && done.value() != 0) notify_inode(regular_, kNotifyModify);
   return done;
 }

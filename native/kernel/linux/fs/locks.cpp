@@ -86,10 +86,9 @@ void apply(Inode* inode, LockOwner owner, LockFamily family, const LockRange& ra
   link = &InodeLocks::head(inode);
   while (*link) {
     FileLock* lock = *link;
-    const bool touches = lock->owner == owner && lock->family == family &&
-                         lock->range.mode == range.mode &&
-                         (lock->range.end == added->range.start ||
-                          lock->range.start == added->range.end);
+    const bool touches =
+        lock->owner == owner && lock->family == family && lock->range.mode == range.mode &&
+        (lock->range.end == added->range.start || lock->range.start == added->range.end);
     if (!touches) {
       link = &lock->next;
       continue;

@@ -120,6 +120,7 @@ Result<void> walk_path(RefPtr<DirectoryInode> base, StringView path, uint32_t fl
       }
       continue;
     }
+    if (has_trailing_slash && (flags & kWalkCreate)) return Errno::IsDirectory;
     if (name.size > kNameMaximum) return Errno::NameTooLong;
 
     Result<RefPtr<Inode>> found = directory->find(name);
@@ -128,8 +129,7 @@ Result<void> walk_path(RefPtr<DirectoryInode> base, StringView path, uint32_t fl
     if (!found.is_error()) child = found.take();
 
     LinkInode* link = child ? child->as_link() : nullptr;
-    const bool follows_last =
-        !(flags & kWalkName) && (has_trailing_slash || (flags & kWalkFollow));
+    const bool follows_last = !(flags & kWalkName) && (has_trailing_slash || (flags & kWalkFollow));
     if (link && (!is_last || follows_last)) {
       if (++links > kMaximumLinksFollowed || (flags & kWalkNoLinks)) return Errno::Loop;
       if (link->is_magic()) {
@@ -206,8 +206,8 @@ Result<void> find_target(int directory, UserString path, int flags, Target* targ
   Walk walk;
   {
     TreeGuard guard;
-    Result<void> walked = walk_path(base.take(), text.view(),
-                                    (flags & kAtNoFollow) ? 0 : kWalkFollow, &walk);
+    Result<void> walked =
+        walk_path(base.take(), text.view(), (flags & kAtNoFollow) ? 0 : kWalkFollow, &walk);
     if (walked.is_error()) return walked;
   }
   if (walk.is_missing()) return Errno::NoEntry;
@@ -235,8 +235,8 @@ Result<RefPtr<Inode>> create_socket_inode(StringView path, uint32_t permissions,
   if (walked.is_error()) return walked.error();
   if (!walk.is_missing() || walk.last != Walk::Last::Name) return Errno::AddressInUse;
   if (walk.has_trailing_slash) return Errno::NoEntry;
-  SpecialInode* made = new SpecialInode(
-      walk.parent->file_system(), kModeSocket | (permissions & ~creation_mask() & 0777));
+  SpecialInode* made = new SpecialInode(walk.parent->file_system(),
+                                        kModeSocket | (permissions & ~creation_mask() & 0777));
   if (!made) return Errno::NoMemory;
   RefPtr<Inode> inode = RefPtr<SpecialInode>::adopt(made);
   inode->set_binding(move(binding));

@@ -24,9 +24,10 @@ class UserPath {
   size_t size_ = 0;
 };
 
-// How to walk. The first two are ours, the others have the values of openat2(2) RESOLVE_*.
+// How to walk. The first three are ours, the others have the values of openat2(2) RESOLVE_*.
 constexpr uint32_t kWalkFollow = 0x100;  // follow a symbolic link at the end of the path
 constexpr uint32_t kWalkName = 0x200;    // the last name itself counts, slashes after it or not
+constexpr uint32_t kWalkCreate = 0x400;  // open(2) with O_CREAT: a slash at the end is EISDIR
 constexpr uint32_t kWalkNoMounts = 0x01;
 constexpr uint32_t kWalkNoMagicLinks = 0x02;
 constexpr uint32_t kWalkNoLinks = 0x04;

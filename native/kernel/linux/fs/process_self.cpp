@@ -53,9 +53,8 @@ Result<void> write_statm(TextWriter& text, uint64_t) {
   const ProcessMemory memory = process_memory();
   const LongLong resident = memory.resident / kPageSize;
   const LongLong shared = memory.resident_file / kPageSize;
-  text.print("%llu %llu %llu 0 0 %llu 0\n",
-             static_cast<LongLong>(memory.virtual_size / kPageSize), resident, shared,
-             resident - shared);
+  text.print("%llu %llu %llu 0 0 %llu 0\n", static_cast<LongLong>(memory.virtual_size / kPageSize),
+             resident, shared, resident - shared);
   return {};
 }
 
@@ -167,20 +166,20 @@ Result<void> write_stat(TextWriter& text, uint64_t id) {
   const ArgumentArea& area = argument_area();
   // Fields as numbered in proc_pid_stat(5).
   text.print("%d (%s) %c 0 %d %d 0 -1 4194304 ", self.id, self.name, self.state, kProcessId,
-             kProcessId);                                                           // 1-9
-  text.print("%llu 0 0 0 ", static_cast<LongLong>(memory.page_faults));             // 10-13
+             kProcessId);                                                // 1-9
+  text.print("%llu 0 0 0 ", static_cast<LongLong>(memory.page_faults));  // 10-13
   text.print("%llu %llu 0 0 ", static_cast<LongLong>(user / kNanosecondsPerTick),
-             static_cast<LongLong>(system / kNanosecondsPerTick));                  // 14-17
+             static_cast<LongLong>(system / kNanosecondsPerTick));  // 14-17
   text.print("%d %d %u 0 %llu ", 20 + self.nice, self.nice, count_threads(),
              static_cast<LongLong>(self.started_nanoseconds / kNanosecondsPerTick));  // 18-22
   text.print("%llu %llu %llu ", static_cast<LongLong>(memory.virtual_size),
              static_cast<LongLong>(memory.resident / kPageSize),
-             static_cast<LongLong>(resource_limit(Resource::ResidentSet).soft));    // 23-25
-  text.print("0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 ");                       // 26-47
+             static_cast<LongLong>(resource_limit(Resource::ResidentSet).soft));  // 23-25
+  text.print("0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 ");                    // 26-47
   text.print("%llu %llu %llu %llu 0\n", static_cast<LongLong>(area.arguments_start),
              static_cast<LongLong>(area.arguments_end),
              static_cast<LongLong>(area.environment_start),
-             static_cast<LongLong>(area.environment_end));                          // 48-52
+             static_cast<LongLong>(area.environment_end));  // 48-52
   return {};
 }
 
@@ -232,9 +231,8 @@ const GeneratedName kProcessFiles[] = {
 const size_t kProcessFileCount = array_size(kProcessFiles);
 
 const GeneratedName kThreadFiles[] = {
-    {"stat", write_stat, 0444},       {"status", write_status, 0444},
-    {"comm", write_name, 0444},       {"maps", write_maps, 0444},
-    {"cgroup", write_cgroup, 0444},   {"cmdline", write_arguments, 0444},
+    {"stat", write_stat, 0444}, {"status", write_status, 0444}, {"comm", write_name, 0444},
+    {"maps", write_maps, 0444}, {"cgroup", write_cgroup, 0444}, {"cmdline", write_arguments, 0444},
 };
 const size_t kThreadFileCount = array_size(kThreadFiles);
 

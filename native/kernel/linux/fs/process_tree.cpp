@@ -126,8 +126,8 @@ class DescriptorDirectory : public DirectoryInode {
       if (!made) return Errno::NoMemory;
       return RefPtr<Inode>(RefPtr<GeneratedInode>::adopt(made));
     }
-    const uint32_t permissions = (file.value()->is_readable() ? 0500u : 0100u) |
-                                 (file.value()->is_writable() ? 0200u : 0u);
+    const uint32_t permissions =
+        (file.value()->is_readable() ? 0500u : 0100u) | (file.value()->is_writable() ? 0200u : 0u);
     auto* made = new Placed<DescriptorLink>(here, name, file_system(), descriptor, permissions);
     if (!made) return Errno::NoMemory;
     return RefPtr<Inode>(RefPtr<DescriptorLink>::adopt(made));
@@ -191,8 +191,7 @@ class TaskDirectory : public DirectoryInode {
     const int id = parse_number(name);
     ThreadInfo thread;
     if (id < 0 || !next_thread(id, &thread) || thread.id != id) return Errno::NoEntry;
-    auto* made =
-        new Placed<ThreadDirectory>(RefPtr<DirectoryInode>(this), name, file_system(), id);
+    auto* made = new Placed<ThreadDirectory>(RefPtr<DirectoryInode>(this), name, file_system(), id);
     if (!made) return Errno::NoMemory;
     return RefPtr<Inode>(RefPtr<ThreadDirectory>::adopt(made));
   }
@@ -296,8 +295,7 @@ Result<void> add_dynamic_link(TreeDirectory* directory, StringView name,
 }
 
 template <typename Kind, typename... Arguments>
-Result<RefPtr<Kind>> add_directory(TreeDirectory* parent, StringView name,
-                                   Arguments... arguments) {
+Result<RefPtr<Kind>> add_directory(TreeDirectory* parent, StringView name, Arguments... arguments) {
   Kind* made = new Kind(parent->file_system(), arguments...);
   if (!made) return Errno::NoMemory;
   RefPtr<Kind> directory = RefPtr<Kind>::adopt(made);

@@ -8,7 +8,7 @@ namespace runtime {
 
 namespace {
 
-constexpr uint32_t kMagicRam = 0x858458f6;    // RAMFS_MAGIC, linux/magic.h
+constexpr uint32_t kMagicRam = 0x858458f6;  // RAMFS_MAGIC, linux/magic.h
 constexpr uint32_t kMagicTemporary = 0x01021994;
 constexpr uint32_t kMagicProcess = 0x9fa0;
 constexpr uint32_t kMagicSystem = 0x62656572;
@@ -198,8 +198,7 @@ Result<RefPtr<TreeDirectory>> mount(FileSystem& file_system, uint32_t permission
   }
   size_t name_start = path.size;
   while (path[name_start - 1] != '/') --name_start;
-  Result<RefPtr<TreeDirectory>> parent =
-      make_directories(root.get(), path.first(name_start), 0755);
+  Result<RefPtr<TreeDirectory>> parent = make_directories(root.get(), path.first(name_start), 0755);
   if (parent.is_error()) return parent.error();
   Result<void> added = parent.value()->add(path.from(name_start), directory);
   if (added.is_error()) return added.error();

@@ -63,9 +63,7 @@ common_entry:
   movl %edx, (boot_entry_tsc - boot_start + 4)(%ebp)
 
   movl $0x80000000, %eax
-  pushl %edi
   cpuid
-  popl %edi
   cmpl $0x80000001, %eax
   jb no_long_mode
   movl $0x80000001, %eax
@@ -74,6 +72,12 @@ common_entry:
   jnc no_long_mode
   btl $20, %edx
   jnc no_execute_disable
+
+  // The compiler uses CMOV everywhere, so not even the proper check could run without it.
+  movl $1, %eax
+  cpuid
+  btl $15, %edx
+  jnc no_conditional_move
 
   // Identity map: PML4[0] -> PDPT -> 4 page directories of 2 MiB pages.
   leal (boot_pml4 - boot_start)(%ebp), %eax
@@ -120,6 +124,10 @@ no_execute_disable:
   leal (no_execute_disable_text - boot_start)(%ebp), %esi
   jmp early_refusal
 
+no_conditional_move:
+  leal (no_conditional_move_text - boot_start)(%ebp), %esi
+  jmp early_refusal
+
 // Prints the text at ESI to COM1 and to the debug console's status line, then stops.
 early_refusal:
   movw $0x3fb, %dx           // 8N1 at whatever rate the firmware left
@@ -156,6 +164,8 @@ no_long_mode_text:
   .asciz "[runtime] error: this CPU has no 64-bit long mode; start the VM with -cpu host, -cpu max or any x86-64 model\n"
 no_execute_disable_text:
   .asciz "[runtime] error: this CPU cannot mark pages as not executable (NX); start the VM with -cpu host or -cpu max\n"
+no_conditional_move_text:
+  .asciz "[runtime] error: this CPU lacks CMOV; start the VM with -cpu host or -cpu max\n"
 refusal_status:
   .asciz "{\"code\":1,\"reason\":\"boot: unsupported CPU\"}\n"
 

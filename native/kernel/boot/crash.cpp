@@ -27,6 +27,8 @@ namespace runtime {
 
 namespace {
 
+constexpr uint64_t kPageFaultVector = 14;
+
 KernelSymbols kernel_symbols;
 bool is_panicking = false;
 
@@ -160,20 +162,21 @@ void panic(const char* pattern, ...) {
   panic_with_frame(&frame, message);
 }
 
-void report_application_crash(const TrapFrame* frame, int signal, const SignalInfo& info) {
+void report_application_crash(const TrapFrame* frame, int signal) {
   Report report;
   TextBuilder& text = report.text();
   const Thread* thread = Thread::current();
-  const bool has_address = frame->vector == 14;
-  if (has_address) {
-    const char* access = frame->error & 16  ? "executing"
-                         : frame->error & 2 ? "writing"
-                                            : "reading";
+  const FaultRecord& fault = thread->signals.last_fault;
+  const bool is_fault = fault.signal == signal && fault.rip == frame->rip;
+  if (is_fault && fault.vector == kPageFaultVector) {
+    const char* access = fault.error & 16  ? "executing"
+                         : fault.error & 2 ? "writing"
+                                           : "reading";
     const char* reason = signal == kSignalBus ? "past the end of its file"
-                         : info.code == 2     ? "not allowed by the page's protection"
+                         : fault.code == 2    ? "not allowed by the page's protection"
                                               : "nothing is mapped there";
     text.append("the app crashed: %s while %s address 0x%llx (%s)\n", signal_name(signal), access,
-                static_cast<unsigned long long>(info.fault.address), reason);
+                static_cast<unsigned long long>(fault.address), reason);
   } else if (signal == kSignalAbort) {
     text.append("the app aborted (SIGABRT): the reason stands in the lines above\n");
   } else {

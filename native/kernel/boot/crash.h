@@ -10,7 +10,7 @@ namespace runtime {
 /// A panic with the registers of the code that caused it.
 [[noreturn]] void panic_with_frame(const TrapFrame* frame, const char* what);
 /// The app's native code crashed: signal, address, registers, backtrace, memory.
-void report_application_crash(const TrapFrame* frame, int signal, const SignalInfo& info);
+void report_application_crash(const TrapFrame* frame, int signal);
 /// No frame is left for a page that was touched.
 void report_out_of_memory(const TrapFrame* frame, uint64_t address);
 /// One line of memory figures, for ends with a non-zero code.

@@ -68,6 +68,8 @@ namespace {
 // ELF-64 Object File Format; System V ABI, chapter 5; the GNU hash section's layout.
 constexpr size_t kHeaderSize = 64;
 constexpr size_t kProgramHeaderSize = 56;
+constexpr size_t kSectionHeaderSize = 64;
+constexpr uint32_t kSectionSymbols = 2;
 constexpr size_t kDynamicSize = 16;
 constexpr size_t kSymbolSize = 24;
 constexpr uint32_t kSegmentLoad = 1;
@@ -100,6 +102,8 @@ class ElfImage {
 
   /// Checks the header and finds the dynamic symbol table. Returns false when there is none.
   bool open();
+  /// Finds the full symbol table instead, which stripped files lack.
+  bool open_full_table();
   bool find_function(uint64_t address, SymbolMatch* match) const;
 
  private:
@@ -158,6 +162,31 @@ bool ElfImage::open() {
     uint64_t offset, address, length;
     if (!program_header(i, &type, &offset, &address, &length)) return false;
     if (type == kSegmentDynamic) return read_dynamic(offset, length);
+  }
+  return false;
+}
+
+bool ElfImage::open_full_table() {
+  uint64_t sections;
+  uint16_t entry_size, count;
+  if (size_ < kHeaderSize || !load(40, &sections) || !load(58, &entry_size) || !load(60, &count))
+    return false;
+  if (entry_size != kSectionHeaderSize || sections > size_) return false;
+  for (unsigned i = 0; i < count; ++i) {
+    const uint64_t at = sections + i * kSectionHeaderSize;
+    uint32_t type, link;
+    uint64_t offset, length;
+    if (!load(at + 4, &type) || !load(at + 24, &offset) || !load(at + 32, &length) ||
+        !load(at + 40, &link))
+      return false;
+    if (type != kSectionSymbols) continue;
+    const uint64_t strings = sections + link * kSectionHeaderSize;
+    if (link >= count || !load(strings + 24, &strings_) || !load(strings + 32, &strings_size_))
+      return false;
+    symbols_ = offset;
+    symbol_count_ = length / kSymbolSize;
+    return symbols_ <= size_ && symbol_count_ <= (size_ - symbols_) / kSymbolSize &&
+           strings_ <= size_ && strings_size_ <= size_ - strings_;
   }
   return false;
 }
@@ -240,8 +269,10 @@ bool ElfImage::find_function(uint64_t address, SymbolMatch* match) const {
 }  // namespace
 
 bool elf_symbol_for(const uint8_t* image, size_t size, uint64_t link_address, SymbolMatch* match) {
-  ElfImage elf(image, size);
-  return elf.open() && elf.find_function(link_address, match);
+  ElfImage full(image, size);
+  if (full.open_full_table() && full.find_function(link_address, match)) return true;
+  ElfImage exported(image, size);
+  return exported.open() && exported.find_function(link_address, match);
 }
 
 }  // namespace runtime

@@ -33,9 +33,9 @@ class KernelSymbols {
   uint32_t strings_ = 0;
 };
 
-/// Finds the exported function that covers `link_address` (an address as the linker assigned it:
-/// the run-time address minus the load bias) in the ELF64 file at `image`, through its program
-/// headers and dynamic symbol table. Returns false when there is none or the file is damaged.
+/// Finds the function, exported or (in a file that is not stripped) not, that covers `link_address` (an address as the linker assigned it:
+/// the run-time address minus the load bias) in the ELF64 file at `image`, through its symbol
+/// tables. Returns false when there is none or the file is damaged.
 bool elf_symbol_for(const uint8_t* image, size_t size, uint64_t link_address, SymbolMatch* match);
 
 }  // namespace runtime

@@ -198,6 +198,26 @@ const Requirement kRequirements[] = {
     {cpu_feature::kNx, "NX"},
 };
 
+/// The first feature that the CPU lacks although it has a later one of the same family, or null.
+/// Libraries test for the last one only and then use them all: they would die of an illegal
+/// instruction in the middle of the app.
+const Requirement* find_gap(const Requirement** later) {
+  static const Requirement kFamily[] = {
+      {{1, 0, CpuidRegister::Ecx, 0}, "SSE3"},    {{1, 0, CpuidRegister::Ecx, 9}, "SSSE3"},
+      {{1, 0, CpuidRegister::Ecx, 19}, "SSE4.1"}, {{1, 0, CpuidRegister::Ecx, 20}, "SSE4.2"},
+      {{1, 0, CpuidRegister::Ecx, 28}, "AVX"},    {{7, 0, CpuidRegister::Ebx, 5}, "AVX2"},
+  };
+  *later = nullptr;
+  for (size_t i = array_size(kFamily); i-- > 0;) {
+    if (cpu_has(kFamily[i].feature)) {
+      if (!*later) *later = &kFamily[i];
+    } else if (*later) {
+      return &kFamily[i];
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const CpuInfo& cpu_info() { return info; }
@@ -216,6 +236,14 @@ void set_cpu_figures(unsigned count, uint64_t frequency_hertz) {
 }
 
 bool check_required_cpu_features(char* message, size_t capacity) {
+  const Requirement* later;
+  if (const Requirement* gap = find_gap(&later)) {
+    format(message, capacity,
+           "this CPU reports %s but lacks %s, which no real CPU does; start QEMU with -cpu max or a "
+           "named CPU model, and do not take single features away",
+           later->name, gap->name);
+    return false;
+  }
   char missing[128] = {};
   size_t length = 0;
   size_t count = 0;

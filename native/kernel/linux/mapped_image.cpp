@@ -41,7 +41,7 @@ bool find_mapped_image(uint64_t address, FileImage* image) {
   const PhysAddr frames = object->contiguous_pages(0, pages);
   if (frames.value == 0) return false;
   image->data = static_cast<const uint8_t*>(phys_to_virt(frames));
-  image->size = pages << kPageShift;
+  image->size = static_cast<size_t>(stat.size);  // contiguous in the archive to its last byte
   uint64_t link_address;
   if (!first_link_address(image->data, image->size, &link_address)) return false;
   image->load_bias = AddressSpace::lowest_mapping_of(file.get()) - link_address;

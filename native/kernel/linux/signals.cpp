@@ -69,14 +69,14 @@ int take_pending(ProcessSignals& process, Thread* thread, SignalSet wanted, Sign
 }
 
 /// The default action of a signal that nobody handles and that is not ignored.
-[[noreturn]] void end_by_signal(TrapFrame* frame, int signal, const SignalInfo& info) {
+[[noreturn]] void end_by_signal(const TrapFrame* frame, int signal) {
   char reason[64];
   format(reason, sizeof(reason), "signal %d (%s)", signal, signal_name(signal));
   const bool is_crash = signal == kSignalSegmentation || signal == kSignalBus ||
                         signal == kSignalIllegal || signal == kSignalFloat ||
                         signal == kSignalAbort || signal == kSignalTrap || signal == 31;
   if (is_crash) {
-    report_application_crash(frame, signal, info);
+    report_application_crash(frame, signal);
   } else {
     log(LogLevel::Error, "the app was ended by signal %d (%s)", signal, signal_name(signal));
   }
@@ -213,7 +213,7 @@ bool deliver_signals(TrapFrame* frame) {
     if (action.handler == kHandlerIgnore) continue;
     if (action.handler == kHandlerDefault) {
       if (is_ignored_by_default(signal)) continue;
-      end_by_signal(frame, signal, info);
+      end_by_signal(frame, signal);
     }
     if (frame->vector == kSystemCallVector) {
       const int64_t result = static_cast<int64_t>(frame->rax);
@@ -235,7 +235,7 @@ bool deliver_signals(TrapFrame* frame) {
     if (push_signal_frame(frame, signal, action, info, mask_to_restore).is_error()) {
       log(LogLevel::Error, "no stack for the handler of %s: stack pointer 0x%llx",
           signal_name(signal), static_cast<unsigned long long>(frame->rsp));
-      end_by_signal(frame, kSignalSegmentation, info);
+      end_by_signal(frame, kSignalSegmentation);
     }
     process_signals.with([&](ProcessSignals&) {
       ThreadSignals& own = thread->signals;
@@ -268,6 +268,13 @@ void raise_fault(TrapFrame* frame, int signal, int code, uint64_t address) {
   info.signal = signal;
   info.code = code;
   info.fault.address = address;
+  FaultRecord& last = thread->signals.last_fault;
+  last.signal = signal;
+  last.code = code;
+  last.vector = frame->vector;
+  last.error = frame->error;
+  last.rip = frame->rip;
+  last.address = address;
   const bool can_handle = process_signals.with([&](ProcessSignals& process) {
     if (process.actions[signal].handler <= kHandlerIgnore ||
         (thread->signals.mask & signal_bit(signal)))
@@ -276,7 +283,7 @@ void raise_fault(TrapFrame* frame, int signal, int code, uint64_t address) {
     thread->signals.pending |= signal_bit(signal);
     return true;
   });
-  if (!can_handle) end_by_signal(frame, signal, info);
+  if (!can_handle) end_by_signal(frame, signal);
 }
 
 }  // namespace runtime

@@ -23,6 +23,17 @@ struct SignalStack {
   bool is_set = false;
 };
 
+/// A fault as the CPU reported it, kept for the report: handlers that cannot help reset themselves
+/// and raise the signal again, which loses the address.
+struct FaultRecord {
+  int signal = 0;
+  int code = 0;
+  uint64_t vector = 0;
+  uint64_t error = 0;
+  uint64_t rip = 0;
+  uint64_t address = 0;
+};
+
 /// Per-thread signal state; guarded by the signal lock (linux/signals.cpp).
 struct ThreadSignals {
   SignalSet mask = 0;
@@ -32,6 +43,7 @@ struct ThreadSignals {
   bool has_saved_mask = false;
   SignalSet saved_mask = 0;  // restored after the next handler (sigsuspend and friends)
   SignalSet waited_for = 0;  // rt_sigtimedwait
+  FaultRecord last_fault;
 };
 
 class Thread : public RefCounted {

@@ -87,7 +87,8 @@ Result<size_t> UnixDatagramSocket::send(OutgoingMessage& message) {
   }
   if (!target) return Errno::NotConnected;
   const UnixChannel* receivers_peer = target->reader_target();
-  if (receivers_peer && receivers_peer != mailbox_.get()) return Errno::Perm;
+  const bool is_spoken_for = receivers_peer && receivers_peer != mailbox_.get();
+  if (is_spoken_for && !target->is_abandoned()) return Errno::Perm;
   if (message.data.remaining() > send_buffer() - kDatagramOverhead) return Errno::MessageSize;
   if (__atomic_load_n(&is_send_shut_, __ATOMIC_ACQUIRE)) return Errno::BrokenPipe;
   RefPtr<UnixName> sender;

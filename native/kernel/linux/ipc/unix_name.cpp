@@ -6,15 +6,17 @@
 
 namespace runtime {
 
-/// All abstract names, in the order of binding. Few programs have more than a handful.
+/// All abstract names, in the order of binding. Few programs have more than a handful. Each type
+/// of socket has names of its own, as on Linux.
 struct AbstractNames {
   List<UnixName, &UnixName::node_> names;
   uint32_t next_automatic = 0;
 
-  RefPtr<UnixName> find(const SocketAddress& address) {
+  RefPtr<UnixName> find(const SocketAddress& address, int type) {
     for (UnixName* name = names.front(); name; name = names.next(name)) {
       const SocketAddress& known = name->address();
-      if (known.size == address.size && memcmp(known.bytes, address.bytes, known.size) == 0) {
+      if (name->type_ == type && known.size == address.size &&
+          memcmp(known.bytes, address.bytes, known.size) == 0) {
         return RefPtr<UnixName>(name);
       }
     }
@@ -93,7 +95,7 @@ Result<RefPtr<UnixName>> UnixName::create(const SocketAddress& address, int type
     }
     UnixName* fresh = name.get();
     const bool is_free = g_abstract.with([fresh](AbstractNames& table) {
-      if (table.find(fresh->address_)) return false;
+      if (table.find(fresh->address_, fresh->type_)) return false;
       table.names.push_back(fresh);
       return true;
     });
@@ -109,7 +111,7 @@ Result<RefPtr<UnixName>> UnixName::find(const SocketAddress& address, int type) 
   if (address.size == kFamilySize) return Errno::Invalid;
   RefPtr<UnixName> name;
   if (is_abstract(address)) {
-    name = g_abstract.with([&address](AbstractNames& table) { return table.find(address); });
+    name = g_abstract.with([&](AbstractNames& table) { return table.find(address, type); });
   } else {
     Result<RefPtr<Inode>> inode = find_socket_inode(path_of(address));
     if (inode.is_error()) return inode.error();

@@ -15,7 +15,7 @@ class UnixName : public RefCounted {
   /// only. Errors: AddressInUse, Invalid, NoMemory, and those of creating a file.
   static Result<RefPtr<UnixName>> create(const SocketAddress& address, int type);
   /// The socket's name at `address`. Errors: ConnectionRefused when no socket is bound there,
-  /// ProtocolType when it is one of another type, Invalid, and those of finding a file.
+  /// ProtocolType when the file is a socket of another type, Invalid, and those of finding a file.
   static Result<RefPtr<UnixName>> find(const SocketAddress& address, int type);
 
   const SocketAddress& address() const { return address_; }

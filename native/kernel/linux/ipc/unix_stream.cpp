@@ -125,7 +125,7 @@ Result<RefPtr<Socket>> UnixStreamSocket::accept(int status_flags, SocketAddress*
   if (!is_listening()) return Errno::Invalid;
   const Patience patience = receive_patience(0);
   RefPtr<UnixStreamSocket> connection = listener_->dequeue();
-  if (!connection && listener_->is_closed()) return Errno::Invalid;
+  // In this order, as on Linux: only a call that would wait notices that the listener was shut.
   if (!connection && patience.non_blocking) return Errno::Again;
   if (!connection) {
     const WaitResult waited = queue_->queue.wait(

@@ -44,8 +44,8 @@ test.serial('a machine with all it needs starts', async (t) => {
 test.serial('no initrd', async (t) => refused(t, null, /\[runtime\] .*no initrd.*-initrd/));
 
 test.serial('an initrd that was cut short', async (t) => {
-  const size = readFileSync(await hello()).length;
-  for (const kept of [50, 200, Math.floor(size / 2), size - 4096]) {
+  const trailer = readFileSync(await hello()).indexOf('TRAILER!!!');
+  for (const kept of [50, 200, trailer >> 1, trailer - 10, trailer]) {
     const file = await damaged(`cut-${kept}`, (bytes) => bytes.subarray(0, kept));
     await refused(t, file, /\[runtime\] .*initrd.*(cut short|ends)/s);
   }
@@ -98,36 +98,30 @@ test.serial('too little memory', async (t) => {
   }
 });
 
-for (const { missing, processor } of [
-  { missing: 'SSSE3', processor: 'max,-ssse3' },
-  { missing: 'SSE4.1', processor: 'max,-sse4.1' },
-  { missing: 'XSAVE', processor: 'max,-xsave' },
-  { missing: 'CMPXCHG16B', processor: 'max,-cx16' },
+for (const { processor, missing } of [
+  { processor: 'qemu64,-sse2', missing: 'SSE2' },
+  { processor: 'qemu64,-nx', missing: 'NX' },
+  // QEMU can take single features away from under later ones; libraries then die of SIGILL.
+  { processor: 'max,-ssse3', missing: 'SSSE3' },
+  { processor: 'max,-sse4.1', missing: 'SSE4\\.1' },
 ]) {
-  test.serial(`a processor without ${missing}`, async (t) => {
-    const result = await boot(await hello(), { extraArguments: ['-cpu', processor] });
-    const name = missing.replace('.', '\\.');
-    if (result.code === 0)
-      t.regex(result.output, /hello from v26/); // Not needed after all.
-    else expectRefusal(t, result, new RegExp(`\\[runtime\\] .*${name}`, 'i'));
+  test.serial(`a processor without a needed feature: ${processor}`, async (t) => {
+    const pattern = new RegExp(`\\[runtime\\] .*CPU.*lacks ${missing}[ ,].*-cpu`);
+    await refused(t, await hello(), pattern, { extraArguments: ['-cpu', processor] });
   });
 }
-
-test.serial('a processor that is too old', async (t) => {
-  await refused(t, await hello(), /\[runtime\] .*(SSE|XSAVE|SYSCALL|NX|processor|CPU)/i, {
-    extraArguments: ['-cpu', 'qemu64,-sse4.1,-ssse3,-xsave,-pni'],
-  });
-});
 
 test.serial('a processor without 64-bit mode', async (t) => {
   await refused(t, await hello(), /64-bit|long mode/i, { extraArguments: ['-cpu', 'pentium3'] });
 });
 
-test.serial('the plain processor of QEMU', async (t) => {
-  const result = await boot(await hello(), { extraArguments: ['-cpu', 'qemu64'] });
-  if (result.code === 0) t.regex(result.output, /hello from v26/);
-  else expectRefusal(t, result, /\[runtime\] .*(-cpu|feature|processor)/i);
-});
+for (const processor of ['qemu64', 'Opteron_G1-v1', 'Conroe-v1', 'Nehalem-v1', 'Haswell-v4']) {
+  test.serial(`the processor model ${processor}`, async (t) => {
+    const result = await boot(await hello(), { extraArguments: ['-cpu', processor] });
+    t.is(result.code, 0, tail(result));
+    t.regex(result.output, /hello from v26/);
+  });
+}
 
 test.serial('unknown kernel options', async (t) => {
   for (const [append, word] of [

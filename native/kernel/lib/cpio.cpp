@@ -66,7 +66,7 @@ Result<bool> CpioReader::next(CpioEntry* entry) {
     }
     return fail("there is no cpio \"newc\" header (magic 070701)");
   }
-  uint32_t fields[kFieldCount];
+  uint32_t fields[kFieldCount] = {};
   for (size_t i = 0; i < kFieldCount; ++i) {
     const StringView digits(rest.data + kMagicSize + i * kFieldSize, kFieldSize);
     if (!parse_hexadecimal(digits, &fields[i])) {

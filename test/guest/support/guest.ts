@@ -6,6 +6,7 @@ import { readCpio } from '../../../lib/base/src/cpio.ts';
 import { buildInitrd, type InitrdOptions } from '../../../lib/cli/src/bundle.ts';
 import { type BootOptions, type BootResult, bootMachine } from '../../../lib/cli/src/machine.ts';
 import { buildFolder, inRepository, nodeBinary } from '../../../lib/cli/src/paths.ts';
+import { bundleSystem } from '../../../lib/cli/src/system.ts';
 
 /** Where guest tests keep what they build. */
 export const guestFolder = path.join(buildFolder, 'test', 'guest');
@@ -26,7 +27,13 @@ export async function guestInitrd(
   options: Partial<InitrdOptions> = {},
 ): Promise<string> {
   const outFile = path.join(guestFolder, name, 'initrd');
-  await buildInitrd({ ...options, entry: inRepository('test/guest', entry), outFile });
+  const system = await bundleSystem();
+  await buildInitrd({
+    ...(system === undefined ? {} : { system }),
+    ...options,
+    entry: inRepository('test/guest', entry),
+    outFile,
+  });
   return outFile;
 }
 

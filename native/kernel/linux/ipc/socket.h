@@ -97,6 +97,7 @@ class Socket : public PollableFile {
   virtual void send_buffer_changed(uint32_t size) { (void)size; }
   bool passes_credentials() const { return passes_credentials_ != 0; }
   uint32_t send_buffer() const { return send_buffer_; }
+  uint32_t receive_buffer() const { return receive_buffer_; }
   size_t receive_low_mark() const { return static_cast<size_t>(receive_low_mark_); }
 
  private:

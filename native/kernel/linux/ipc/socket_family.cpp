@@ -1,4 +1,5 @@
 // Which address families there are. A new family adds its line here.
+#include "linux/ipc/netlink_socket.h"
 #include "linux/ipc/socket.h"
 #include "linux/ipc/unix_socket.h"
 
@@ -8,6 +9,7 @@ namespace {
 
 const SocketFamily kSocketFamilies[] = {
     {kFamilyUnix, create_unix_socket, create_unix_pair},
+    {kFamilyNetlink, create_netlink_socket, nullptr},
 };
 
 }  // namespace

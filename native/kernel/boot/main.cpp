@@ -23,6 +23,7 @@
 #include "interrupts/apic.h"
 #include "lib/format.h"
 #include "lib/log.h"
+#include "lib/vector.h"
 #include "linux/cpu_features.h"
 #include "linux/dispatch.h"
 #include "linux/exec.h"
@@ -89,6 +90,21 @@ StringView read_file(const char* path) {
   IoBuffer buffer = IoBuffer::kernel(text, size);
   Result<size_t> count = file.value()->read_at(buffer, 0);
   return count.is_error() ? StringView() : StringView(text, count.value());
+}
+
+/// The whole pages of a file of the boot image, in place; empty when it is not there.
+StringView view_file_in_place(const char* path) {
+  Result<RefPtr<File>> file = vfs_open(path, kOpenReadOnly);
+  if (file.is_error()) return StringView();
+  Stat stat;
+  if (file.value()->stat(&stat).is_error()) return StringView();
+  Result<RefPtr<Mappable>> object = file.value()->mappable(false);
+  if (object.is_error()) return StringView();
+  const uint64_t pages = static_cast<uint64_t>(stat.size) >> kPageShift;
+  const PhysAddr first = object.value()->contiguous_pages(0, pages);
+  if (first.value == 0) return StringView();
+  // Contiguous in the archive to the last byte, though the last page is not mapped as it is.
+  return StringView(static_cast<const char*>(phys_to_virt(first)), static_cast<size_t>(stat.size));
 }
 
 void push(Vector<StringView>* list, StringView text) {
@@ -165,7 +181,7 @@ void start_files() {
   if (built.is_error())
     refuse("the base or the initrd cannot be used (the line above says why); build them again "
            "with `npm run build`");
-  set_kernel_symbols(read_file("/system/kernel.symbols"));
+  set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
 }
 
 void start_program() {
@@ -176,6 +192,7 @@ void start_program() {
   choose_arguments(&start);
   choose_environment(&start);
   open_standard_descriptors();
+  if (vfs_change_directory("/app").is_error()) refuse("the initrd holds no directory /app");
   Result<RefPtr<Thread>> thread = load_program(start);
   if (thread.is_error()) {
     if (thread.error() == Errno::NoMemory)

@@ -17,6 +17,9 @@ Result<void> vfs_initialise(StringView base, StringView initrd, bool writable_ro
 /// Opens an absolute path with flags as open(2). Errors: as open(2).
 Result<RefPtr<File>> vfs_open(StringView path, int flags, uint32_t mode = 0);
 
+/// Makes `path` the working directory. Errors: as chdir(2).
+Result<void> vfs_change_directory(StringView path);
+
 /// Path of an inode-backed file as /proc/self/maps shows it; returns the length written.
 size_t vfs_path_of(File* file, char* buffer, size_t capacity);
 

@@ -3,6 +3,7 @@
 #include "linux/fs/inode_file.h"
 #include "linux/fs/path.h"
 #include "linux/system_calls.h"
+#include "linux/vfs.h"
 
 namespace runtime {
 
@@ -110,6 +111,17 @@ Result<uint64_t> sys_chdir(UserString path) {
   TreeGuard guard;
   set_working_directory(RefPtr<DirectoryInode>(directory));
   return static_cast<uint64_t>(0);
+}
+
+Result<void> vfs_change_directory(StringView path) {
+  Result<RefPtr<File>> file = vfs_open(path, kOpenReadOnly | kOpenDirectory);
+  if (file.is_error()) return file.error();
+  Inode* inode = file.value()->inode();
+  DirectoryInode* directory = inode ? inode->as_directory() : nullptr;
+  if (!directory) return Errno::NotDirectory;
+  TreeGuard guard;
+  set_working_directory(RefPtr<DirectoryInode>(directory));
+  return {};
 }
 
 Result<uint64_t> sys_fchdir(int descriptor) {

@@ -1,12 +1,12 @@
 // What guest tests share: bundling an app, booting it, and running the same bundle on this host.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { readCpio } from '../../../lib/base/src/cpio.ts';
 import { buildInitrd, type InitrdOptions } from '../../../lib/cli/src/bundle.ts';
 import { type BootOptions, type BootResult, bootMachine } from '../../../lib/cli/src/machine.ts';
 import { buildFolder, inRepository, nodeBinary } from '../../../lib/cli/src/paths.ts';
-import { bundleSystem } from '../../../lib/cli/src/system.ts';
+import { bundleSystem } from '../../../lib/system/bundle.ts';
 
 /** Where guest tests keep what they build. */
 export const guestFolder = path.join(buildFolder, 'test', 'guest');
@@ -27,14 +27,25 @@ export async function guestInitrd(
   options: Partial<InitrdOptions> = {},
 ): Promise<string> {
   const outFile = path.join(guestFolder, name, 'initrd');
-  const system = await bundleSystem();
+  system ??= makeSystem();
   await buildInitrd({
-    ...(system === undefined ? {} : { system }),
+    system: await system,
     ...options,
     entry: inRepository('test/guest', entry),
     outFile,
   });
   return outFile;
+}
+
+let system: Promise<string> | undefined;
+
+/** Bundles the system isolate's program, once per process. */
+async function makeSystem(): Promise<string> {
+  const file = path.join(guestFolder, `system-${process.pid}.js`);
+  await bundleSystem(file);
+  const shared = path.join(guestFolder, 'system.js');
+  renameSync(file, shared); // Other test processes may be reading it.
+  return shared;
 }
 
 /**

@@ -220,14 +220,17 @@ const Requirement* find_gap(const Requirement** later) {
 
 }  // namespace
 
-const CpuInfo& cpu_info() { return info; }
+const CpuInfo& cpu_info() {
+  // Only /proc/cpuinfo asks for the flags, and boot time is dear.
+  if (!info.flags[0]) read_flags();
+  return info;
+}
 
 void cpu_features_initialise() {
   info.count = 1;
   read_vendor();
   read_model_name();
   read_version();
-  read_flags();
 }
 
 void set_cpu_figures(unsigned count, uint64_t frequency_hertz) {

@@ -56,11 +56,15 @@ Result<RefPtr<Thread>> Thread::create(const char* name) {
   thread->signals.info =
       static_cast<SignalInfo*>(allocate(sizeof(SignalInfo) * (kSignalCount + 1)));
   if (!thread->signals.info) return Errno::NoMemory;
+  return thread;
+}
+
+Result<void> Thread::allocate_kernel_stack() {
   Result<uint64_t> stack = map_kernel_stack(kStackPages);
   if (stack.is_error()) return stack.error();
-  thread->kernel_stack_base = stack.value();
-  thread->kernel_stack_top = stack.value() + kKernelStackSize;
-  return thread;
+  kernel_stack_base = stack.value();
+  kernel_stack_top = stack.value() + kKernelStackSize;
+  return {};
 }
 
 Thread::~Thread() {
@@ -75,6 +79,8 @@ Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFra
   Result<RefPtr<Thread>> created = Thread::create(name);
   if (created.is_error()) return created;
   Thread* thread = created.value().get();
+  Result<void> stack = thread->allocate_kernel_stack();
+  if (stack.is_error()) return stack.error();
   Result<PhysAddr> state = allocate_frames(extended_state_order());
   if (state.is_error()) return state.error();
   thread->extended_state = static_cast<uint8_t*>(phys_to_virt(state.value()));
@@ -100,6 +106,8 @@ Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(v
   Result<RefPtr<Thread>> created = Thread::create(name);
   if (created.is_error()) return created;
   Thread* thread = created.value().get();
+  Result<void> stack = thread->allocate_kernel_stack();
+  if (stack.is_error()) return stack.error();
   SwitchFrame* start =
       reinterpret_cast<SwitchFrame*>(thread->kernel_stack_top - 16) - 1;
   memset(start, 0, sizeof(*start));
@@ -122,7 +130,6 @@ void scheduler_initialise() {
   thread->state = Thread::State::Running;
   // The boot flow goes on as the idle thread on the stack that it has.
   CpuLocal& cpu = this_cpu();
-  unmap_kernel_stack(thread->kernel_stack_base, kStackPages);
   thread->kernel_stack_base = cpu.kernel_stack_base;
   thread->kernel_stack_top = cpu.kernel_stack_top;
   cpu.idle = cpu.current = thread;

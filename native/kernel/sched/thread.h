@@ -50,8 +50,10 @@ class Thread : public RefCounted {
  public:
   enum class State : uint8_t { Runnable, Running, Sleeping, Dead };
 
-  /// Creates a thread that is not yet runnable. Errors: NoMemory.
+  /// Creates the record of a thread, without a kernel stack. Errors: NoMemory.
   static Result<RefPtr<Thread>> create(const char* name);
+  /// Errors: NoMemory.
+  Result<void> allocate_kernel_stack();
   static Thread* current();
 
   int id() const { return id_; }

@@ -16,6 +16,7 @@
 #include "linux/ipc/fifo.h"
 #include "linux/system_calls.h"
 #include "linux/vfs.h"
+#include "netlink_bindings.h"
 
 namespace kernel_ipc {
 
@@ -264,6 +265,7 @@ Napi::Object register_kernel_ipc(Napi::Env env) {
   exports.Set("sendSignal", Napi::Function::New<send_signal>(env));
   exports.Set("clearSignals", Napi::Function::New<clear_signals>(env));
   exports.Set("limitFrames", Napi::Function::New<limit_frames>(env));
+  exports.Set("setInterfaces", Napi::Function::New<set_interfaces>(env));
   exports.Set("state", Napi::Function::New<state>(env));
   return exports;
 }

@@ -84,7 +84,8 @@ const char* read_pvh(const PvhStartInfo* start, BootInformation* information) {
   if (start->version < 1 || !start->memory_map) return "the PVH loader gave no memory map";
   const PvhMemoryEntry* entries = identity<PvhMemoryEntry>(start->memory_map);
   for (uint32_t i = 0; i < start->memory_map_count; ++i)
-    if (entries[i].type == kTypeUsable) add_usable(information, entries[i].address, entries[i].size);
+    if (entries[i].type == kTypeUsable)
+      add_usable(information, entries[i].address, entries[i].size);
   if (start->module_count > 0 && start->modules) {
     const PvhModule* module = identity<PvhModule>(start->modules);
     information->initrd = {module->address, module->address + module->size};

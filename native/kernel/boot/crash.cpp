@@ -82,9 +82,8 @@ size_t resolve_application(uint64_t address, char* buffer, size_t capacity) {
   const uint64_t link_address = address - image.load_bias;
   SymbolMatch match;
   if (!elf_symbol_for(image.data, image.size, link_address, &match))
-    return format(buffer, capacity, "0x%llx (%.*s)",
-                  static_cast<unsigned long long>(link_address), static_cast<int>(path.size),
-                  path.data);
+    return format(buffer, capacity, "0x%llx (%.*s)", static_cast<unsigned long long>(link_address),
+                  static_cast<int>(path.size), path.data);
   char name[256];
   demangle(match.name, name, sizeof(name));
   return format(buffer, capacity, "%s+0x%llx (%.*s)", name,
@@ -169,9 +168,7 @@ void report_application_crash(const TrapFrame* frame, int signal) {
   const FaultRecord& fault = thread->signals.last_fault;
   const bool is_fault = fault.signal == signal && fault.rip == frame->rip;
   if (is_fault && fault.vector == kPageFaultVector) {
-    const char* access = fault.error & 16  ? "executing"
-                         : fault.error & 2 ? "writing"
-                                           : "reading";
+    const char* access = fault.error & 16 ? "executing" : fault.error & 2 ? "writing" : "reading";
     const char* reason = signal == kSignalBus ? "past the end of its file"
                          : fault.code == 2    ? "not allowed by the page's protection"
                                               : "nothing is mapped there";
@@ -196,8 +193,9 @@ void report_out_of_memory(const TrapFrame* frame, uint64_t address) {
   text.append("out of memory: thread %d (%s) touched 0x%llx and no page is left\n", thread->id(),
               thread->name, static_cast<unsigned long long>(address));
   append_memory(text);
-  text.append("start the VM with more memory (-m), or limit the app's heap "
-              "(--max-old-space-size)\n");
+  text.append(
+      "start the VM with more memory (-m), or limit the app's heap "
+      "(--max-old-space-size)\n");
   report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
   report.print();
 }

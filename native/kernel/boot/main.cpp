@@ -44,7 +44,7 @@ namespace runtime {
 
 // The packer writes the archive's place here (section .runtime.base).
 __attribute__((section(".runtime.base"), used)) volatile const BaseImageDescriptor base_image = {0,
-                                                                                                0};
+                                                                                                 0};
 
 namespace {
 
@@ -136,8 +136,9 @@ void choose_arguments(ProgramStart* start) {
   push_all(&start->arguments, read_file(kArgumentsFile));
   if (start->arguments.is_empty()) {
     if (vfs_open(kDefaultEntry, kOpenReadOnly).is_error())
-      refuse("the initrd holds no app: neither /app/main.mjs nor /etc/runtime/arguments is in it; "
-             "build it with `npm run build`");
+      refuse(
+          "the initrd holds no app: neither /app/main.mjs nor /etc/runtime/arguments is in it; "
+          "build it with `npm run build`");
     push(&start->arguments, "node");
     push(&start->arguments, "--enable-source-maps");
     push(&start->arguments, kDefaultEntry);
@@ -172,15 +173,17 @@ void open_standard_descriptors() {
 
 void start_files() {
   if (!information.base.size())
-    refuse("this kernel carries no base (Node and its libraries); use dist/runtime, which "
-           "`npm run build` makes, not build/kernel.elf");
+    refuse(
+        "this kernel carries no base (Node and its libraries); use dist/runtime, which "
+        "`npm run build` makes, not build/kernel.elf");
   if (!information.initrd.size())
     refuse("no initrd was given; start QEMU with -initrd dist/initrd, which `npm run build` makes");
   Result<void> built = vfs_initialise(view_of(information.base), view_of(information.initrd),
                                       command_line.writable_root);
   if (built.is_error())
-    refuse("the base or the initrd cannot be used (the line above says why); build them again "
-           "with `npm run build`");
+    refuse(
+        "the base or the initrd cannot be used (the line above says why); build them again "
+        "with `npm run build`");
   set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
 }
 
@@ -202,9 +205,10 @@ void start_program() {
   clock_calibration_end();
   set_cpu_figures(1, clock_frequency_hertz());
   set_boot_nanoseconds(monotonic_nanoseconds());
-  log(LogLevel::Info, "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
-      "%llu us", kVersion, information.loader,
-      static_cast<unsigned long long>(physical_memory_size() >> 20),
+  log(LogLevel::Info,
+      "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
+      "%llu us",
+      kVersion, information.loader, static_cast<unsigned long long>(physical_memory_size() >> 20),
       static_cast<unsigned long long>(monotonic_nanoseconds() / 1000));
   Scheduler::make_runnable(thread.value().get());
 }
@@ -228,7 +232,8 @@ extern "C" [[noreturn]] void boot_main() {
   require(read_boot_information(boot_kind, boot_information, &information));
   information.base = {base_image.physical_address, base_image.physical_address + base_image.size};
   char message[256];
-  if (information.command_line_was_cut) refuse("the kernel's command line is longer than 4095 bytes");
+  if (information.command_line_was_cut)
+    refuse("the kernel's command line is longer than 4095 bytes");
   if (!parse_command_line(information.command_line, &command_line, message, sizeof(message)))
     refuse(message);
   log_set_level(command_line.log_level);

@@ -105,8 +105,8 @@ void apic_route_legacy(unsigned line) {
   const LegacyRoute& route = routes[line];
   const uint32_t pin = route.interrupt - io_apic_base_interrupt;
   uint32_t low = kLegacyVectorBase + line;
-  if ((route.flags & 3) == 3) low |= 1 << 13;        // active low
-  if ((route.flags >> 2 & 3) == 3) low |= 1 << 15;   // level triggered
+  if ((route.flags & 3) == 3) low |= 1 << 13;       // active low
+  if ((route.flags >> 2 & 3) == 3) low |= 1 << 15;  // level triggered
   write_io_apic(0x10 + pin * 2 + 1, read_register(kRegisterId) & 0xff000000);
   write_io_apic(0x10 + pin * 2, low);
 }

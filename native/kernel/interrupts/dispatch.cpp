@@ -1,4 +1,6 @@
 // What happens on an exception or an interrupt. Source: Intel SDM volume 3, 6.15.
+#include "linux/dispatch.h"
+
 #include "arch/x86_64/cpu.h"
 #include "boot/console_port.h"
 #include "boot/crash.h"
@@ -6,7 +8,6 @@
 #include "boot/image_layout.h"
 #include "interrupts/apic.h"
 #include "lib/format.h"
-#include "linux/dispatch.h"
 #include "linux/signals_internal.h"
 #include "memory/address_space.h"
 #include "memory/user.h"
@@ -127,8 +128,8 @@ void kernel_exception(TrapFrame* frame, uint64_t address) {
     if (outcome == FaultOutcome::OutOfMemory) out_of_memory(frame, address);
   }
   if (apply_fixup(frame)) return;
-  panic_with_frame(frame, frame->vector == kPageFault ? "page fault in the kernel"
-                                                      : "exception in the kernel");
+  panic_with_frame(
+      frame, frame->vector == kPageFault ? "page fault in the kernel" : "exception in the kernel");
 }
 
 void device_interrupt(const TrapFrame* frame) {

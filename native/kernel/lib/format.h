@@ -25,8 +25,8 @@ void log(LogLevel level, const char* pattern, ...) __attribute__((format(printf,
 }  // namespace runtime
 
 /// Checks an invariant of the kernel itself; a violation is a kernel bug and ends in a panic.
-#define RUNTIME_ASSERT(condition)                                                      \
-  do {                                                                                 \
-    if (__builtin_expect(!(condition), 0))                                             \
+#define RUNTIME_ASSERT(condition)                                                       \
+  do {                                                                                  \
+    if (__builtin_expect(!(condition), 0))                                              \
       ::runtime::panic("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__); \
   } while (0)

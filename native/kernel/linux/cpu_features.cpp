@@ -241,10 +241,11 @@ void set_cpu_figures(unsigned count, uint64_t frequency_hertz) {
 bool check_required_cpu_features(char* message, size_t capacity) {
   const Requirement* later;
   if (const Requirement* gap = find_gap(&later)) {
-    format(message, capacity,
-           "this CPU reports %s but lacks %s, which no real CPU does; start QEMU with -cpu max or a "
-           "named CPU model, and do not take single features away",
-           later->name, gap->name);
+    format(
+        message, capacity,
+        "this CPU reports %s but lacks %s, which no real CPU does; start QEMU with -cpu max or a "
+        "named CPU model, and do not take single features away",
+        later->name, gap->name);
     return false;
   }
   char missing[128] = {};

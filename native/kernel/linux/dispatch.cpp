@@ -99,7 +99,7 @@ struct SystemCall {
 };
 
 const SystemCall kSystemCalls[] = {
-#define SYSTEM_CALL(number, name, arguments)                     \
+#define SYSTEM_CALL(number, name, arguments)                            \
   {number, #name, &Adapter<decltype(&sys_##name), &sys_##name>::handle, \
    &Adapter<decltype(&sys_##name), &sys_##name>::trace},
 #include "linux/system_calls.def"
@@ -137,7 +137,8 @@ void name_missing_call(uint64_t number, const uint64_t* registers) {
   if (named[slot / 64] >> slot % 64 & 1) return;
   named[slot / 64] |= 1ull << slot % 64;
   log(is_expected_probe(number) ? LogLevel::Debug : LogLevel::Warn,
-      "system call %llu is not implemented (0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx): ENOSYS",
+      "system call %llu is not implemented (0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx, 0x%llx): "
+      "ENOSYS",
       static_cast<unsigned long long>(number), static_cast<unsigned long long>(registers[0]),
       static_cast<unsigned long long>(registers[1]), static_cast<unsigned long long>(registers[2]),
       static_cast<unsigned long long>(registers[3]), static_cast<unsigned long long>(registers[4]),
@@ -184,9 +185,8 @@ extern "C" bool system_call_dispatch(runtime::TrapFrame* frame) {
   // rt_sigreturn has replaced the frame, RAX included.
   const bool frame_replaced = frame->vector != kSystemCallVector;
   if (!frame_replaced)
-    frame->rax = result.is_error()
-                     ? static_cast<uint64_t>(-static_cast<int64_t>(result.error()))
-                     : result.value();
+    frame->rax = result.is_error() ? static_cast<uint64_t>(-static_cast<int64_t>(result.error()))
+                                   : result.value();
   if (__builtin_expect(tracing, 0)) trace_result(*call, arguments, result);
   return prepare_return(frame) || frame_replaced;
 }

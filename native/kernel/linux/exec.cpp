@@ -89,7 +89,10 @@ Result<LoadedElf> load_elf(StringView path) {
   ElfHeader header;
   Result<void> read = read_exactly(file.get(), &header, sizeof(header), 0);
   if (read.is_error()) return read.error();
-  if (memcmp(header.identification, "\x7f" "ELF\x02\x01", 6) != 0 ||
+  if (memcmp(header.identification,
+             "\x7f"
+             "ELF\x02\x01",
+             6) != 0 ||
       header.machine != kElfMachineX86_64 ||
       (header.type != kElfExecutable && header.type != kElfShared) ||
       header.program_header_size != sizeof(ElfProgramHeader) ||
@@ -109,8 +112,7 @@ Result<LoadedElf> load_elf(StringView path) {
     const ElfProgramHeader& segment = segments[i];
     if (segment.type == kSegmentLoad) {
       lowest = min_of(lowest, align_down(segment.virtual_address, kPageSize));
-      highest =
-          max_of(highest, align_up(segment.virtual_address + segment.memory_size, kPageSize));
+      highest = max_of(highest, align_up(segment.virtual_address + segment.memory_size, kPageSize));
     } else if (segment.type == kSegmentInterpreter) {
       if (segment.file_size >= sizeof(loaded.interpreter)) return Errno::NotExecutable;
       read = read_exactly(file.get(), loaded.interpreter, segment.file_size, segment.offset);

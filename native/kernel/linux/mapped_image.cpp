@@ -15,7 +15,11 @@ char path_buffer[256];
 bool first_link_address(const uint8_t* data, size_t size, uint64_t* address) {
   if (size < sizeof(ElfHeader)) return false;
   const ElfHeader* header = reinterpret_cast<const ElfHeader*>(data);
-  if (memcmp(header->identification, "\x7f" "ELF", 4) != 0) return false;
+  if (memcmp(header->identification,
+             "\x7f"
+             "ELF",
+             4) != 0)
+    return false;
   if (header->program_header_count > kMaximumProgramHeaders ||
       header->program_headers > size - sizeof(ElfProgramHeader) * header->program_header_count)
     return false;

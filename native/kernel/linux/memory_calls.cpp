@@ -153,8 +153,7 @@ Result<uint64_t> sys_madvise(uint64_t address, uint64_t size, int advice) {
     case kAdvicePopulateRead:
     case kAdvicePopulateWrite:
       if (!AddressSpace::is_mapped(address, size)) return Errno::NoMemory;
-      populate(address, size,
-               advice == kAdvicePopulateWrite ? kProtectionWrite : kProtectionRead);
+      populate(address, size, advice == kAdvicePopulateWrite ? kProtectionWrite : kProtectionRead);
       return 0;
     case kAdviceRemove:
     default:

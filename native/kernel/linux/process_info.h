@@ -18,9 +18,9 @@ struct AreaInfo {
   bool is_writable;
   bool is_executable;
   bool is_shared;
-  uint64_t offset;     // bytes into the file
-  uint64_t inode;      // 0 for anonymous memory
-  char name[256];      // path, "[stack]", "[heap]", "[vdso]" or empty
+  uint64_t offset;  // bytes into the file
+  uint64_t inode;   // 0 for anonymous memory
+  char name[256];   // path, "[stack]", "[heap]", "[vdso]" or empty
 };
 /// The first area that ends after `address`, in address order. Returns false when there is none.
 bool next_area(uint64_t address, AreaInfo* info);
@@ -28,7 +28,7 @@ bool next_area(uint64_t address, AreaInfo* info);
 /// Figures of the application's memory in bytes.
 struct ProcessMemory {
   uint64_t virtual_size;
-  uint64_t resident;         // anonymous and file pages that are mapped now
+  uint64_t resident;  // anonymous and file pages that are mapped now
   uint64_t resident_file;
   uint64_t peak_resident;
   uint64_t page_tables;

@@ -56,8 +56,7 @@ struct SoftwareBytes {
 };
 
 bool is_on_alternate_stack(const SignalStack& stack, uint64_t stack_pointer) {
-  return stack.is_set && stack_pointer > stack.base &&
-         stack_pointer - stack.base <= stack.size;
+  return stack.is_set && stack_pointer > stack.base && stack_pointer - stack.base <= stack.size;
 }
 
 Result<void> push_extended_state(Thread* thread, uint64_t* stack_pointer) {

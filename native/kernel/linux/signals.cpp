@@ -29,8 +29,7 @@ WaitQueue signal_queue;
 
 bool is_ignored(const ProcessSignals& process, int signal) {
   const uint64_t handler = process.actions[signal].handler;
-  return handler == kHandlerIgnore ||
-         (handler == kHandlerDefault && is_ignored_by_default(signal));
+  return handler == kHandlerIgnore || (handler == kHandlerDefault && is_ignored_by_default(signal));
 }
 
 void wake_for_signal(Thread* thread) {
@@ -93,10 +92,10 @@ bool is_ignored_by_default(int signal) {
 
 const char* signal_name(int signal) {
   static const char* const kNames[] = {
-      "signal 0", "SIGHUP",    "SIGINT",  "SIGQUIT", "SIGILL",    "SIGTRAP", "SIGABRT", "SIGBUS",
-      "SIGFPE",   "SIGKILL",   "SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE", "SIGALRM", "SIGTERM",
-      "SIGSTKFLT", "SIGCHLD",  "SIGCONT", "SIGSTOP", "SIGTSTP",   "SIGTTIN", "SIGTTOU", "SIGURG",
-      "SIGXCPU",  "SIGXFSZ",   "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",  "SIGPWR",  "SIGSYS"};
+      "signal 0",  "SIGHUP",  "SIGINT",    "SIGQUIT", "SIGILL",   "SIGTRAP", "SIGABRT", "SIGBUS",
+      "SIGFPE",    "SIGKILL", "SIGUSR1",   "SIGSEGV", "SIGUSR2",  "SIGPIPE", "SIGALRM", "SIGTERM",
+      "SIGSTKFLT", "SIGCHLD", "SIGCONT",   "SIGSTOP", "SIGTSTP",  "SIGTTIN", "SIGTTOU", "SIGURG",
+      "SIGXCPU",   "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",   "SIGPWR",  "SIGSYS"};
   if (signal >= 0 && static_cast<size_t>(signal) < array_size(kNames)) return kNames[signal];
   return "real-time signal";
 }
@@ -145,8 +144,7 @@ void send_thread_signal(Thread* thread, int signal, const SignalInfo& info) {
 void send_process_signal(int signal, const SignalInfo& info) {
   RefPtr<Thread> target = choose_thread(signal);
   const bool queued = process_signals.with([&](ProcessSignals& process) {
-    if (is_ignored(process, signal) && target &&
-        !(target->signals.waited_for & signal_bit(signal)))
+    if (is_ignored(process, signal) && target && !(target->signals.waited_for & signal_bit(signal)))
       return false;
     if (!(process.pending & signal_bit(signal))) process.info[signal] = info;
     process.pending |= signal_bit(signal);
@@ -180,9 +178,8 @@ void restore_signal_mask_after_handler(SignalSet old_mask) {
 
 bool take_pending_signal(SignalSet wanted, SignalInfo* info) {
   Thread* thread = Thread::current();
-  return process_signals.with([=](ProcessSignals& process) {
-    return take_pending(process, thread, wanted, info) != 0;
-  });
+  return process_signals.with(
+      [=](ProcessSignals& process) { return take_pending(process, thread, wanted, info) != 0; });
 }
 
 SignalSet pending_signals() {

@@ -245,13 +245,13 @@ Result<uint64_t> AddressSpace::map(MapRequest request) {
       return removed.error();
     }
   } else {
-    if (!is_range_valid(start, request.size) ||
-        !state.areas.is_free(start, start + request.size)) {
+    if (!is_range_valid(start, request.size) || !state.areas.is_free(start, start + request.size)) {
       // Large file mappings line up with their content, so that large pages fit.
       const bool lines_up = request.object && request.size >= kLargePageSize;
       const uint64_t alignment = lines_up ? kLargePageSize : kPageSize;
       start = state.areas.find_free(request.size, alignment, kLowestAddress, state.mmap_top);
-      if (start == 0) start = state.areas.find_free(request.size, kPageSize, kLowestAddress, kUserEnd);
+      if (start == 0)
+        start = state.areas.find_free(request.size, kPageSize, kLowestAddress, kUserEnd);
     }
     if (start == 0) {
       graveyard.take(area);
@@ -345,14 +345,12 @@ Result<uint64_t> AddressSpace::remap(uint64_t address, uint64_t old_size, uint64
   if (!area || address + old_size > area->end || old_size == 0) return Errno::Fault;
   if (!is_fixed && new_size <= old_size) {
     if (new_size < old_size) {
-      Result<void> removed =
-          remove_locked(address + new_size, address + old_size, &graveyard);
+      Result<void> removed = remove_locked(address + new_size, address + old_size, &graveyard);
       if (removed.is_error()) return removed.error();
     }
     return address;
   }
-  if (!is_fixed && address + old_size == area->end &&
-      is_range_valid(address, new_size) &&
+  if (!is_fixed && address + old_size == area->end && is_range_valid(address, new_size) &&
       state.areas.is_free(area->end, address + new_size)) {
     area->end = address + new_size;
     return address;
@@ -604,8 +602,8 @@ Result<void> map_kernel_pages(uint64_t address, size_t pages) {
     if (entry.is_error()) return entry.error();
     Result<PhysAddr> frame = allocate_frame();
     if (frame.is_error()) return frame.error();
-    *entry.value() =
-        frame.value().value | kPagePresent | kPageWrite | kPageNoExecute | kPageAccessed | kPageDirty;
+    *entry.value() = frame.value().value | kPagePresent | kPageWrite | kPageNoExecute |
+                     kPageAccessed | kPageDirty;
   }
   return {};
 }
@@ -627,8 +625,8 @@ Result<void> map_kernel_device(uint64_t address, PhysAddr physical, size_t pages
   for (size_t i = 0; i < pages; ++i) {
     Result<uint64_t*> entry = space().tables.find_or_create(address + i * kPageSize);
     if (entry.is_error()) return entry.error();
-    *entry.value() = (physical.value + i * kPageSize) | kPagePresent | kPageWrite |
-                     kPageNoExecute | kPageCacheDisable | kPageWriteThrough;
+    *entry.value() = (physical.value + i * kPageSize) | kPagePresent | kPageWrite | kPageNoExecute |
+                     kPageCacheDisable | kPageWriteThrough;
   }
   return {};
 }

@@ -57,8 +57,8 @@ class AddressSpace {
   /// mprotect(2) core. Errors: NoMemory when part of the range is not mapped.
   static Result<void> protect(uint64_t start, uint64_t size, uint8_t protection);
   /// mremap(2) core. Errors: Fault, NoMemory, Invalid.
-  static Result<uint64_t> remap(uint64_t address, uint64_t old_size, uint64_t new_size, bool may_move,
-                                bool is_fixed, uint64_t new_address);
+  static Result<uint64_t> remap(uint64_t address, uint64_t old_size, uint64_t new_size,
+                                bool may_move, bool is_fixed, uint64_t new_address);
   /// MADV_DONTNEED: the pages' content goes; private memory reads as zeroes or file content again.
   static Result<void> discard(uint64_t start, uint64_t size);
   /// True when every page of the range lies in an area.

@@ -13,7 +13,7 @@ struct FrameState {
   static constexpr uint32_t kFreeHead = 0x80000000;  // | order: first frame of a free block
   static constexpr uint32_t kFreeBody = 0xc0000000;  // inside a free block
 
-  uint32_t value;     // kUnmanaged, a free mark, or the reference count
+  uint32_t value;  // kUnmanaged, a free mark, or the reference count
 };
 
 class BuddyAllocator {

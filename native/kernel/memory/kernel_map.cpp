@@ -1,9 +1,10 @@
 // Kernel stacks with guard pages and device registers, in a region of their own.
+#include "memory/kernel_map.h"
+
 #include "lib/format.h"
 #include "lib/vector.h"
 #include "linux/process_info.h"
 #include "memory/address_space.h"
-#include "memory/kernel_map.h"
 
 namespace runtime {
 
@@ -33,9 +34,8 @@ uint64_t reserve(size_t pages) {
 void kernel_map_initialise(bool fixed_layout) {
   uint64_t step = 0;
   if (!fixed_layout) random_bytes(&step, sizeof(step));
-  kernel_map.with([step](KernelMap& map) {
-    map.base = kRegionStart + step % 4194304 * kLargePageSize;
-  });
+  kernel_map.with(
+      [step](KernelMap& map) { map.base = kRegionStart + step % 4194304 * kLargePageSize; });
 }
 
 Result<uint64_t> map_kernel_stack(size_t pages) {

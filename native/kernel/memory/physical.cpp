@@ -141,8 +141,7 @@ void protect_direct_map(uint64_t start, uint64_t end) {
         phys_to_virt(PhysAddr(root[level_index(target, 4)] & kPageAddressMask)));
     const uint64_t entry = pdpt[level_index(target, 3)];
     if (entry & kPageLarge) continue;
-    uint64_t* directory =
-        static_cast<uint64_t*>(phys_to_virt(PhysAddr(entry & kPageAddressMask)));
+    uint64_t* directory = static_cast<uint64_t*>(phys_to_virt(PhysAddr(entry & kPageAddressMask)));
     directory[level_index(target, 2)] &= ~kPageWrite;
   }
 }
@@ -196,8 +195,7 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
   EarlyAllocator early(information, &reserved);
   frame_count = memory_end >> kPageShift;
   // One range for the states and all tables keeps the list of reserved ranges short.
-  const uint64_t tables =
-      (2 + align_up(memory_end, level_span(3)) / level_span(3) + 2) * kPageSize;
+  const uint64_t tables = (2 + align_up(memory_end, level_span(3)) / level_span(3) + 2) * kPageSize;
   const uint64_t states = align_up(frame_count * sizeof(FrameState), kPageSize);
   const uint64_t region = early.take(states + tables);
   if (!region) return too_small(information, "no room for the frame table");
@@ -206,7 +204,8 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
   table_memory.usable[0] = {region + states, region + states + tables};
   table_memory.usable_count = 1;
   EarlyAllocator bump(table_memory, &table_reserved);
-  if (!build_direct_map(memory_end, &bump)) return too_small(information, "no room for page tables");
+  if (!build_direct_map(memory_end, &bump))
+    return too_small(information, "no room for page tables");
 
   frame_states = static_cast<FrameState*>(phys_to_virt(PhysAddr(region)));
   bool all_added = true;
@@ -218,9 +217,8 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
       for (unsigned j = 0; j <= reserved.count; ++j) {
         const uint64_t hole_end = j < reserved.count ? min_of(reserved.ranges[j].start, end) : end;
         if (at < hole_end)
-          all_added &= frames.buddy.add_range(
-              static_cast<uint32_t>(at >> kPageShift),
-              static_cast<uint32_t>((hole_end - at) >> kPageShift));
+          all_added &= frames.buddy.add_range(static_cast<uint32_t>(at >> kPageShift),
+                                              static_cast<uint32_t>((hole_end - at) >> kPageShift));
         if (j < reserved.count && at < reserved.ranges[j].end) at = reserved.ranges[j].end;
         if (at >= end) break;
       }

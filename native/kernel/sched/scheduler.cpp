@@ -133,8 +133,7 @@ void Scheduler::yield() {
   const uint64_t now = monotonic_nanoseconds();
   Thread* current = this_cpu().current;
   charge(current, now);
-  if (!current->is_idle)
-    run_queue.with([current](RunQueue& queue) { enqueue(queue, current); });
+  if (!current->is_idle) run_queue.with([current](RunQueue& queue) { enqueue(queue, current); });
   schedule(now);
   if (enabled) enable_interrupts();
 }

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "lib/result.h"
 #include "lib/ref.h"
+#include "lib/result.h"
 #include "sched/thread.h"
 
 extern "C" void switch_stacks(uint64_t* save, uint64_t load);

@@ -108,8 +108,7 @@ Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(v
   Thread* thread = created.value().get();
   Result<void> stack = thread->allocate_kernel_stack();
   if (stack.is_error()) return stack.error();
-  SwitchFrame* start =
-      reinterpret_cast<SwitchFrame*>(thread->kernel_stack_top - 16) - 1;
+  SwitchFrame* start = reinterpret_cast<SwitchFrame*>(thread->kernel_stack_top - 16) - 1;
   memset(start, 0, sizeof(*start));
   start->rbx = reinterpret_cast<uint64_t>(function);
   start->r12 = reinterpret_cast<uint64_t>(argument);

@@ -62,11 +62,11 @@ class Thread : public RefCounted {
 
   // Scheduler's; guarded by the scheduler lock.
   State state = State::Sleeping;
-  bool wake_pending = false;       // a wake-up came since Sleeper::prepare
+  bool wake_pending = false;  // a wake-up came since Sleeper::prepare
   bool is_idle = false;
   bool sleeps_interruptibly = false;
-  uint64_t virtual_runtime = 0;    // weighted nanoseconds
-  uint64_t run_started = 0;        // monotonic time at which it was last given the CPU
+  uint64_t virtual_runtime = 0;  // weighted nanoseconds
+  uint64_t run_started = 0;      // monotonic time at which it was last given the CPU
   uint64_t user_nanoseconds = 0;
   uint64_t system_nanoseconds = 0;
   uint64_t started = 0;

@@ -29,8 +29,8 @@ Calibration begin;
 
 bool is_calibrated = false;
 uint64_t tsc_frequency = 0;
-uint64_t tsc_to_nanoseconds = 0;  // 32.32 fixed point
-uint64_t nanoseconds_to_apic = 0; // 32.32 fixed point
+uint64_t tsc_to_nanoseconds = 0;   // 32.32 fixed point
+uint64_t nanoseconds_to_apic = 0;  // 32.32 fixed point
 uint64_t wall_clock_offset = 0;
 uint64_t programmed = UINT64_MAX;
 

@@ -29,7 +29,8 @@ std::atomic<uint64_t> handled_signals{0};
 uint64_t now_milliseconds() {
   timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<uint64_t>(time.tv_sec) * 1000 + static_cast<uint64_t>(time.tv_nsec) / 1'000'000;
+  return static_cast<uint64_t>(time.tv_sec) * 1000 +
+         static_cast<uint64_t>(time.tv_nsec) / 1'000'000;
 }
 
 bool check_registers(uint64_t seed) { return hold_registers(seed, kIterations) == 0; }

@@ -75,8 +75,8 @@ void cpu_initialise() {
   descriptor_table[1] = 0x00af9b000000ffffull;  // 64-bit code
   descriptor_table[2] = 0x00cf93000000ffffull;  // data
   const uint64_t task = reinterpret_cast<uint64_t>(&task_state);
-  descriptor_table[3] = (sizeof(task_state) - 1) | (task & 0xffffff) << 16 |
-                        0x89ull << 40 | (task >> 24 & 0xff) << 56;
+  descriptor_table[3] = (sizeof(task_state) - 1) | (task & 0xffffff) << 16 | 0x89ull << 40 |
+                        (task >> 24 & 0xff) << 56;
   descriptor_table[4] = task >> 32;
   for (unsigned i = 0; i < kStackCount; ++i)
     task_state.interrupt_stacks[i] =

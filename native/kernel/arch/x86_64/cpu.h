@@ -10,15 +10,15 @@ class Thread;
 
 /// What entry.S and the kernel keep per CPU. entry.S depends on the first six offsets.
 struct CpuLocal {
-  CpuLocal* self = nullptr;            // 0
-  uint64_t kernel_stack_top = 0;       // 8: of the running thread
-  uint64_t kernel_stack_base = 0;      // 16
-  uint64_t scratch = 0;                // 24: the application's stack pointer while entering
-  uint64_t reschedule_wanted = 0;      // 32
-  Thread* current = nullptr;           // 40
+  CpuLocal* self = nullptr;        // 0
+  uint64_t kernel_stack_top = 0;   // 8: of the running thread
+  uint64_t kernel_stack_base = 0;  // 16
+  uint64_t scratch = 0;            // 24: the application's stack pointer while entering
+  uint64_t reschedule_wanted = 0;  // 32
+  Thread* current = nullptr;       // 40
   Thread* idle = nullptr;
   Thread* extended_state_owner = nullptr;
-  Thread* dead_thread = nullptr;       // its last reference is dropped by the next thread
+  Thread* dead_thread = nullptr;  // its last reference is dropped by the next thread
   unsigned index = 0;
   uint64_t interrupts = 0;
   uint64_t system_calls = 0;

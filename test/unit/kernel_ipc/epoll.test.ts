@@ -103,13 +103,10 @@ onBoth('a reused descriptor number is a new registration', (t, system) => {
   const second = system.eventfd(1);
   t.is(second, first);
   t.is(system.control(instance, epoll.add, second, poll.in, 2), 0);
-  t.deepEqual(
-    system.wait(instance).sort(),
-    [
-      [1, poll.in],
-      [2, poll.in],
-    ],
-  );
+  t.deepEqual(system.wait(instance).sort(), [
+    [1, poll.in],
+    [2, poll.in],
+  ]);
   system.close(duplicate, second, instance);
 });
 
@@ -226,29 +223,43 @@ test.serial('a waiter sleeps until an event, the deadline or a signal', async (t
   ours.close(reader, writer, instance);
 });
 
-test.serial('epoll_pwait blocks signals while it waits, and leaves the rest to the handler', async (t) => {
-  const instance = ours.epoll();
-  const event = ours.eventfd();
-  ours.control(instance, epoll.add, event, poll.in);
-  const events = Buffer.alloc(12);
-  const left = host.state().masksLeftToHandlers;
+test.serial(
+  'epoll_pwait blocks signals while it waits, and leaves the rest to the handler',
+  async (t) => {
+    const instance = ours.epoll();
+    const event = ours.eventfd();
+    ours.control(instance, epoll.add, event, poll.in);
+    const events = Buffer.alloc(12);
+    const left = host.state().masksLeftToHandlers;
 
-  const blocked = callAsync('epoll_pwait', instance, events, 1, -1, new BigUint64Array([1n << 9n]), 8);
-  await sleepers(1);
-  host.sendSignal(10, 0, 0);
-  ours.write(event, new Uint8Array(new BigUint64Array([1n]).buffer));
-  t.is(await blocked, 1);
-  t.is(host.state().masksLeftToHandlers, left);
+    const blocked = callAsync(
+      'epoll_pwait',
+      instance,
+      events,
+      1,
+      -1,
+      new BigUint64Array([1n << 9n]),
+      8,
+    );
+    await sleepers(1);
+    host.sendSignal(10, 0, 0);
+    ours.write(event, new Uint8Array(new BigUint64Array([1n]).buffer));
+    t.is(await blocked, 1);
+    t.is(host.state().masksLeftToHandlers, left);
 
-  ours.read(event, 8);
-  t.is(await callAsync('epoll_pwait', instance, events, 1, -1, new BigUint64Array([0n]), 8), 'EINTR');
-  t.is(host.state().masksLeftToHandlers, left + 1);
-  host.clearSignals();
-  t.is(ours.call('epoll_pwait', instance, events, 1, 0, new BigUint64Array([0n]), 4), 'EINVAL');
-  const timeout = new BigUint64Array([0n, 1_000_000_000n]);
-  t.is(ours.call('epoll_pwait2', instance, events, 1, timeout, null, 8), 'EINVAL');
-  ours.close(event, instance);
-});
+    ours.read(event, 8);
+    t.is(
+      await callAsync('epoll_pwait', instance, events, 1, -1, new BigUint64Array([0n]), 8),
+      'EINTR',
+    );
+    t.is(host.state().masksLeftToHandlers, left + 1);
+    host.clearSignals();
+    t.is(ours.call('epoll_pwait', instance, events, 1, 0, new BigUint64Array([0n]), 4), 'EINVAL');
+    const timeout = new BigUint64Array([0n, 1_000_000_000n]);
+    t.is(ours.call('epoll_pwait2', instance, events, 1, timeout, null, 8), 'EINVAL');
+    ours.close(event, instance);
+  },
+);
 
 test.serial('closing the last reference while a thread waits wakes nobody wrongly', async (t) => {
   const instance = ours.epoll();

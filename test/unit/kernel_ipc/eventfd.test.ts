@@ -137,7 +137,13 @@ test.serial('a reader of a timerfd sleeps until it expires', async (t) => {
 });
 
 test.serial('signalfd gives blocked signals as records', (t) => {
-  const descriptor = ours.must('signalfd4', -1, new BigUint64Array([1n << 9n]), 8, open.nonBlocking);
+  const descriptor = ours.must(
+    'signalfd4',
+    -1,
+    new BigUint64Array([1n << 9n]),
+    8,
+    open.nonBlocking,
+  );
   t.is(ours.poll(descriptor), 0);
   t.is(ours.tryRead(descriptor), 'EAGAIN');
   host.sendSignal(12, 0, 0);
@@ -148,7 +154,12 @@ test.serial('signalfd gives blocked signals as records', (t) => {
   const record = Buffer.alloc(256);
   t.is(ours.call('read', descriptor, record, 256), 128);
   t.deepEqual(
-    [record.readUInt32LE(0), record.readInt32LE(8), record.readUInt32LE(12), record.readInt32LE(44)],
+    [
+      record.readUInt32LE(0),
+      record.readInt32LE(8),
+      record.readUInt32LE(12),
+      record.readInt32LE(44),
+    ],
     [10, -1, 1, 42],
   );
   t.is(ours.must('signalfd4', descriptor, new BigUint64Array([1n << 11n]), 8, 0), descriptor);

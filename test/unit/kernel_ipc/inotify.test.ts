@@ -1,6 +1,16 @@
 // inotify(7), on the real tree: what is reported, in which order, and what is not.
 import test from 'ava';
-import { callAsync, epoll, host, onBoth, open, ours, poll, sleepers, type System } from './system.ts';
+import {
+  callAsync,
+  epoll,
+  host,
+  onBoth,
+  open,
+  ours,
+  poll,
+  type System,
+  sleepers,
+} from './system.ts';
 
 const events = {
   access: 0x1,
@@ -89,7 +99,12 @@ onBoth('a watched file reports without a name, and then that it is gone', (t, sy
   const { inotify, directory } = prepare(system);
   const path = system.path(`${directory}/alone`);
   system.close(system.must('open', path, createFlags, 0o644));
-  watch(system, inotify, `${directory}/alone`, events.modify | events.deleteSelf | events.attributes);
+  watch(
+    system,
+    inotify,
+    `${directory}/alone`,
+    events.modify | events.deleteSelf | events.attributes,
+  );
   const file = system.must('open', path, 1, 0);
   system.write(file, 'x');
   system.close(file);

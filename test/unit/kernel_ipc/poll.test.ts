@@ -52,7 +52,10 @@ onBoth('select: sets in, sets out', (t, system) => {
   t.is(system.call('select', limit, again, null, null, zero), 1);
   t.is(system.call('select', limit, fdSet(writer), null, null, zero), 'EBADF');
   t.is(system.call('select', -1, null, null, null, zero), 'EINVAL');
-  t.is(system.call('select', 0, null, null, null, new BigUint64Array([0n, 2n ** 64n - 1n])), 'EINVAL');
+  t.is(
+    system.call('select', 0, null, null, null, new BigUint64Array([0n, 2n ** 64n - 1n])),
+    'EINVAL',
+  );
   system.close(reader);
 });
 

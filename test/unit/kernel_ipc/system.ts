@@ -182,10 +182,7 @@ export class System {
     return this.must('socket', 1, type | flags, 0);
   }
 
-  socketPair(
-    type: number = socketKind.stream,
-    flags: number = open.nonBlocking,
-  ): [number, number] {
+  socketPair(type: number = socketKind.stream, flags: number = open.nonBlocking): [number, number] {
     const pair = new Int32Array(2);
     this.must('socketpair', 1, type | flags, 0, pair);
     return [pair[0] as number, pair[1] as number];

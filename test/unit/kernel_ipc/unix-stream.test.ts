@@ -1,6 +1,17 @@
 // unix(7), SOCK_STREAM: names, connecting, half-close, backpressure, options.
 import test from 'ava';
-import { callAsync, epoll, host, message, onBoth, open, ours, poll, sleepers, socketKind } from './system.ts';
+import {
+  callAsync,
+  epoll,
+  host,
+  message,
+  onBoth,
+  open,
+  ours,
+  poll,
+  sleepers,
+  socketKind,
+} from './system.ts';
 
 const readable = poll.in | poll.readNormal;
 const writable = poll.out | poll.writeNormal;
@@ -240,47 +251,50 @@ onBoth('options', (t, system) => {
   system.close(listener, client);
 });
 
-test.serial('reads and accepts sleep until there is something, or a signal, or the limit', async (t) => {
-  const listener = ours.listener('@sleeping');
-  ours.must('fcntl', listener, 4, 2);
-  const accepting = callAsync('accept4', listener, null, null, 0);
-  await sleepers(1);
-  const client = ours.socket();
-  ours.connect(client, '@sleeping');
-  const server = (await accepting) as number;
+test.serial(
+  'reads and accepts sleep until there is something, or a signal, or the limit',
+  async (t) => {
+    const listener = ours.listener('@sleeping');
+    ours.must('fcntl', listener, 4, 2);
+    const accepting = callAsync('accept4', listener, null, null, 0);
+    await sleepers(1);
+    const client = ours.socket();
+    ours.connect(client, '@sleeping');
+    const server = (await accepting) as number;
 
-  const buffer = Buffer.alloc(8);
-  const reading = callAsync('recvfrom', server, buffer, 8, message.waitAll, null, null);
-  await sleepers(1);
-  ours.write(client, 'half');
-  ours.write(client, 'full');
-  t.is(await reading, 8);
-  t.is(buffer.toString(), 'halffull');
+    const buffer = Buffer.alloc(8);
+    const reading = callAsync('recvfrom', server, buffer, 8, message.waitAll, null, null);
+    await sleepers(1);
+    ours.write(client, 'half');
+    ours.write(client, 'full');
+    t.is(await reading, 8);
+    t.is(buffer.toString(), 'halffull');
 
-  const interrupted = callAsync('read', server, buffer, 8);
-  await sleepers(1);
-  host.sendSignal(10, 0, 0);
-  t.is(await interrupted, 'restart');
-  host.clearSignals();
+    const interrupted = callAsync('read', server, buffer, 8);
+    await sleepers(1);
+    host.sendSignal(10, 0, 0);
+    t.is(await interrupted, 'restart');
+    host.clearSignals();
 
-  ours.setOption(server, 20, 0, 0, 1000, 0);
-  const limited = callAsync('read', server, buffer, 8);
-  await sleepers(1);
-  host.advance(1_000_000);
-  t.is(await limited, 'EAGAIN');
-  const limitedAndInterrupted = callAsync('read', server, buffer, 8);
-  await sleepers(1);
-  host.sendSignal(10, 0, 0);
-  t.is(await limitedAndInterrupted, 'EINTR');
-  host.clearSignals();
+    ours.setOption(server, 20, 0, 0, 1000, 0);
+    const limited = callAsync('read', server, buffer, 8);
+    await sleepers(1);
+    host.advance(1_000_000);
+    t.is(await limited, 'EAGAIN');
+    const limitedAndInterrupted = callAsync('read', server, buffer, 8);
+    await sleepers(1);
+    host.sendSignal(10, 0, 0);
+    t.is(await limitedAndInterrupted, 'EINTR');
+    host.clearSignals();
 
-  ours.setOption(server, 20, 0, 0, 0, 0);
-  const last = callAsync('read', server, buffer, 8);
-  await sleepers(1);
-  ours.close(client);
-  t.is(await last, 0);
-  ours.close(server, listener);
-});
+    ours.setOption(server, 20, 0, 0, 0, 0);
+    const last = callAsync('read', server, buffer, 8);
+    await sleepers(1);
+    ours.close(client);
+    t.is(await last, 0);
+    ours.close(server, listener);
+  },
+);
 
 test.serial('a blocking connect waits for room, and a refusal wakes it', async (t) => {
   const listener = ours.listener('@waiting', 0);

@@ -1,0 +1,91 @@
+// The peer's kernel: what Debian's package linux-image-cloud-amd64 stands for today, downloaded once
+// into the user's cache, without root.
+import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { runCommand, ToolError } from '../../../lib/cli/src/command.ts';
+
+/** The package that always depends on the current kernel. */
+const metaPackage = 'linux-image-cloud-amd64';
+
+/** A Linux kernel that is ready to boot. */
+export interface PeerKernel {
+  /** Path of its bzImage. */
+  readonly file: string;
+  /** Debian package, such as linux-image-6.1.0-56-cloud-amd64. */
+  readonly package: string;
+  /** Version of the package. */
+  readonly version: string;
+}
+
+/** Where downloads for benchmarks are kept between runs (XDG Base Directory Specification). */
+function cacheFolder(): string {
+  const caches = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache');
+  return path.join(caches, 'runtimejs', 'peers');
+}
+
+/**
+ * Asks apt which kernel is the current one.
+ * @throws ToolError when apt does not know, or there is no apt
+ */
+async function currentKernel(): Promise<{ package: string; version: string }> {
+  const remedy =
+    `The peer is the kernel of Debian's package ${metaPackage}. Run this on Debian 12 or newer, ` +
+    'after `apt-get update` (as root).';
+  const text = await runCommand('apt-cache', ['show', '--no-all-versions', metaPackage], {
+    remedy,
+  });
+  const match = /^Depends:.*?(linux-image-\S+-cloud-amd64)(?: \(= ([^)\s]+)\))?/m.exec(text);
+  const version = match?.[2] ?? /^Version: (\S+)/m.exec(text)?.[1];
+  if (!match?.[1] || !version) {
+    throw new ToolError(`apt names no kernel that ${metaPackage} depends on:\n${text}\n${remedy}`);
+  }
+  return { package: match[1], version };
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Gives the current cloud kernel, and downloads it when it is not in the cache.
+ * @returns the kernel
+ * @throws ToolError when apt does not know it or it cannot be fetched
+ */
+export async function fetchKernel(): Promise<PeerKernel> {
+  const current = await currentKernel();
+  const folder = path.join(cacheFolder(), `${current.package}_${current.version}`);
+  const file = path.join(folder, 'vmlinuz');
+  if (!(await isThere(file))) {
+    await mkdir(cacheFolder(), { recursive: true });
+    const workFolder = await mkdtemp(path.join(cacheFolder(), 'download-'));
+    try {
+      const image = await download(`${current.package}=${current.version}`, workFolder);
+      await mkdir(folder, { recursive: true });
+      await rename(image, file);
+    } finally {
+      await rm(workFolder, { recursive: true, force: true });
+    }
+  }
+  return { file, ...current };
+}
+
+/** Downloads and unpacks a kernel's package in a folder and gives the path of its bzImage. */
+async function download(specification: string, workFolder: string): Promise<string> {
+  await runCommand('apt-get', ['download', '--quiet', specification], {
+    cwd: workFolder,
+    remedy:
+      "Check this machine's network and its apt sources, run `apt-get update` (as root), and try " +
+      'again.',
+  });
+  const archive = (await readdir(workFolder)).find((name) => name.endsWith('.deb'));
+  if (archive === undefined) throw new ToolError(`apt-get left no file for ${specification}.`);
+  await runCommand('dpkg-deb', ['-x', archive, 'tree'], { cwd: workFolder });
+  const boot = path.join(workFolder, 'tree/boot');
+  const image = (await readdir(boot)).find((name) => name.startsWith('vmlinuz-'));
+  if (image === undefined) throw new ToolError(`${archive} holds no /boot/vmlinuz-*.`);
+  return path.join(boot, image);
+}

@@ -9,7 +9,7 @@ import { runCommand, ToolError } from '../../../lib/cli/src/command.ts';
 const metaPackage = 'linux-image-cloud-amd64';
 
 /** A Linux kernel that is ready to boot. */
-export interface PeerKernel {
+export interface DebianKernel {
   /** Path of its bzImage. */
   readonly file: string;
   /** Debian package, such as linux-image-6.1.0-56-cloud-amd64. */
@@ -55,7 +55,7 @@ async function isThere(file: string): Promise<boolean> {
  * @returns the kernel
  * @throws ToolError when apt does not know it or it cannot be fetched
  */
-export async function fetchKernel(): Promise<PeerKernel> {
+export async function fetchKernel(): Promise<DebianKernel> {
   const current = await currentKernel();
   const folder = path.join(cacheFolder(), `${current.package}_${current.version}`);
   const file = path.join(folder, 'vmlinuz');

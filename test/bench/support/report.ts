@@ -42,7 +42,7 @@ export interface BootReport {
   readonly peer: SystemReport;
   /** Ours divided by the peer's, round by round. */
   readonly ratio: { readonly firstLine: Summary; readonly processorTime: Summary };
-  /** First line of the peer by form of its initramfs, one boot each, in ms. */
+  /** First line of the peer by form of its initramfs, the better of two boots, in ms. */
   readonly peerForms: Readonly<Record<Compression, number>>;
   /** Kernel entry to Node's first instruction, as our kernel logs it, in microseconds. */
   readonly firstInstruction: Summary;
@@ -129,7 +129,7 @@ export function renderReport(report: BootReport): string {
       `Load average ${report.load.before.toFixed(1)} before, ${report.load.after.toFixed(1)} after.`,
     `Ours: ${ours.version}; command line "${ours.commandLine}".`,
     `Peer: ${peer.version}; command line "${peer.commandLine}".`,
-    `Peer's initramfs, first line of one boot each: ${forms}.`,
+    `Peer's initramfs, first line, the better of two boots: ${forms}.`,
     `dist/runtime ${mebibytes(distribution.runtime)}, dist/initrd ` +
       `${distribution.initrd === undefined ? 'not built' : kibibytes(distribution.initrd)}. ` +
       `Node ${report.node} on both.`,

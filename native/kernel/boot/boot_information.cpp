@@ -27,7 +27,8 @@ struct PvhModule {
   uint64_t reserved;
 };
 
-struct PvhMemoryEntry {
+/// The same in both protocols; multiboot2 may put more behind each entry.
+struct MemoryMapEntry {
   uint64_t address;
   uint64_t size;
   uint32_t type;
@@ -42,30 +43,66 @@ const T* identity(uint64_t address) {
   return reinterpret_cast<const T*>(address);
 }
 
+/// Adds whole pages, joined with the ranges that they overlap or touch. What finds no room is lost.
 void add_usable(BootInformation* information, uint64_t start, uint64_t size) {
   PhysicalRange range = {align_up(start, kPageSize), align_down(start + size, kPageSize)};
-  if (size == 0 || start + size < start || range.end <= range.start) return;
-  if (information->usable_count == BootInformation::kMaximumRanges) return;
-  unsigned at = information->usable_count++;
-  while (at > 0 && information->usable[at - 1].start > range.start) {
-    information->usable[at] = information->usable[at - 1];
-    --at;
+  const bool wraps = start + size < start || range.start < start;
+  if (wraps || range.end <= range.start) return;
+  PhysicalRange* const usable = information->usable;
+  unsigned& count = information->usable_count;
+  unsigned first = 0;
+  while (first < count && usable[first].end < range.start) ++first;
+  unsigned after = first;
+  for (; after < count && usable[after].start <= range.end; ++after) {
+    range.start = min_of(range.start, usable[after].start);
+    range.end = max_of(range.end, usable[after].end);
   }
-  information->usable[at] = range;
+  if (after == first) {
+    if (count == BootInformation::kMaximumRanges) return;
+    memmove(usable + first + 1, usable + first, (count - first) * sizeof(range));
+    ++count;
+  } else {
+    memmove(usable + first + 1, usable + after, (count - after) * sizeof(range));
+    count -= after - first - 1;
+  }
+  usable[first] = range;
 }
 
-/// Firmware may report overlapping entries: keep each frame once.
-void cut_overlaps(BootInformation* information) {
-  unsigned kept = 0;
-  uint64_t covered = 0;
-  for (unsigned i = 0; i < information->usable_count; ++i) {
-    PhysicalRange range = information->usable[i];
-    if (range.start < covered) range.start = covered;
-    if (range.end <= range.start) continue;
-    covered = range.end;
-    information->usable[kept++] = range;
+/// Takes out every page that has a part in the range.
+void remove_usable(BootInformation* information, uint64_t start, uint64_t size) {
+  if (size == 0) return;
+  const uint64_t last = start + size < start ? UINT64_MAX : start + size - 1;
+  const PhysicalRange hole = {align_down(start, kPageSize),
+                              align_down(last, kPageSize) + kPageSize};
+  const bool reaches_top = hole.end == 0;
+  PhysicalRange* const usable = information->usable;
+  unsigned& count = information->usable_count;
+  for (unsigned i = 0; i < count;) {
+    const PhysicalRange whole = usable[i];
+    if (whole.end <= hole.start || (!reaches_top && hole.end <= whole.start)) {
+      ++i;
+      continue;
+    }
+    memmove(usable + i, usable + i + 1, (count - i - 1) * sizeof(whole));
+    --count;
+    if (whole.start < hole.start) add_usable(information, whole.start, hole.start - whole.start);
+    if (!reaches_top && hole.end < whole.end)
+      add_usable(information, hole.end, whole.end - hole.end);
+    // The pieces do not overlap the hole: passing over them again ends.
   }
-  information->usable_count = kept;
+}
+
+/// Firmware may report memory as usable and as reserved: then it is reserved.
+void read_memory_map(uint64_t first, uint64_t entry_size, uint64_t count,
+                     BootInformation* information) {
+  for (uint64_t i = 0; i < count; ++i) {
+    const MemoryMapEntry* entry = identity<MemoryMapEntry>(first + i * entry_size);
+    if (entry->type == kTypeUsable) add_usable(information, entry->address, entry->size);
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const MemoryMapEntry* entry = identity<MemoryMapEntry>(first + i * entry_size);
+    if (entry->type != kTypeUsable) remove_usable(information, entry->address, entry->size);
+  }
 }
 
 void copy_command_line(BootInformation* information, const char* text) {
@@ -81,16 +118,14 @@ const char* read_pvh(const PvhStartInfo* start, BootInformation* information) {
   information->loader = "PVH";
   if (start->command_line) copy_command_line(information, identity<char>(start->command_line));
   information->rsdp = PhysAddr(start->rsdp);
-  if (start->version < 1 || !start->memory_map) return "the PVH loader gave no memory map";
-  const PvhMemoryEntry* entries = identity<PvhMemoryEntry>(start->memory_map);
-  for (uint32_t i = 0; i < start->memory_map_count; ++i)
-    if (entries[i].type == kTypeUsable)
-      add_usable(information, entries[i].address, entries[i].size);
+  if (start->version >= 1 && start->memory_map)
+    read_memory_map(start->memory_map, sizeof(MemoryMapEntry), start->memory_map_count,
+                    information);
   if (start->module_count > 0 && start->modules) {
     const PvhModule* module = identity<PvhModule>(start->modules);
     information->initrd = {module->address, module->address + module->size};
   }
-  return nullptr;
+  return information->usable_count ? nullptr : "the PVH loader gave no memory map";
 }
 
 struct MultibootTag {
@@ -110,13 +145,6 @@ struct MultibootMemoryMap {
   uint32_t entry_version;
 };
 
-struct MultibootMemoryEntry {
-  uint64_t address;
-  uint64_t size;
-  uint32_t type;
-  uint32_t reserved;
-};
-
 constexpr uint32_t kTagEnd = 0;
 constexpr uint32_t kTagCommandLine = 1;
 constexpr uint32_t kTagModule = 3;
@@ -127,7 +155,6 @@ constexpr uint32_t kTagAcpiNew = 15;
 const char* read_multiboot2(uint64_t address, BootInformation* information) {
   information->loader = "multiboot2";
   const uint32_t total = *identity<uint32_t>(address);
-  bool has_map = false;
   for (uint64_t at = address + 8; at + sizeof(MultibootTag) <= address + total;) {
     const MultibootTag* tag = identity<MultibootTag>(at);
     if (tag->type == kTagEnd || tag->size < sizeof(MultibootTag)) break;
@@ -142,13 +169,9 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
       }
       case kTagMemoryMap: {
         const MultibootMemoryMap* map = identity<MultibootMemoryMap>(at);
-        if (map->entry_size < sizeof(MultibootMemoryEntry)) break;
-        has_map = true;
-        for (uint64_t entry = at + sizeof(*map); entry + map->entry_size <= at + tag->size;
-             entry += map->entry_size) {
-          const MultibootMemoryEntry* memory = identity<MultibootMemoryEntry>(entry);
-          if (memory->type == kTypeUsable) add_usable(information, memory->address, memory->size);
-        }
+        if (map->entry_size < sizeof(MemoryMapEntry) || tag->size < sizeof(*map)) break;
+        read_memory_map(at + sizeof(*map), map->entry_size,
+                        (tag->size - sizeof(*map)) / map->entry_size, information);
         break;
       }
       case kTagAcpiOld:
@@ -162,23 +185,16 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
     }
     at += align_up(tag->size, 8);
   }
-  return has_map ? nullptr : "the multiboot2 loader gave no memory map";
+  return information->usable_count ? nullptr : "the multiboot2 loader gave no memory map";
 }
 
 }  // namespace
 
 const char* read_boot_information(uint64_t kind, uint64_t address, BootInformation* information) {
   information->command_line[0] = 0;
-  const char* problem;
-  if (kind == 1) {
-    problem = read_pvh(identity<PvhStartInfo>(address), information);
-  } else if (kind == 2) {
-    problem = read_multiboot2(address, information);
-  } else {
-    return "started by an unknown loader; use QEMU's -kernel (PVH) or a multiboot2 loader";
-  }
-  cut_overlaps(information);
-  return problem;
+  if (kind == 1) return read_pvh(identity<PvhStartInfo>(address), information);
+  if (kind == 2) return read_multiboot2(address, information);
+  return "started by an unknown loader; use QEMU's -kernel (PVH) or a multiboot2 loader";
 }
 
 }  // namespace runtime

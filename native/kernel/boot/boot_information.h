@@ -17,7 +17,7 @@ struct BootInformation {
   static constexpr unsigned kMaximumRanges = 64;
   static constexpr unsigned kCommandLineCapacity = 4096;
 
-  PhysicalRange usable[kMaximumRanges];  // sorted, not overlapping, page aligned
+  PhysicalRange usable[kMaximumRanges];  // sorted, with gaps between, page aligned
   unsigned usable_count = 0;
   PhysicalRange base = {0, 0};    // the base archive, inside the kernel's file
   PhysicalRange initrd = {0, 0};  // empty when none was given

@@ -69,11 +69,12 @@ Result<void> PageTable::walk(PhysAddr table, unsigned level, uint64_t table_star
     const uint64_t at = table_start + index * span;
     if (at >= end) break;
     uint64_t* entry = &table_at(table)[index];
-    if (!(*entry & kPagePresent)) continue;
     if (level == 1) {
-      thunk(visit, at, entry, kPageSize);
+      // Not only present ones: a parked page holds a frame too.
+      if (*entry != 0) thunk(visit, at, entry, kPageSize);
       continue;
     }
+    if (!(*entry & kPagePresent)) continue;
     if (*entry & kPageLarge) {
       if (at >= start && at + span <= end) {
         thunk(visit, at, entry, span);

@@ -20,9 +20,10 @@ class PageTable {
   /// The level-2 entry for `address`, creating tables above it. Errors: NoMemory.
   Result<uint64_t*> directory_entry(uint64_t address);
 
-  /// Calls `visit(uint64_t page, uint64_t* entry, uint64_t size)` for each present leaf in
-  /// [start, end): size is 4 KiB or 2 MiB. Large pages that the range cuts are split first; when no
-  /// table can be had for that, the walk stops with NoMemory.
+  /// Calls `visit(uint64_t page, uint64_t* entry, uint64_t size)` for each leaf in [start, end) that
+  /// is not empty: present ones, and those that the owner of the tree keeps out of reach for now.
+  /// The range lies in the lower half; size is 4 KiB or 2 MiB. Large pages that the range cuts are
+  /// split first; when no table can be had for that, the walk stops with NoMemory.
   template <typename Visit>
   Result<void> for_each_present(uint64_t start, uint64_t end, Visit visit) {
     return walk(root_, kLevels, 0, start, end, &visit_thunk<Visit>, &visit);

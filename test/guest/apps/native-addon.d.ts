@@ -15,6 +15,8 @@ declare module '*/native.node' {
     stressSignals(threads: number, milliseconds: number): StressResult;
     /** Makes a mistake of native code; see native/crash.cc for their names. */
     crash(kind: string): void;
+    /** Makes a group of system calls and prints what came back; see native/calls.cc for the names. */
+    calls(group: string): void;
   };
   export default addon;
 }

@@ -1,6 +1,7 @@
-// The Node addon of the guest tests: stress tests and crashes, see the headers.
+// The Node addon of the guest tests: stress tests, crashes and system calls, see the headers.
 #include <node_api.h>
 
+#include "calls.h"
 #include "crash.h"
 #include "stress.h"
 
@@ -53,6 +54,14 @@ napi_value call_crash(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value call_calls(napi_env env, napi_callback_info info) {
+  const Arguments arguments = arguments_of(env, info);
+  char group[kNameCapacity] = "";
+  napi_get_value_string_utf8(env, arguments.values[0], group, sizeof(group), nullptr);
+  if (!run_calls(group)) napi_throw_error(env, nullptr, "there is no such group of calls");
+  return nullptr;
+}
+
 }  // namespace
 
 NAPI_MODULE_INIT() {
@@ -64,6 +73,7 @@ NAPI_MODULE_INIT() {
       {"stressSignals", nullptr, call_stress<stress_signals>, nullptr, nullptr, nullptr,
        napi_enumerable, nullptr},
       {"crash", nullptr, call_crash, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"calls", nullptr, call_calls, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);
   return exports;

@@ -28,6 +28,7 @@
 #include "linux/dispatch.h"
 #include "linux/exec.h"
 #include "linux/fd_table.h"
+#include "linux/ipc/fifo.h"
 #include "linux/kernel_interface.h"
 #include "linux/process_info.h"
 #include "linux/random.h"
@@ -184,6 +185,7 @@ void start_files() {
     refuse(
         "the base or the initrd cannot be used (the line above says why); build them again "
         "with `npm run build`");
+  fifo_initialise();
   set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
 }
 

@@ -35,6 +35,7 @@ enum class Errno : int {
   ReadOnly = 30,
   TooManyLinks = 31,
   BrokenPipe = 32,
+  Domain = 33,
   Range = 34,
   Deadlock = 35,
   NameTooLong = 36,

@@ -100,6 +100,22 @@ Result<void> drop_pages(uint64_t start, uint64_t end) {
       });
 }
 
+/// Frees the tables that the removal of [start, end) left without a use. A table goes when the whole
+/// gap between the neighbouring areas covers it, as a heap gives its memory back piece by piece.
+void free_tables_around(uint64_t start, uint64_t end) {
+  Space& state = space();
+  const size_t next = state.areas.first_ending_after(start);
+  const uint64_t gap_start = next > 0 ? state.areas.at(next - 1)->end : 0;
+  const uint64_t gap_end = next < state.areas.count() ? state.areas.at(next)->start : kUserEnd;
+  // Tables of 1 GiB and finer: the few above are kept.
+  const uint64_t span = level_span(3);
+  const uint64_t before = state.tables.table_bytes();
+  state.tables.free_tables(max_of(gap_start, align_down(start, span)),
+                           min_of(gap_end, align_up(end, span)));
+  // Also forgets what the CPU cached of the tables themselves (SDM volume 3, 4.10.4.1).
+  if (state.tables.table_bytes() != before) flush_page(start);
+}
+
 /// Removes areas and pages in [start, end). The lock is held.
 Result<void> remove_locked(uint64_t start, uint64_t end, Graveyard* graveyard) {
   Space& state = space();
@@ -108,10 +124,7 @@ Result<void> remove_locked(uint64_t start, uint64_t end, Graveyard* graveyard) {
   Result<void> dropped = drop_pages(start, end);
   if (dropped.is_error()) return dropped;
   state.areas.remove_range(start, end, [&](Area* area) { graveyard->take(area); });
-  if (end - start >= kLargePageSize) {
-    state.tables.free_tables(start, end);
-    flush_all_pages();
-  }
+  free_tables_around(start, end);
   return {};
 }
 

@@ -113,7 +113,10 @@ void deallocate(void* memory) {
     object->next = header->free;
     header->free = object;
     if (was_full) state.partial[header->kind].push_front(header);
-    if (--header->used == 0 && state.partial[header->kind].front() != header) {
+    // An empty page goes back unless it is the last of its class, which will be wanted again.
+    List<PageHeader, &PageHeader::node>& partial = state.partial[header->kind];
+    const bool is_last = partial.front() == header && !partial.next(header);
+    if (--header->used == 0 && !is_last) {
       header->node.unlink();
       header->magic = 0;
       state.bytes -= kPageSize;

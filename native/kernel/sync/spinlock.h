@@ -5,14 +5,16 @@
 //   2 FileSystem  directory tree and file contents
 //   3 Pipe        one pipe, socket, eventfd, timerfd, epoll instance
 //   4 Memory      the address space: areas and page tables
-//   5 Signal      pending sets, handlers
-//   6 Futex       futex hash buckets
-//   7 WaitQueue   one wait queue's list
-//   8 Timer       the timer queue
-//   9 Scheduler   run queues, thread states
-//  10 Heap        kernel heap
-//  11 Frames      physical frame allocator
-//  12 Log         log ring and console
+//   5 FileContent one file's pages, which a page fault asks for
+//   6 Signal      pending sets, handlers
+//   7 Futex       futex hash buckets
+//   8 WaitQueue   one wait queue's list
+//   9 Readiness   the ready lists of all epoll instances
+//  10 Timer       the timer queue
+//  11 Scheduler   run queues, thread states
+//  12 Heap        kernel heap
+//  13 Frames      physical frame allocator
+//  14 Log         log ring and console
 //
 // The kernel is not preempted: a thread gives up the CPU only in a wait queue, on its way back to
 // the application, or at `Scheduler::yield`. No spinlock is ever held across one of these.
@@ -27,9 +29,11 @@ enum class LockRank : uint8_t {
   FileSystem,
   Pipe,
   Memory,
+  FileContent,
   Signal,
   Futex,
   WaitQueue,
+  Readiness,
   Timer,
   Scheduler,
   Heap,

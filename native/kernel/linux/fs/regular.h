@@ -16,10 +16,6 @@
 
 namespace runtime {
 
-/// Rank of the content lock: page faults take it under the Memory lock, and it is held while nodes
-/// and frames are allocated, so it lies between Memory and Heap.
-constexpr LockRank kFileContentRank = LockRank::Signal;
-
 /// The largest size and offset of a file, as MAX_LFS_FILESIZE on Linux.
 constexpr uint64_t kMaximumFileSize = INT64_MAX;
 
@@ -33,7 +29,7 @@ constexpr uint32_t kSealFutureWrite = 16;
 class RegularInode : public Inode {
  public:
   RegularInode(FileSystem& file_system, uint32_t permissions)
-      : Inode(file_system, kModeRegular | permissions), content_(kFileContentRank) {}
+      : Inode(file_system, kModeRegular | permissions), content_(LockRank::FileContent) {}
 
   /// Makes `data`, which stays where it is for ever, the content. For a fresh inode only.
   void set_image(const char* data, uint64_t size);

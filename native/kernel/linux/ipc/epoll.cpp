@@ -9,9 +9,7 @@ namespace {
 constexpr size_t kMaximumNesting = 5;  // instances in a chain, epoll_ctl(2) ELOOP
 
 Mutex g_registry;
-// Ranked as Timer: the next rank after WaitQueue, under whose locks it is taken; no timer is
-// started while it is held.
-SpinLock g_readiness(LockRank::Timer);
+SpinLock g_readiness(LockRank::Readiness);
 
 bool is_pollable_kind(File::Kind kind) {
   return kind != File::Kind::Other && kind != File::Kind::Inode;

@@ -52,7 +52,7 @@ Result<uint64_t> read_timeout(UserPtr<void> value, uint32_t size) {
   if (time.is_error()) return time.error();
   const int64_t million = 1000000;
   // EDOM on Linux; Range is the closest that this kernel's error type has.
-  if (time.value().microseconds < 0 || time.value().microseconds >= million) return Errno::Range;
+  if (time.value().microseconds < 0 || time.value().microseconds >= million) return Errno::Domain;
   if (time.value().seconds < 0) return uint64_t{1};  // Linux: at once
   const int64_t second = static_cast<int64_t>(kNanosecondsPerSecond);
   if (time.value().seconds >= INT64_MAX / second - 1) return uint64_t{0};

@@ -124,7 +124,7 @@ test.serial('random allocations never overlap, and their pages come back', (t) =
   t.is(kernel.heapBytes(), kernel.framesInUse() * PAGE);
 });
 
-test.serial.failing('pages without objects go back, but for one of each class', (t) => {
+test.serial('pages without objects go back, but for one of each class', (t) => {
   for (const size of CLASSES) {
     const blocks = Array.from({ length: 300 }, () => take(t, size));
     for (const address of blocks) kernel.heapFree(address);

@@ -18,6 +18,10 @@ constexpr uint64_t kDirectMapRegion = 0xffff800000000000ull;
 constexpr uint64_t kIdentityMapped = 1ull << 32;
 /// Below this lie the real-mode vectors, BIOS data and the loader's tables.
 constexpr uint64_t kLowMemory = 0x100000;
+/// Node does not get through its start with less.
+constexpr uint64_t kSmallestApplication = 12 * 1024 * 1024;
+constexpr uint64_t kOverhead = 4 * 1024 * 1024;
+constexpr uint64_t kComfortable = 64 * 1024 * 1024;
 
 struct FrameAllocator {
   BuddyAllocator buddy;
@@ -150,12 +154,15 @@ char problem_text[256];
 
 const char* too_small(const BootInformation& information, const char* what) {
   const uint64_t image = information.base.size() + information.initrd.size();
-  const uint64_t needed = align_up(image + 48 * 1024 * 1024, 16 * 1024 * 1024) >> 20;
+  // A hello runs in 12 MiB beside the image (V8's heap, its snapshot, stacks, page tables); 4 more go
+  // to the kernel, the firmware and rounding.
+  const uint64_t needed = align_up(image + kSmallestApplication + kOverhead, kOverhead) >> 20;
+  const uint64_t comfortable = align_up(image + kComfortable, 16 * 1024 * 1024) >> 20;
   format(problem_text, sizeof(problem_text),
-         "too little memory: %s. The image takes %llu MiB and Node needs about 48 MiB more; start "
-         "the VM with at least -m %llu",
+         "too little memory: %s. Kernel, Node and app take %llu MiB before anything runs; start the "
+         "VM with at least -m %llu for the smallest app, -m %llu for an ordinary one",
          what, static_cast<unsigned long long>(image >> 20),
-         static_cast<unsigned long long>(needed));
+         static_cast<unsigned long long>(needed), static_cast<unsigned long long>(comfortable));
   return problem_text;
 }
 
@@ -227,7 +234,7 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
   if (!all_added) return "the memory map has too many pieces";
   protect_direct_map(information.base.start, information.base.end);
   protect_direct_map(information.initrd.start, information.initrd.end);
-  if (frame_statistics().free < 24 * 1024 * 1024)
+  if (frame_statistics().free < kSmallestApplication)
     return too_small(information, "not enough is left for the application");
   return nullptr;
 }

@@ -27,6 +27,7 @@ import { describeHost, load } from './support/host.ts';
 import {
   type Bench,
   type Boot,
+  measureBoot,
   measureGoodBoot,
   reportedSuccess,
   type System,
@@ -160,9 +161,10 @@ async function searchMemory(
 ): Promise<NonNullable<BootReport['memory']>> {
   return step('Searching the smallest memory', async (report) => {
     const search = (system: System, label: string) =>
-      smallestMemory(bench, system, memoryMegabytes, (megabytes) =>
-        report.detail(`${label}, ${megabytes} MiB`),
-      );
+      smallestMemory(async (megabytes) => {
+        report.detail(`${label}, ${megabytes} MiB`);
+        return (await measureBoot(bench, system, { memoryMegabytes: megabytes })).complete;
+      }, memoryMegabytes);
     const found = await search(ours, 'ours');
     const peer = [];
     for (const form of forms) {
@@ -251,7 +253,7 @@ async function main(options: Options): Promise<void> {
       load: { before, after },
       ours: await summariseSystem(
         ours,
-        `Runtime.JS ${packageJson.version} at commit ${(await commit()).trim()}`,
+        `Runtime.JS ${packageJson.version}, repository at ${(await commit()).trim()}`,
         rounds.map((round) => round.ours),
       ),
       peer: await summariseSystem(

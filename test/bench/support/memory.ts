@@ -1,5 +1,4 @@
 // The smallest machine that runs the app.
-import { type Bench, measureBoot, type System } from './measure.ts';
 
 const step = 4;
 /** No machine of this size, in MiB, can hold a Node binary of more than 100 MB. */
@@ -16,26 +15,20 @@ export interface MemorySearch {
 }
 
 /**
- * Finds the smallest memory, by bisection in steps of 4 MiB. Each size is booted twice, and counts
- * only if the app's line came and Node ended well both times.
- * @param bench the same for all systems
- * @param system what to boot
+ * Finds the smallest memory, by bisection in steps of 4 MiB. Each size is tried twice, and counts
+ * only if the app ran both times.
+ * @param boot boots a machine with that many MiB, and says whether the app ran to its end
  * @param largest where the search starts, in MiB: a multiple of 4
- * @param onSize is told of each size before it is tried
  */
 export async function smallestMemory(
-  bench: Bench,
-  system: System,
+  boot: (megabytes: number) => Promise<boolean>,
   largest: number,
-  onSize: (megabytes: number) => void,
 ): Promise<MemorySearch> {
   const successes: Record<number, number> = {};
   const runs = async (megabytes: number) => {
-    onSize(megabytes);
     let count = 0;
     for (let index = 0; index < tries; index++) {
-      const boot = await measureBoot(bench, system, { memoryMegabytes: megabytes });
-      if (boot.complete) count++;
+      if (await boot(megabytes)) count++;
     }
     successes[megabytes] = count;
     return count === tries;

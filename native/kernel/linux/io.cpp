@@ -70,6 +70,7 @@ class Vectors {
     for (size_t i = 0; i < count_; ++i) {
       IoVector& vector = list()[i];
       if (static_cast<int64_t>(vector.length) < 0) return Errno::Invalid;
+      if (!is_user_range(vector.base, vector.length)) return Errno::Fault;
       vector.length = min_of(vector.length, kTransferMaximum - total);
       total += vector.length;
     }
@@ -101,7 +102,7 @@ Result<uint64_t> transfer_range(int descriptor, Access access, UserPtr<void> buf
                                 int64_t offset) {
   Result<RefPtr<File>> file = file_for(descriptor, access);
   if (file.is_error()) return file.error();
-  if (static_cast<int64_t>(size) < 0) return Errno::Invalid;
+  if (!is_user_range(buffer.address(), size)) return Errno::Fault;  // before anything happens
   return transfer(file.value().get(), access,
                   IoBuffer::user(buffer.address(), min_of(size, kTransferMaximum)), offset);
 }

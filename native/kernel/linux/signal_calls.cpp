@@ -193,7 +193,9 @@ Result<uint64_t> sys_sigaltstack(UserPtr<void> stack, UserPtr<void> old_stack) {
     Result<AlternateStackRecord> wanted = stack.cast<AlternateStackRecord>().read();
     if (wanted.is_error()) return wanted.error();
     if (is_active) return Errno::Perm;
-    if (wanted.value().flags & kStackDisabled) {
+    const int32_t flags = wanted.value().flags;
+    if (flags != 0 && flags != kStackOnStack && flags != kStackDisabled) return Errno::Invalid;
+    if (flags == kStackDisabled) {
       current = SignalStack();
     } else {
       if (wanted.value().size < kMinimumStack) return Errno::NoMemory;

@@ -19,10 +19,17 @@ namespace {
 
 constexpr SignalSet kUnblockable = 1ull << (kSignalKill - 1) | 1ull << (kSignalStop - 1);
 
+/// Signals that faults raise. Their frames are made first, so that the handler finds the
+/// instruction that failed, not the start of another signal's handler.
+constexpr SignalSet kSynchronous = signal_bit(kSignalSegmentation) | signal_bit(kSignalBus) |
+                                   signal_bit(kSignalIllegal) | signal_bit(kSignalTrap) |
+                                   signal_bit(kSignalFloat) | signal_bit(31);  // SIGSYS
+
 struct ProcessSignals {
   SignalAction actions[kSignalCount + 1];
   SignalSet pending = 0;
   SignalInfo info[kSignalCount + 1];
+  SignalQueue queued;
 };
 Locked<ProcessSignals> process_signals(LockRank::Signal);
 WaitQueue signal_queue;
@@ -49,22 +56,46 @@ RefPtr<Thread> choose_thread(int signal) {
   return nullptr;
 }
 
-/// Takes the lowest pending signal in `wanted`, the thread's own first.
+/// Makes a signal pending in `target`, a thread's set or the process's. A standard signal that is
+/// pending already is not counted; a real-time one is, while there is memory.
+template <typename Target>
+void add_pending(Target& target, int signal, const SignalInfo& info) {
+  const bool was_pending = (target.pending & signal_bit(signal)) != 0;
+  target.pending |= signal_bit(signal);
+  if (!was_pending) {
+    target.info[signal] = info;
+  } else if (signal >= kFirstRealTimeSignal) {
+    QueuedSignal* queued = new QueuedSignal();
+    if (!queued) return;
+    queued->info = info;
+    target.queued.push_back(queued);
+  }
+}
+
+/// Takes a signal out of `target`: the lowest in `wanted`, but faults before all. Returns 0 when
+/// there is none.
+template <typename Target>
+int take_from(Target& target, SignalSet wanted, SignalInfo* info) {
+  SignalSet ready = target.pending & wanted;
+  if (!ready) return 0;
+  if (ready & kSynchronous) ready &= kSynchronous;
+  const int signal = __builtin_ctzll(ready) + 1;
+  *info = target.info[signal];
+  for (QueuedSignal* queued = target.queued.front(); queued; queued = target.queued.next(queued)) {
+    if (queued->info.signal != signal) continue;
+    target.info[signal] = queued->info;
+    queued->node.unlink();
+    delete queued;
+    return signal;
+  }
+  target.pending &= ~signal_bit(signal);
+  return signal;
+}
+
+/// Takes a pending signal in `wanted`, the thread's own first.
 int take_pending(ProcessSignals& process, Thread* thread, SignalSet wanted, SignalInfo* info) {
-  ThreadSignals& own = thread->signals;
-  if (const SignalSet ready = own.pending & wanted) {
-    const int signal = __builtin_ctzll(ready) + 1;
-    own.pending &= ~signal_bit(signal);
-    *info = own.info[signal];
-    return signal;
-  }
-  if (const SignalSet ready = process.pending & wanted) {
-    const int signal = __builtin_ctzll(ready) + 1;
-    process.pending &= ~signal_bit(signal);
-    *info = process.info[signal];
-    return signal;
-  }
-  return 0;
+  const int signal = take_from(thread->signals, wanted, info);
+  return signal ? signal : take_from(process, wanted, info);
 }
 
 /// The default action of a signal that nobody handles and that is not ignored.
@@ -108,7 +139,10 @@ void set_signal_action(int signal, const SignalAction& action) {
   process_signals.with([&](ProcessSignals& process) {
     process.actions[signal] = action;
     process.actions[signal].mask &= ~kUnblockable;
-    if (is_ignored(process, signal)) process.pending &= ~signal_bit(signal);
+    SignalInfo dropped;
+    if (is_ignored(process, signal)) {
+      while (take_from(process, signal_bit(signal), &dropped)) continue;
+    }
   });
 }
 
@@ -132,8 +166,7 @@ void send_thread_signal(Thread* thread, int signal, const SignalInfo& info) {
     ThreadSignals& own = thread->signals;
     const SignalSet bit = signal_bit(signal);
     if (is_ignored(process, signal) && !(own.mask & bit) && !(own.waited_for & bit)) return false;
-    if (!(own.pending & bit)) own.info[signal] = info;
-    own.pending |= bit;
+    add_pending(own, signal, info);
     return true;
   });
   if (!queued) return;
@@ -146,8 +179,7 @@ void send_process_signal(int signal, const SignalInfo& info) {
   const bool queued = process_signals.with([&](ProcessSignals& process) {
     if (is_ignored(process, signal) && target && !(target->signals.waited_for & signal_bit(signal)))
       return false;
-    if (!(process.pending & signal_bit(signal))) process.info[signal] = info;
-    process.pending |= signal_bit(signal);
+    add_pending(process, signal, info);
     return true;
   });
   if (!queued) return;

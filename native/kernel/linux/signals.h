@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "lib/list.h"
 #include "lib/result.h"
 #include "sched/wait_queue.h"
 
@@ -24,6 +25,7 @@ constexpr int kSignalAlarm = 14;
 constexpr int kSignalTerminate = 15;
 constexpr int kSignalChild = 17;
 constexpr int kSignalStop = 19;
+constexpr int kFirstRealTimeSignal = 32;
 constexpr int kSignalCount = 64;
 
 /// A set of signals as the ABI has it: bit n-1 stands for signal n.
@@ -49,6 +51,13 @@ struct SignalInfo {
   };
 };
 static_assert(sizeof(SignalInfo) == 128, "siginfo_t is 128 bytes");
+
+/// A real-time signal that waits behind another of its number, signal(7): each is delivered.
+struct QueuedSignal {
+  SignalInfo info;
+  ListNode node;
+};
+using SignalQueue = List<QueuedSignal, &QueuedSignal::node>;
 
 /// Sends `signal` to the process (any thread that does not block it gets it). Interrupt-safe.
 void send_process_signal(int signal, const SignalInfo& info);

@@ -78,6 +78,8 @@ Result<uint64_t> sys_sched_yield() {
 Result<uint64_t> sys_clone(uint64_t flags, uint64_t stack, UserPtr<int> parent_thread_id,
                            UserPtr<int> child_thread_id, uint64_t thread_pointer) {
   constexpr uint64_t kNeeded = kCloneMemory | kCloneThread | kCloneSignalHandlers;
+  if ((flags & kCloneThread) && !(flags & kCloneSignalHandlers)) return Errno::Invalid;
+  if ((flags & kCloneSignalHandlers) && !(flags & kCloneMemory)) return Errno::Invalid;
   if ((flags & kNeeded) != kNeeded) return one_process_only("clone without CLONE_THREAD");
   if (stack == 0) return Errno::Invalid;
   Thread* parent = Thread::current();

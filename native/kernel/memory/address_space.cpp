@@ -244,9 +244,10 @@ Result<uint64_t> AddressSpace::map(MapRequest request) {
   Space& state = space();
   uint64_t start = align_down(request.address, kPageSize);
   if (request.is_fixed || request.no_replace) {
-    if (!is_range_valid(start, request.size)) {
+    if (request.address % kPageSize || !is_range_valid(start, request.size)) {
       graveyard.take(area);
-      return Errno::Invalid;
+      if (request.address % kPageSize) return Errno::Invalid;
+      return start < kLowestAddress ? Errno::Perm : Errno::NoMemory;
     }
     if (request.no_replace && !state.areas.is_free(start, start + request.size)) {
       graveyard.take(area);
@@ -301,6 +302,12 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
   Space& state = space();
   const uint64_t end = start + size;
   if (!state.areas.covers(start, end)) return Errno::NoMemory;
+  for (size_t i = state.areas.first_ending_after(start);
+       i < state.areas.count() && state.areas.at(i)->start < end; ++i) {
+    const Area& area = *state.areas.at(i);
+    const bool is_read_only = area.is_shared && area.file && !area.file->is_writable();
+    if (is_read_only && (protection & kProtectionWrite)) return Errno::Access;
+  }
   Result<void> split = state.areas.split_at_borders(start, end);
   if (split.is_error()) return split;
   for (size_t i = state.areas.first_ending_after(start);

@@ -50,11 +50,13 @@ class AddressSpace {
  public:
   static void initialise(bool fixed_layout);
 
-  /// mmap(2) core; returns the address. Errors: NoMemory, Invalid, Exists (no_replace).
+  /// mmap(2) core; returns the address. Errors: NoMemory, Invalid, Exists (no_replace), Perm (too
+  /// low).
   static Result<uint64_t> map(MapRequest request);
   /// munmap(2) core. Errors: NoMemory (a split needs memory).
   static Result<void> unmap(uint64_t start, uint64_t size);
-  /// mprotect(2) core. Errors: NoMemory when part of the range is not mapped.
+  /// mprotect(2) core. Errors: NoMemory when part of the range is not mapped, Access when a shared
+  /// mapping of a file that is open for reading only would become writable.
   static Result<void> protect(uint64_t start, uint64_t size, uint8_t protection);
   /// mremap(2) core. Errors: Fault, NoMemory, Invalid.
   static Result<uint64_t> remap(uint64_t address, uint64_t old_size, uint64_t new_size,

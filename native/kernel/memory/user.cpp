@@ -5,13 +5,9 @@ extern "C" uint64_t clear_bytes_guarded(void* destination, uint64_t size);
 
 namespace runtime {
 
-namespace {
-
-bool is_user_range(uint64_t address, size_t size) {
+bool is_user_range(uint64_t address, uint64_t size) {
   return size <= kUserEnd && address <= kUserEnd - size;
 }
-
-}  // namespace
 
 Result<void> copy_to_user(uint64_t destination, const void* source, size_t size) {
   if (!is_user_range(destination, size) ||
@@ -60,10 +56,13 @@ IoBuffer IoBuffer::vectors(const IoVector* vectors, size_t count) {
 template <typename Move>
 Result<void> IoBuffer::transfer(size_t size, Move move_chunk) {
   while (size > 0 && index_ < count_) {
+    const uint64_t address = current().base + offset_;
     const size_t available = current().length - offset_;
-    const size_t chunk = min_of(size, available);
+    // Up to the next page border at most: memory is there, or is not, by whole pages.
+    const size_t to_border = is_kernel_ ? available : kPageSize - address % kPageSize;
+    const size_t chunk = min_of(min_of(size, available), to_border);
     if (chunk) {
-      Result<void> moved = move_chunk(current().base + offset_, chunk);
+      Result<void> moved = move_chunk(address, chunk);
       if (moved.is_error()) return moved;
     }
     offset_ += chunk;

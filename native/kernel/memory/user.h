@@ -13,6 +13,9 @@ namespace runtime {
 /// First address that no application may use: the end of the lower canonical half.
 constexpr uint64_t kUserEnd = 0x00007ffffffff000ull;
 
+/// True when an application may have all of [address, address + size), mapped or not.
+bool is_user_range(uint64_t address, uint64_t size);
+
 /// Copies out to application memory. Errors: Fault when part of the range is not writable; the
 /// part before it may have been written.
 Result<void> copy_to_user(uint64_t destination, const void* source, size_t size);
@@ -87,7 +90,8 @@ struct IoVector {
 };
 
 /// The memory side of a read or a write: one range or a gather list, application's or kernel's.
-/// `remaining` shrinks as bytes are copied.
+/// `remaining` shrinks as bytes are copied; when a copy fails, by what was copied before the page
+/// that is not there.
 class IoBuffer {
  public:
   /// `size` bytes of application memory at `address`.

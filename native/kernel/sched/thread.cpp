@@ -70,6 +70,7 @@ Result<void> Thread::allocate_kernel_stack() {
 Thread::~Thread() {
   if (kernel_stack_base) unmap_kernel_stack(kernel_stack_base, kStackPages);
   if (extended_state) free_frames(virt_to_phys(extended_state), extended_state_order());
+  while (QueuedSignal* queued = signals.queued.pop_front()) delete queued;
   deallocate(signals.info);
 }
 

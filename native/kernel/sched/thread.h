@@ -39,6 +39,7 @@ struct ThreadSignals {
   SignalSet mask = 0;
   SignalSet pending = 0;
   SignalInfo* info = nullptr;  // one slot per signal, allocated with the thread
+  SignalQueue queued;          // real-time signals beyond those in `info`, oldest first
   SignalStack alternate;
   bool has_saved_mask = false;
   SignalSet saved_mask = 0;  // restored after the next handler (sigsuspend and friends)

@@ -335,7 +335,6 @@ void check_pointers() {
     result("ioctl", syscall(SYS_ioctl, ends[0], 0x541b, bad));
     result("getgroups", syscall(SYS_getgroups, 64, bad) == 0 ? 0 : -1);
     result("times", syscall(SYS_times, bad));
-    result("execve", syscall(SYS_execve, bad, 0, 0));
   }
   for (const int open_file :
        {file, zero, event, epoll, timer, pair[0], pair[1], ends[0], ends[1]}) {
@@ -357,7 +356,15 @@ void check_edges() {
   result("a result that runs out of memory", uname(reinterpret_cast<utsname*>(memory + 4000)));
   const int zero = open("/dev/zero", O_RDONLY);
   result("read across the end", read(zero, memory + 4000, 200));
+  result("read of more bytes than there are addresses", syscall(SYS_read, zero, memory, -1));
   close(zero);
+  const int file = open("/tmp/calls-edges", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  result("write of a file across the end", write(file, memory + 4000, 200));
+  result("ftruncate", ftruncate(file, 300));
+  result("pread of a file across the end", pread(file, memory + 4000, 200, 0));
+  result("pread that begins behind the end", pread(file, memory + 4096, 200, 0));
+  close(file);
+  unlink("/tmp/calls-edges");
   int ends[2];
   if (pipe(ends) == 0) {
     result("write across the end", write(ends[1], memory + 4000, 200));

@@ -33,7 +33,8 @@ double read_clock(clockid_t clock) {
 }
 
 void check_clocks() {
-  const clockid_t clocks[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11};
+  // Not the two that ring while the machine sleeps: they need a clock chip that not all have.
+  const clockid_t clocks[] = {0, 1, 2, 3, 4, 5, 6, 7, 11};
   for (const clockid_t clock : clocks) {
     timespec time;
     char what[32];

@@ -57,6 +57,11 @@ void on_ordered(int signal) {
   g_order[index] = signal == kSignal ? 'u' : 'r';
 }
 
+/// Keeps the order of handlers of SIGHUP and SIGSEGV.
+void on_hang_up_or_fault(int signal) {
+  g_order[g_handled.fetch_add(1)] = signal == SIGHUP ? 'h' : 's';
+}
+
 /// Skips the two bytes of `ud2`, on which it comes, and the fault is over.
 void on_illegal(int, siginfo_t* info, void* context) {
   g_info = *info;
@@ -195,6 +200,35 @@ void check_context() {
   holds("si_addr is in the code", g_info.si_addr != nullptr);
 }
 
+/// The frame of a fault is made first, whatever else is pending: its handler may look at the
+/// instruction that failed.
+void check_order() {
+  Handler hang_up(SIGHUP, on_hang_up_or_fault);
+  Handler fault(SIGSEGV, on_hang_up_or_fault);
+  sigset_t set = set_of(SIGHUP);
+  sigaddset(&set, SIGSEGV);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  send_self(SIGHUP);
+  send_self(SIGSEGV);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  value("handlers of two signals", g_handled);
+  holds("the fault's is the outer one", g_order[0] == 'h' && g_order[1] == 's');
+}
+
+void check_queue() {
+  const sigset_t set = set_of(kRealTime);
+  sigset_t old;
+  pthread_sigmask(SIG_BLOCK, &set, &old);
+  for (int i = 1; i <= 5; ++i) pthread_sigqueue(pthread_self(), kRealTime, sigval{.sival_int = i});
+  const timespec none = {0, 0};
+  siginfo_t info = {};
+  long order = 0;
+  while (sigtimedwait(&set, &info, &none) == kRealTime)
+    order = order * 10 + info.si_value.sival_int;
+  value("real-time signals keep their order and their values", order);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+}
+
 void check_masks() {
   Handler handler(kSignal, on_ordered);
   Handler real_time_handler(kRealTime, on_ordered);
@@ -213,6 +247,7 @@ void check_masks() {
   value("no handler ran", g_handled);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   value("standard signals come once, real-time ones each time", g_handled);
+  holds("the last to start is the lowest", g_order[0] == 'r' && g_order[3] == 'u');
 
   // A mask cannot have what cannot be blocked.
   set = set_of(SIGKILL);
@@ -424,6 +459,8 @@ void check_signals() {
   check_information();
   check_context();
   check_masks();
+  check_order();
+  check_queue();
   check_waiting();
   check_alternate_stack();
   check_directed();

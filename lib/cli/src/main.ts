@@ -25,6 +25,9 @@ function quoteWord(word: string): string {
   return /\s/.test(word) || word === '' ? `"${word}"` : word;
 }
 
+/** Where the kernel, linked at 0, runs with layout=fixed (native/kernel/boot/relocate.cpp). */
+const fixedKernelBase = '0xffffffff80000000';
+
 interface StartOptions {
   readonly memory: number;
   readonly app?: string;
@@ -42,7 +45,7 @@ async function start(parameters: readonly string[], options: StartOptions): Prom
   ];
   if (options.gdb) {
     console.error(
-      `QEMU waits for a debugger. In another terminal: gdb ${kernelElf} -ex 'target remote :${gdbPort}'`,
+      `QEMU waits for a debugger. In another terminal: gdb -ex 'add-symbol-file ${kernelElf} -o ${fixedKernelBase}' -ex 'target remote :${gdbPort}'`,
     );
   }
   const { code, reason } = await runOnTerminal({

@@ -152,6 +152,13 @@ constexpr uint32_t kTagMemoryMap = 6;
 constexpr uint32_t kTagAcpiOld = 14;
 constexpr uint32_t kTagAcpiNew = 15;
 
+void copy_root_pointer(BootInformation* information, const MultibootTag* tag) {
+  const size_t size = min_of<size_t>(tag->size - sizeof(*tag), sizeof(information->rsdp_copy));
+  memset(information->rsdp_copy, 0, sizeof(information->rsdp_copy));
+  memcpy(information->rsdp_copy, tag + 1, size);
+  information->has_rsdp_copy = true;
+}
+
 const char* read_multiboot2(uint64_t address, BootInformation* information) {
   information->loader = "multiboot2";
   const uint32_t total = *identity<uint32_t>(address);
@@ -175,10 +182,10 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
         break;
       }
       case kTagAcpiOld:
-        if (information->rsdp.value == 0) information->rsdp = PhysAddr(at + sizeof(MultibootTag));
+        if (!information->has_rsdp_copy) copy_root_pointer(information, tag);
         break;
       case kTagAcpiNew:
-        information->rsdp = PhysAddr(at + sizeof(MultibootTag));
+        copy_root_pointer(information, tag);
         break;
       default:
         break;

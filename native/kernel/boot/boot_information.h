@@ -22,6 +22,9 @@ struct BootInformation {
   PhysicalRange base = {0, 0};    // the base archive, inside the kernel's file
   PhysicalRange initrd = {0, 0};  // empty when none was given
   PhysAddr rsdp;                  // ACPI root pointer, 0 when the loader did not say
+  // A multiboot2 loader hands over a copy of the root pointer in memory that is free afterwards.
+  uint8_t rsdp_copy[36];
+  bool has_rsdp_copy = false;
   char command_line[kCommandLineCapacity];
   bool command_line_was_cut = false;
   const char* loader = "unknown loader";

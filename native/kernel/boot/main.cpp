@@ -232,6 +232,9 @@ extern "C" [[noreturn]] void boot_main() {
   random_initialise();
 
   require(read_boot_information(boot_kind, boot_information, &information));
+  if (information.has_rsdp_copy)
+    information.rsdp = PhysAddr(kKernelPhysical +
+                                reinterpret_cast<uint64_t>(information.rsdp_copy) - kernel_base());
   information.base = {base_image.physical_address, base_image.physical_address + base_image.size};
   char message[256];
   if (information.command_line_was_cut)

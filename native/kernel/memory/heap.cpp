@@ -45,9 +45,10 @@ unsigned class_for(size_t size) {
 }
 
 void* allocate_large(size_t size) {
+  constexpr size_t kLargest = (kPageSize << BuddyAllocator::kMaximumOrder) - sizeof(PageHeader);
+  if (size > kLargest) return nullptr;
   unsigned order = 0;
   while ((kPageSize << order) < size + sizeof(PageHeader)) ++order;
-  if (order > BuddyAllocator::kMaximumOrder) return nullptr;
   Result<PhysAddr> block = allocate_frames(order);
   if (block.is_error()) return nullptr;
   PageHeader* header = new (phys_to_virt(block.value())) PageHeader();

@@ -70,6 +70,8 @@ export interface BootInformation {
   usable: PhysicalRange[];
   initrd: PhysicalRange;
   rsdp: bigint;
+  /** Where the loader's own copy lies in memory that is free afterwards: the 36 bytes of it. */
+  rsdpCopy?: Uint8Array;
   commandLine: string;
   commandLineWasCut: boolean;
   loader: string;

@@ -31,6 +31,9 @@ Napi::Value read_boot_information(const Napi::CallbackInfo& info) {
              }));
   result.Set("initrd", to_range(env, information->initrd));
   result.Set("rsdp", to_long(env, information->rsdp.value));
+  if (information->has_rsdp_copy)
+    result.Set("rsdpCopy", Napi::Buffer<uint8_t>::Copy(env, information->rsdp_copy,
+                                                       sizeof(information->rsdp_copy)));
   result.Set("commandLine", information->command_line);
   result.Set("commandLineWasCut", information->command_line_was_cut);
   result.Set("loader", information->loader);

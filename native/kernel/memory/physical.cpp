@@ -158,11 +158,12 @@ const char* too_small(const BootInformation& information, const char* what) {
   // to the kernel, the firmware and rounding.
   const uint64_t needed = align_up(image + kSmallestApplication + kOverhead, kOverhead) >> 20;
   const uint64_t comfortable = align_up(image + kComfortable, 16 * 1024 * 1024) >> 20;
-  format(problem_text, sizeof(problem_text),
-         "too little memory: %s. Kernel, Node and app take %llu MiB before anything runs; start the "
-         "VM with at least -m %llu for the smallest app, -m %llu for an ordinary one",
-         what, static_cast<unsigned long long>(image >> 20),
-         static_cast<unsigned long long>(needed), static_cast<unsigned long long>(comfortable));
+  format(
+      problem_text, sizeof(problem_text),
+      "too little memory: %s. Kernel, Node and app take %llu MiB before anything runs; start the "
+      "VM with at least -m %llu for the smallest app, -m %llu for an ordinary one",
+      what, static_cast<unsigned long long>(image >> 20), static_cast<unsigned long long>(needed),
+      static_cast<unsigned long long>(comfortable));
   return problem_text;
 }
 

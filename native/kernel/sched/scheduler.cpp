@@ -167,8 +167,6 @@ void Scheduler::exit_thread() {
   panic("a thread that ended was scheduled again");
 }
 
-void Scheduler::priority_changed(Thread* thread) { (void)thread; }
-
 void run_idle_loop() {
   for (;;) {
     disable_interrupts();

@@ -16,8 +16,6 @@ class Scheduler {
   [[noreturn]] static void exit_thread();
   /// True when the running thread should give up the CPU before it returns to the application.
   static bool needs_reschedule();
-  /// Applies a change of `nice`.
-  static void priority_changed(Thread* thread);
 };
 
 }  // namespace runtime

@@ -356,7 +356,7 @@ void check_edges() {
   result("a result that runs out of memory", uname(reinterpret_cast<utsname*>(memory + 4000)));
   const int zero = open("/dev/zero", O_RDONLY);
   result("read across the end", read(zero, memory + 4000, 200));
-  result("read of more bytes than there are addresses", syscall(SYS_read, zero, memory, -1));
+  result("read of more bytes than there are addresses", syscall(SYS_read, zero, memory, -1L));
   close(zero);
   const int file = open("/tmp/calls-edges", O_RDWR | O_CREAT | O_TRUNC, 0600);
   result("write of a file across the end", write(file, memory + 4000, 200));

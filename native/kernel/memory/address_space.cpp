@@ -20,6 +20,7 @@ namespace {
 /// Ours: the frame is kept but may not be touched (PROT_NONE over pages with content).
 constexpr uint64_t kPageParked = 1ull << 11;
 constexpr uint64_t kFaultAroundPages = 16;
+constexpr uint64_t kAnonymousAroundPages = 4;
 
 struct Space {
   Space() : tables(root_table()) {}
@@ -89,13 +90,14 @@ void count_resident(uint64_t entry, int64_t pages) {
 
 /// Empties the leaves in [start, end) and gives their frames back.
 Result<void> drop_pages(uint64_t start, uint64_t end) {
+  TranslationFlush flush;
   return space().tables.for_each_present(
-      start, end, [](uint64_t page, uint64_t* entry, uint64_t size) {
+      start, end, [&flush](uint64_t page, uint64_t* entry, uint64_t size) {
         count_resident(*entry, -static_cast<int64_t>(size / kPageSize));
         const PhysAddr frame(*entry & kPageAddressMask);
         const bool is_large = size != kPageSize;
         *entry = 0;
-        flush_page(page);
+        flush.add(page);
         if (!is_large) release_frame(frame);
       });
 }
@@ -173,13 +175,14 @@ FaultOutcome install(uint64_t page, PhysAddr frame, uint64_t flags) {
     release_frame(frame);
     return FaultOutcome::OutOfMemory;
   }
-  if (*entry.value() != 0) {
-    count_resident(*entry.value(), -1);
-    release_frame(PhysAddr(*entry.value() & kPageAddressMask));
-  }
+  const uint64_t old = *entry.value();
   *entry.value() = frame.value | flags;
   count_resident(flags, 1);
-  flush_page(page);
+  if (old != 0) {
+    count_resident(old, -1);
+    release_frame(PhysAddr(old & kPageAddressMask));
+    flush_page(page);  // the CPU never caches that a page is absent, so else there is nothing to do
+  }
   return FaultOutcome::Resolved;
 }
 
@@ -198,6 +201,26 @@ FaultOutcome copy_on_write(const Area& area, uint64_t page, uint64_t entry) {
   return install(page, fresh.value(), leaf_flags(area, true));
 }
 
+bool memory_is_plentiful() {
+  const FrameStatistics frames = frame_statistics();
+  return frames.free > frames.total / 8;
+}
+
+/// Gives the neighbours of a freshly touched page their frames too: heaps and stacks are touched in
+/// runs, and a fault costs more than zeroing a page.
+void populate_around(const Area& area, uint64_t page) {
+  const uint64_t window = kAnonymousAroundPages * kPageSize;
+  const uint64_t start = max_of(align_down(page, window), area.start);
+  const uint64_t end = min_of(align_down(page, window) + window, area.end);
+  for (uint64_t at = start; at < end; at += kPageSize) {
+    const uint64_t* entry = space().tables.find(at);
+    if (at == page || (entry && *entry)) continue;
+    Result<PhysAddr> frame = allocate_frame();
+    if (frame.is_error()) return;
+    if (install(at, frame.value(), leaf_flags(area, true)) != FaultOutcome::Resolved) return;
+  }
+}
+
 FaultOutcome fault_anonymous(const Area& area, uint64_t page, bool is_write) {
   if (!is_write && !area.is_shared) {
     retain_frame(space().zero_frame);
@@ -205,7 +228,9 @@ FaultOutcome fault_anonymous(const Area& area, uint64_t page, bool is_write) {
   }
   Result<PhysAddr> frame = allocate_frame();
   if (frame.is_error()) return FaultOutcome::OutOfMemory;
-  return install(page, frame.value(), leaf_flags(area, true));
+  const FaultOutcome outcome = install(page, frame.value(), leaf_flags(area, true));
+  if (outcome == FaultOutcome::Resolved && memory_is_plentiful()) populate_around(area, page);
+  return outcome;
 }
 
 /// What a fault on a file's page needs once the lock is released.
@@ -314,8 +339,9 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
        i < state.areas.count() && state.areas.at(i)->start < end; ++i) {
     Area* area = state.areas.at(i);
     area->protection = protection;
+    TranslationFlush flush;
     Result<void> changed = state.tables.for_each_present(
-        area->start, area->end, [area](uint64_t page, uint64_t* entry, uint64_t page_size) {
+        area->start, area->end, [area, &flush](uint64_t page, uint64_t* entry, uint64_t page_size) {
           const bool is_large = page_size != kPageSize;
           const bool gains_shared_write = area->is_shared && area->object &&
                                           (area->protection & kProtectionWrite) &&
@@ -332,7 +358,7 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
             *entry = (*entry & kPageAddressMask) | leaf_flags(*area, *entry & kPageOwned) |
                      (is_large ? kPageLarge : 0);
           }
-          flush_page(page);
+          flush.add(page);
         });
     if (changed.is_error()) return changed;
   }

@@ -57,4 +57,31 @@ void flush_page(uint64_t address);
 /// Drops all translations of the application.
 void flush_all_pages();
 
+/// Collects pages whose translations changed and drops these at the end of the scope, one by one when
+/// they are few, else all at once. The memory lock is held all the while, so nothing runs on a stale
+/// translation in between.
+class TranslationFlush {
+ public:
+  TranslationFlush() = default;
+  TranslationFlush(const TranslationFlush&) = delete;
+  TranslationFlush& operator=(const TranslationFlush&) = delete;
+  ~TranslationFlush() {
+    if (count_ > kMostSinglePages) {
+      flush_all_pages();
+    } else {
+      for (unsigned i = 0; i < count_; ++i) flush_page(pages_[i]);
+    }
+  }
+
+  void add(uint64_t page) {
+    if (count_ < kMostSinglePages) pages_[count_] = page;
+    if (count_ <= kMostSinglePages) ++count_;
+  }
+
+ private:
+  static constexpr unsigned kMostSinglePages = 16;
+  uint64_t pages_[kMostSinglePages];
+  unsigned count_ = 0;
+};
+
 }  // namespace runtime

@@ -49,6 +49,7 @@ MappedRegister reset;
 MappedRegister sleep_control;
 SleepType soft_off;
 bool can_power_off = false;
+bool is_initialised = false;
 
 void wait_a_while(unsigned polls) {
   for (; polls; --polls) in8(kDelayPort);
@@ -164,6 +165,8 @@ void reset_by_keyboard_controller() {
 }  // namespace
 
 void power_initialise() {
+  if (is_initialised) return;
+  is_initialised = true;
   const uint8_t* table;
   size_t size;
   if (!acpi_find_table("FACP", &table, &size) || !parse_fixed_description(table, size, &fixed)) {

@@ -4,7 +4,8 @@
 namespace runtime {
 
 /// Reads what `machine_power_off` and `machine_reboot` need out of the FADT and the DSDT, so that
-/// they work in a panic, when tables may be gone. Call after acpi_initialise.
+/// they work in a panic, when tables may be gone. Call after acpi_initialise, from a place that holds no
+/// lock; only the first call does anything.
 void power_initialise();
 
 /// Switches the machine off through ACPI (S5). Where that is not possible it says so on the console

@@ -14,6 +14,7 @@ constexpr uint16_t kDebugConsolePort = 0xe9;
 }  // namespace
 
 void end_machine(int code, const char* reason) {
+  power_initialise();  // an app that never let the CPU idle ends before the idle loop got to it
   asm volatile("cli" : : : "memory");
   char line[kExitStatusCapacity];
   const size_t length = format_exit_status(line, sizeof(line), code, reason);

@@ -186,7 +186,6 @@ void start_files() {
         "the base or the initrd cannot be used (the line above says why); build them again "
         "with `npm run build`");
   fifo_initialise();
-  set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
 }
 
 void start_program() {
@@ -213,6 +212,12 @@ void start_program() {
       kVersion, information.loader, static_cast<unsigned long long>(physical_memory_size() >> 20),
       static_cast<unsigned long long>(monotonic_nanoseconds() / 1000));
   Scheduler::make_runnable(thread.value().get());
+}
+
+/// What can wait until the app has started and the CPU has nothing else to do.
+void finish_boot() {
+  set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
+  power_initialise();
 }
 
 }  // namespace
@@ -250,7 +255,6 @@ extern "C" [[noreturn]] void boot_main() {
   AddressSpace::initialise(command_line.fixed_layout);
   kernel_map_initialise(command_line.fixed_layout);
   acpi_initialise(information.rsdp);
-  power_initialise();
   require(apic_initialise());
   clock_calibration_begin();
   drop_identity_map();
@@ -259,5 +263,5 @@ extern "C" [[noreturn]] void boot_main() {
   apic_route_legacy(kConsoleInterrupt);
   console_enable_receive();
   start_program();
-  run_idle_loop();
+  run_idle_loop(finish_boot);
 }

@@ -148,7 +148,8 @@ void read_model_name() {
   while (*start == ' ') ++start;
   size_t length = strlen(start);
   while (length && start[length - 1] == ' ') --length;
-  format(info.model_name, sizeof(info.model_name), "%.*s", static_cast<int>(length), start);
+  memcpy(info.model_name, start, length);
+  info.model_name[length] = '\0';
 }
 
 /// Family and model with their extensions folded in (SDM volume 2A, CPUID leaf 1).

@@ -74,14 +74,15 @@ void random_initialise() {
   const bool has_rdseed = try_hardware(cpu_feature::kRdseed, rdseed, "RDSEED");
   const bool has_rdrand = try_hardware(cpu_feature::kRdrand, rdrand, "RDRAND");
 
-  // Differs between boots, but can be guessed: mixed in without counting.
-  const uint64_t boot_data[] = {rtc_seconds(), read_tsc()};
-  random_add(boot_data, sizeof(boot_data));
-
+  // What differs between boots, but can be guessed, is mixed in without counting.
+  const uint64_t ticks = read_tsc();
+  random_add(&ticks, sizeof(ticks));
   if (has_rdseed || has_rdrand) {
     seed_bits = kSeedBits;
     return;
   }
+  const uint64_t date = rtc_seconds();
+  random_add(&date, sizeof(date));
   const unsigned bits = collect_jitter(kSeedBits, random_add);
   seed_bits = min_of(bits, kSeedBits);
   log(LogLevel::Warn,

@@ -7,9 +7,8 @@ void BuddyAllocator::initialise(FrameState* states, Link* (*link_of)(uint32_t), 
   states_ = states;
   link_of_ = link_of;
   count_ = count;
-  free_frames_ = managed_frames_ = untouched_count_ = 0;
+  free_frames_ = managed_frames_ = range_count_ = 0;
   for (unsigned order = 0; order <= kMaximumOrder; ++order) heads_[order] = kNone;
-  for (uint32_t frame = 0; frame < count; ++frame) states[frame].value = FrameState::kUnmanaged;
 }
 
 void BuddyAllocator::push(uint32_t frame, unsigned order) {
@@ -33,8 +32,8 @@ void BuddyAllocator::remove(uint32_t frame, unsigned order) {
 }
 
 bool BuddyAllocator::add_range(uint32_t first, uint32_t count) {
-  if (untouched_count_ == kMaximumRanges) return false;
-  untouched_[untouched_count_++] = {first, count};
+  if (range_count_ == kMaximumRanges) return false;
+  ranges_[range_count_++] = {first, first, first + count};
   managed_frames_ += count;
   free_frames_ += count;
   return true;
@@ -42,14 +41,14 @@ bool BuddyAllocator::add_range(uint32_t first, uint32_t count) {
 
 /// Moves frames up to the next border of the largest block from the untouched to the free ones.
 bool BuddyAllocator::take_untouched() {
-  for (unsigned i = 0; i < untouched_count_; ++i) {
-    Range& range = untouched_[i];
-    if (range.count == 0) continue;
+  for (unsigned i = 0; i < range_count_; ++i) {
+    Range& range = ranges_[i];
+    if (range.untouched == range.end) continue;
     const uint32_t block = 1u << kMaximumOrder;
-    const uint32_t count = min_of(range.count, block - range.first % block);
-    release_range(range.first, count);
-    range.first += count;
-    range.count -= count;
+    const uint32_t start = range.untouched;
+    const uint32_t count = min_of(range.end - start, block - start % block);
+    range.untouched += count;
+    release_range(start, count);
     return true;
   }
   return false;

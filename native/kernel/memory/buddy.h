@@ -9,11 +9,10 @@ namespace runtime {
 
 /// State of one frame. Free blocks are linked through their first frame's entry.
 struct FrameState {
-  static constexpr uint32_t kUnmanaged = 0xffffffff;
   static constexpr uint32_t kFreeHead = 0x80000000;  // | order: first frame of a free block
   static constexpr uint32_t kFreeBody = 0xc0000000;  // inside a free block
 
-  uint32_t value;  // kUnmanaged, a free mark, or the reference count
+  uint32_t value;  // a free mark, or the reference count
 };
 
 class BuddyAllocator {
@@ -21,8 +20,8 @@ class BuddyAllocator {
   static constexpr unsigned kMaximumOrder = 10;  // 4 MiB
   static constexpr uint32_t kNone = 0xffffffff;
 
-  /// `states` and `links` have `count` entries; all frames start unmanaged. A link is a pair of
-  /// frame numbers and only used for first frames of free blocks.
+  /// `states` has `count` entries, whose content does not matter: a large machine's table takes long to
+  /// fill. A link is a pair of frame numbers and only used for first frames of free blocks.
   struct Link {
     uint32_t previous;
     uint32_t next;
@@ -42,16 +41,21 @@ class BuddyAllocator {
   uint32_t free_frames() const { return free_frames_; }
   uint32_t managed_frames() const { return managed_frames_; }
   FrameState& state(uint32_t frame) { return states_[frame]; }
+  /// True for frames that were handed over and have come into use.
   bool is_managed(uint64_t frame) const {
-    return frame < count_ && states_[frame].value != FrameState::kUnmanaged;
+    for (unsigned i = 0; i < range_count_; ++i)
+      if (frame >= ranges_[i].first && frame < ranges_[i].untouched) return true;
+    return false;
   }
   bool is_free(uint32_t frame) const { return states_[frame].value & FrameState::kFreeHead; }
 
  private:
   static constexpr unsigned kMaximumRanges = 80;
+  /// Frames [first, untouched) are in use or free, [untouched, end) wait.
   struct Range {
     uint32_t first;
-    uint32_t count;
+    uint32_t untouched;
+    uint32_t end;
   };
 
   bool take_untouched();
@@ -59,15 +63,16 @@ class BuddyAllocator {
   void push(uint32_t frame, unsigned order);
   void remove(uint32_t frame, unsigned order);
   bool is_free_block(uint32_t frame, unsigned order) const {
-    return frame < count_ && states_[frame].value == (FrameState::kFreeHead | order);
+    return frame < count_ && is_managed(frame) &&
+           states_[frame].value == (FrameState::kFreeHead | order);
   }
 
   FrameState* states_ = nullptr;
   Link* (*link_of_)(uint32_t frame) = nullptr;
   uint32_t count_ = 0;
   uint32_t heads_[kMaximumOrder + 1] = {};
-  Range untouched_[kMaximumRanges] = {};
-  unsigned untouched_count_ = 0;
+  Range ranges_[kMaximumRanges] = {};
+  unsigned range_count_ = 0;
   uint32_t free_frames_ = 0;
   uint32_t managed_frames_ = 0;
 };

@@ -167,12 +167,18 @@ void Scheduler::exit_thread() {
   panic("a thread that ended was scheduled again");
 }
 
-void run_idle_loop() {
+void run_idle_loop(void (*first_idle)()) {
   for (;;) {
     disable_interrupts();
     if (Scheduler::needs_reschedule() ||
         run_queue.with([](RunQueue& queue) { return !queue.threads.is_empty(); })) {
       Scheduler::yield();
+      continue;
+    }
+    if (first_idle) {
+      enable_interrupts();
+      first_idle();
+      first_idle = nullptr;
       continue;
     }
     asm volatile("sti; hlt" : : : "memory");

@@ -17,8 +17,9 @@ void scheduler_finish_switch();
 void scheduler_block();
 /// Called by the timer interrupt: has the running thread used up its slice?
 void scheduler_tick();
-/// Turns the boot flow into the idle thread's loop.
-[[noreturn]] void run_idle_loop();
+/// Turns the boot flow into the idle thread's loop. `first_idle` runs once, when there is nothing else
+/// to do: what boot does not need waits for that.
+[[noreturn]] void run_idle_loop(void (*first_idle)());
 /// Makes the thread record for the boot flow, which becomes the idle thread.
 void scheduler_initialise();
 

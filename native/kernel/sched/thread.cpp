@@ -49,7 +49,8 @@ Result<RefPtr<Thread>> Thread::create(const char* name) {
   const int id = thread_table.with([](ThreadTable& table) { return table.next_id++; });
   RefPtr<Thread> thread = RefPtr<Thread>::adopt(new Thread(id));
   if (!thread) return Errno::NoMemory;
-  format(thread->name, sizeof(thread->name), "%s", name);
+  const size_t length = min_of(strlen(name), sizeof(thread->name) - 1);
+  memcpy(thread->name, name, length);
   thread->started = monotonic_nanoseconds();
   thread->sleep_timer.callback = sleep_timer_fired;
   thread->sleep_timer.context = thread.get();

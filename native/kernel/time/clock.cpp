@@ -91,7 +91,6 @@ void clock_calibration_end() {
   nanoseconds_to_apic = fixed_ratio(apic_ticks, nanoseconds);
   tsc_frequency = tsc_ticks * kNanosecondsPerSecond / nanoseconds;
   is_calibrated = true;
-  wall_clock_offset = rtc_seconds() * kNanosecondsPerSecond - monotonic_nanoseconds();
 }
 
 uint64_t clock_frequency_hertz() { return tsc_frequency; }
@@ -101,7 +100,13 @@ uint64_t monotonic_nanoseconds() {
   return multiply_fixed(read_time_stamp_counter() - boot_entry_tsc, tsc_to_nanoseconds);
 }
 
-uint64_t wall_clock_nanoseconds() { return wall_clock_offset + monotonic_nanoseconds(); }
+uint64_t wall_clock_nanoseconds() {
+  if (!is_calibrated) return 0;
+  // Read at the first question: the RTC is slow, and boot does not need the date.
+  if (!wall_clock_offset)
+    wall_clock_offset = rtc_seconds() * kNanosecondsPerSecond - monotonic_nanoseconds();
+  return wall_clock_offset + monotonic_nanoseconds();
+}
 
 void alarm_at(uint64_t deadline) {
   if (deadline >= programmed || !is_calibrated) return;

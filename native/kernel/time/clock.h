@@ -10,7 +10,7 @@ constexpr uint64_t kNanosecondsPerMillisecond = 1000000ull;
 
 /// Nanoseconds since the kernel's entry; never goes back.
 uint64_t monotonic_nanoseconds();
-/// Nanoseconds since 1970-01-01 UTC.
+/// Nanoseconds since 1970-01-01 UTC; 0 while the clocks do not run yet, early at boot.
 uint64_t wall_clock_nanoseconds();
 
 /// A moment on the monotonic clock, or never.

@@ -232,8 +232,7 @@ Result<uint64_t> sys_statx(int directory, UserString path, int flags, uint32_t m
   wide.device_minor = device_minor(stat.device);
   if (target.inode) {
     wide.mask |= kStatxBirthTime | kStatxMount;
-    wide.birth_time = to_statx(target.inode->with_attributes(
-        [](InodeAttributes& attributes) { return attributes.birth_time; }));
+    wide.birth_time = to_statx(target.inode->birth_time());
     wide.mount = target.inode->file_system().minor;
     wide.attributes_mask = kStatxMountRoot;
     TreeGuard guard;

@@ -40,7 +40,15 @@ DirectoryEntry* TreeDirectory::lookup(StringView name, uint32_t hash) const {
   return entry;
 }
 
+Result<void> TreeDirectory::build_now() {
+  const Builder build = builder_;
+  builder_ = nullptr;
+  return build ? build(this) : Result<void>();
+}
+
 Result<RefPtr<Inode>> TreeDirectory::find(StringView name) {
+  Result<void> built = build_now();
+  if (built.is_error()) return built.error();
   DirectoryEntry* entry = lookup(name, hash_name(name));
   if (!entry) return Errno::NoEntry;
   return entry->inode;
@@ -80,6 +88,7 @@ size_t TreeDirectory::position_of(uint64_t cookie) const {
 }
 
 bool TreeDirectory::next(uint64_t cookie, Item* item) {
+  if (build_now().is_error()) return false;
   for (size_t i = position_of(cookie); i < ordered_.size(); ++i) {
     DirectoryEntry* entry = ordered_[i].entry;
     if (!entry) continue;

@@ -24,10 +24,20 @@ uint64_t take_number(FileSystem& file_system) {
 
 FifoOpener fifo_opener = nullptr;
 
+/// Stands for the time of boot in nodes that are made before the clocks run.
+constexpr int64_t kAtBoot = INT64_MIN;
+
+TimeSpec resolve_time(const TimeSpec& time) {
+  if (time.seconds != kAtBoot) return time;
+  const uint64_t boot = wall_clock_nanoseconds() - monotonic_nanoseconds();
+  return TimeSpec{static_cast<int64_t>(boot / kNanosecondsPerSecond), 0};
+}
+
 }  // namespace
 
 TimeSpec current_time() {
   const uint64_t now = wall_clock_nanoseconds();
+  if (now == 0) return TimeSpec{kAtBoot, 0};
   return TimeSpec{static_cast<int64_t>(now / kNanosecondsPerSecond),
                   static_cast<int64_t>(now % kNanosecondsPerSecond)};
 }
@@ -76,10 +86,15 @@ void Inode::stat(Stat* result) {
     result->user = attributes.user;
     result->group = attributes.group;
     result->links = attributes.links;
-    result->access_time = attributes.access_time;
-    result->modify_time = attributes.modify_time;
-    result->change_time = attributes.change_time;
+    result->access_time = resolve_time(attributes.access_time);
+    result->modify_time = resolve_time(attributes.modify_time);
+    result->change_time = resolve_time(attributes.change_time);
   });
+}
+
+TimeSpec Inode::birth_time() {
+  return resolve_time(attributes_.with(
+      [](InodeAttributes& attributes) { return attributes.birth_time; }));
 }
 
 uint32_t Inode::permissions() {

@@ -91,6 +91,7 @@ class Inode : public Mappable {
   auto with_attributes(Use use) -> decltype(use(*static_cast<InodeAttributes*>(nullptr))) {
     return attributes_.with(use);
   }
+  TimeSpec birth_time();
   uint32_t permissions();
   uint64_t link_count();
   /// Sets the change time, and the modify time with `content`, to now.
@@ -185,6 +186,9 @@ class TreeDirectory : public DirectoryInode {
   Result<void> remove(StringView name);
   /// Makes `name`, which exists, refer to `inode` instead. Errors: NoEntry, NoMemory.
   Result<void> replace(StringView name, RefPtr<Inode> inode);
+  /// Has `build` add the entries when somebody first looks for one: most programs use little of /proc.
+  using Builder = Result<void> (*)(TreeDirectory* directory);
+  void build_on_demand(Builder build) { builder_ = build; }
   bool is_empty() const { return count_ == 0; }
   bool was_removed() const { return was_removed_; }
   void mark_removed() { was_removed_ = true; }
@@ -196,6 +200,7 @@ class TreeDirectory : public DirectoryInode {
   DirectoryEntry* lookup(StringView name, uint32_t hash) const;
   Result<void> grow_buckets();
   size_t position_of(uint64_t cookie) const;
+  Result<void> build_now();
   void compact();
   void attach(DirectoryEntry* entry, RefPtr<Inode> inode);
   void detach(DirectoryEntry* entry);
@@ -210,6 +215,7 @@ class TreeDirectory : public DirectoryInode {
   size_t count_ = 0;
   uint64_t next_cookie_ = 2;
   bool was_removed_ = false;
+  Builder builder_ = nullptr;
 };
 
 /// A symbolic link. Ordinary links have a text; magic ones (/proc/self/fd/N) know their target.

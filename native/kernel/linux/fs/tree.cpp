@@ -221,8 +221,8 @@ Result<void> build_tree(StringView base, StringView initrd) {
   if (system.is_error()) return system.error();
 
   Result<void> built = build_devices(devices.value().get());
-  if (!built.is_error()) built = build_processes(processes.value().get());
-  if (!built.is_error()) built = build_system(system.value().get());
+  processes.value()->build_on_demand(build_processes);
+  system.value()->build_on_demand(build_system);
   if (!built.is_error()) built = load_archive(root.get(), base, "the base");
   if (!built.is_error() && !initrd.is_empty()) {
     built = load_archive(root.get(), initrd, "the initrd");

@@ -1,46 +1,16 @@
-// Areas change under the memory lock; objects (files) are asked for pages outside it, because they
-// take locks of lower rank. A fault therefore looks its area up again before it installs the page.
+// Areas and what may be done with them: mmap(2), munmap(2), mprotect(2), mremap(2), brk(2).
 #include "memory/address_space.h"
 
-#include "arch/x86_64/cpu.h"
 #include "lib/format.h"
-#include "lib/new.h"
-#include "lib/string.h"
 #include "linux/process_info.h"
 #include "linux/vfs.h"
-#include "memory/area_set.h"
 #include "memory/frames.h"
-#include "memory/physical.h"
+#include "memory/space.h"
 #include "memory/user.h"
 
 namespace runtime {
 
 namespace {
-
-/// Ours: the frame is kept but may not be touched (PROT_NONE over pages with content).
-constexpr uint64_t kPageParked = 1ull << 11;
-constexpr uint64_t kFaultAroundPages = 16;
-constexpr uint64_t kAnonymousAroundPages = 4;
-
-struct Space {
-  Space() : tables(root_table()) {}
-
-  AreaSet areas;
-  PageTable tables;
-  PhysAddr zero_frame;
-  uint64_t mmap_top = 0;
-  uint64_t break_start = 0;
-  uint64_t break_end = 0;
-  uint64_t resident_anonymous = 0;  // pages
-  uint64_t resident_file = 0;       // pages
-  uint64_t peak_resident = 0;       // pages
-  uint64_t faults = 0;
-  uint64_t copies = 0;
-};
-
-alignas(Space) char space_storage[sizeof(Space)];
-Space& space() { return *reinterpret_cast<Space*>(space_storage); }
-SpinLock memory_lock(LockRank::Memory);
 
 /// Areas taken out of the set, destroyed once the lock is free: that may close files.
 class Graveyard {
@@ -63,44 +33,6 @@ class Graveyard {
  private:
   Area* first_ = nullptr;
 };
-
-uint64_t leaf_flags(const Area& area, bool owned) {
-  uint64_t flags = kPageUser | kPageAccessed | kPageDirty;
-  if (area.protection == 0) {
-    flags |= kPageParked;
-  } else {
-    flags |= kPagePresent;
-  }
-  if (owned) flags |= kPageOwned;
-  if (area.is_shared) flags |= kPageShared;
-  if ((area.protection & kProtectionWrite) && (owned || area.is_shared)) flags |= kPageWrite;
-  if (!(area.protection & kProtectionExecute)) flags |= kPageNoExecute;
-  return flags;
-}
-
-void count_resident(uint64_t entry, int64_t pages) {
-  if (entry & kPageOwned) {
-    space().resident_anonymous += pages;
-  } else {
-    space().resident_file += pages;
-  }
-  const uint64_t resident = space().resident_anonymous + space().resident_file;
-  if (resident > space().peak_resident) space().peak_resident = resident;
-}
-
-/// Empties the leaves in [start, end) and gives their frames back.
-Result<void> drop_pages(uint64_t start, uint64_t end) {
-  TranslationFlush flush;
-  return space().tables.for_each_present(
-      start, end, [&flush](uint64_t page, uint64_t* entry, uint64_t size) {
-        count_resident(*entry, -static_cast<int64_t>(size / kPageSize));
-        const PhysAddr frame(*entry & kPageAddressMask);
-        const bool is_large = size != kPageSize;
-        *entry = 0;
-        flush.add(page);
-        if (!is_large) release_frame(frame);
-      });
-}
 
 /// Frees the tables that the removal of [start, end) left without a use. A table goes when the whole
 /// gap between the neighbouring areas covers it, as a heap gives its memory back piece by piece.
@@ -135,122 +67,7 @@ bool is_range_valid(uint64_t start, uint64_t size) {
          start <= kUserEnd - size;
 }
 
-/// Tries to map the 2 MiB around `address` in place. Returns true when it did.
-bool map_large_page(const Area& area, uint64_t address, Mappable* object) {
-  if (area.protection & kProtectionWrite || area.is_shared) return false;
-  const uint64_t block = align_down(address, kLargePageSize);
-  if (block < area.start || block + kLargePageSize > area.end) return false;
-  const uint64_t index = (area.offset + (block - area.start)) >> kPageShift;
-  const PhysAddr frames = object->contiguous_pages(index, kLargePageSize / kPageSize);
-  if (frames.value == 0 || frames.value % kLargePageSize != 0) return false;
-  Result<uint64_t*> entry = space().tables.directory_entry(block);
-  if (entry.is_error() || *entry.value() != 0) return false;
-  *entry.value() = frames.value | leaf_flags(area, false) | kPageLarge;
-  count_resident(0, kLargePageSize / kPageSize);
-  return true;
-}
-
-/// Maps the pages around `address` that the object holds in one piece. Returns true when the page at
-/// `address` is mapped.
-bool map_around(const Area& area, uint64_t address, Mappable* object) {
-  const uint64_t window = kFaultAroundPages * kPageSize;
-  const uint64_t start = max_of(align_down(address, window), area.start);
-  const uint64_t end = min_of(align_down(address, window) + window, area.end);
-  const uint64_t index = (area.offset + (start - area.start)) >> kPageShift;
-  const PhysAddr frames = object->contiguous_pages(index, (end - start) >> kPageShift);
-  if (frames.value == 0) return false;
-  for (uint64_t page = start; page < end; page += kPageSize) {
-    Result<uint64_t*> entry = space().tables.find_or_create(page);
-    if (entry.is_error()) return page > address;
-    if (*entry.value() != 0) continue;
-    *entry.value() = (frames.value + (page - start)) | leaf_flags(area, false);
-    count_resident(0, 1);
-  }
-  return true;
-}
-
-FaultOutcome install(uint64_t page, PhysAddr frame, uint64_t flags) {
-  Result<uint64_t*> entry = space().tables.find_or_create(page);
-  if (entry.is_error()) {
-    release_frame(frame);
-    return FaultOutcome::OutOfMemory;
-  }
-  const uint64_t old = *entry.value();
-  *entry.value() = frame.value | flags;
-  count_resident(flags, 1);
-  if (old != 0) {
-    count_resident(old, -1);
-    release_frame(PhysAddr(old & kPageAddressMask));
-    flush_page(page);  // the CPU never caches that a page is absent, so else there is nothing to do
-  }
-  return FaultOutcome::Resolved;
-}
-
-/// Gives the mapping a copy of its own of the page that `entry` maps for reading.
-FaultOutcome copy_on_write(const Area& area, uint64_t page, uint64_t entry) {
-  const PhysAddr old(entry & kPageAddressMask);
-  if (old == space().zero_frame) {
-    Result<PhysAddr> zeroed = allocate_frame();
-    if (zeroed.is_error()) return FaultOutcome::OutOfMemory;
-    return install(page, zeroed.value(), leaf_flags(area, true));
-  }
-  Result<PhysAddr> fresh = allocate_frame_uninitialised();
-  if (fresh.is_error()) return FaultOutcome::OutOfMemory;
-  memcpy(phys_to_virt(fresh.value()), phys_to_virt(old), kPageSize);
-  ++space().copies;
-  return install(page, fresh.value(), leaf_flags(area, true));
-}
-
-bool memory_is_plentiful() {
-  const FrameStatistics frames = frame_statistics();
-  return frames.free > frames.total / 8;
-}
-
-/// Gives the neighbours of a freshly touched page their frames too: heaps and stacks are touched in
-/// runs, and a fault costs more than zeroing a page.
-void populate_around(const Area& area, uint64_t page) {
-  const uint64_t window = kAnonymousAroundPages * kPageSize;
-  const uint64_t start = max_of(align_down(page, window), area.start);
-  const uint64_t end = min_of(align_down(page, window) + window, area.end);
-  for (uint64_t at = start; at < end; at += kPageSize) {
-    const uint64_t* entry = space().tables.find(at);
-    if (at == page || (entry && *entry)) continue;
-    Result<PhysAddr> frame = allocate_frame();
-    if (frame.is_error()) return;
-    if (install(at, frame.value(), leaf_flags(area, true)) != FaultOutcome::Resolved) return;
-  }
-}
-
-FaultOutcome fault_anonymous(const Area& area, uint64_t page, bool is_write) {
-  if (!is_write && !area.is_shared) {
-    retain_frame(space().zero_frame);
-    return install(page, space().zero_frame, leaf_flags(area, false));
-  }
-  Result<PhysAddr> frame = allocate_frame();
-  if (frame.is_error()) return FaultOutcome::OutOfMemory;
-  const FaultOutcome outcome = install(page, frame.value(), leaf_flags(area, true));
-  if (outcome == FaultOutcome::Resolved && memory_is_plentiful()) populate_around(area, page);
-  return outcome;
-}
-
-/// What a fault on a file's page needs once the lock is released.
-struct FileFault {
-  RefPtr<Mappable> object;
-  uint64_t index = 0;
-};
-
 }  // namespace
-
-void AddressSpace::initialise(bool fixed_layout) {
-  new (space_storage) Space();
-  Result<PhysAddr> zero = allocate_frame();
-  RUNTIME_ASSERT(!zero.is_error());
-  space().zero_frame = zero.value();
-  uint64_t step = 0;
-  if (!fixed_layout) random_bytes(&step, sizeof(step));
-  // 28 bits of entropy in pages below the top, as mmap(2) on Linux has.
-  space().mmap_top = kUserEnd - kPageSize - (step & 0xfffffff) * kPageSize - (1ull << 30);
-}
 
 Result<uint64_t> AddressSpace::map(MapRequest request) {
   request.size = align_up(request.size, kPageSize);
@@ -500,66 +317,6 @@ uint64_t AddressSpace::set_break(uint64_t end) {
   return space().break_end = end;
 }
 
-FaultOutcome AddressSpace::handle_fault(uint64_t address, uint8_t access) {
-  if (address < kLowestAddress || address >= kUserEnd) return FaultOutcome::NoMapping;
-  const uint64_t page = align_down(address, kPageSize);
-  const bool is_write = access == kProtectionWrite;
-  for (;;) {
-    FileFault wanted;
-    {
-      SpinGuard guard(memory_lock);
-      Space& state = space();
-      Area* area = state.areas.find(address);
-      if (!area) return FaultOutcome::NoMapping;
-      if (!(area->protection & access)) return FaultOutcome::NoAccess;
-      ++state.faults;
-      uint64_t* entry = state.tables.find(page);
-      if (entry && *entry) {
-        if (!is_write || (*entry & kPageWrite)) {
-          flush_page(page);  // another thread was first, or a stale translation
-          return FaultOutcome::Resolved;
-        }
-        if (!area->is_shared) return copy_on_write(*area, page, *entry);
-      } else if (!area->object) {
-        return fault_anonymous(*area, page, is_write);
-      }
-      if (!area->is_shared && (map_large_page(*area, address, area->object.get()) ||
-                               (!is_write && map_around(*area, address, area->object.get()))))
-        return FaultOutcome::Resolved;
-      wanted.object = area->object;
-      wanted.index = (area->offset + (page - area->start)) >> kPageShift;
-    }
-    Result<PhysAddr> frame = wanted.object->map_page(wanted.index, false);
-    bool for_write = false;
-    {
-      SpinGuard guard(memory_lock);
-      Area* area = space().areas.find(address);
-      for_write = area && area->is_shared && (area->protection & kProtectionWrite);
-    }
-    if (for_write) {
-      if (!frame.is_error()) release_frame(frame.value());
-      frame = wanted.object->map_page(wanted.index, true);
-    }
-    if (frame.is_error())
-      return frame.error() == Errno::Range ? FaultOutcome::PastEnd : FaultOutcome::OutOfMemory;
-    SpinGuard guard(memory_lock);
-    Area* area = space().areas.find(address);
-    const bool unchanged = area && area->object == wanted.object &&
-                           (area->offset + (page - area->start)) >> kPageShift == wanted.index &&
-                           (area->protection & access);
-    if (!unchanged) {
-      release_frame(frame.value());
-      continue;
-    }
-    if (is_write && !area->is_shared) {
-      const FaultOutcome outcome = copy_on_write(*area, page, frame.value().value);
-      release_frame(frame.value());
-      return outcome;
-    }
-    return install(page, frame.value(), leaf_flags(*area, false));
-  }
-}
-
 bool AddressSpace::find_file(uint64_t address, RefPtr<File>* file, RefPtr<Mappable>* object) {
   SpinGuard guard(memory_lock);
   Area* area = space().areas.find(address);
@@ -621,66 +378,6 @@ bool next_area(uint64_t address, AreaInfo* info) {
     if (!file->stat(&stat).is_error()) info->inode = stat.inode;
   }
   return true;
-}
-
-ProcessMemory process_memory() {
-  SpinGuard guard(memory_lock);
-  Space& state = space();
-  ProcessMemory memory;
-  memory.virtual_size = state.areas.mapped_bytes();
-  memory.resident_file = state.resident_file * kPageSize;
-  memory.resident = memory.resident_file + state.resident_anonymous * kPageSize;
-  memory.peak_resident = state.peak_resident * kPageSize;
-  memory.page_tables = state.tables.table_bytes();
-  memory.page_faults = state.faults;
-  return memory;
-}
-
-uint64_t copy_on_write_copies() {
-  SpinGuard guard(memory_lock);
-  return space().copies;
-}
-
-Result<void> map_kernel_pages(uint64_t address, size_t pages) {
-  SpinGuard guard(memory_lock);
-  for (size_t i = 0; i < pages; ++i) {
-    Result<uint64_t*> entry = space().tables.find_or_create(address + i * kPageSize);
-    if (entry.is_error()) return entry.error();
-    Result<PhysAddr> frame = allocate_frame();
-    if (frame.is_error()) return frame.error();
-    *entry.value() = frame.value().value | kPagePresent | kPageWrite | kPageNoExecute |
-                     kPageAccessed | kPageDirty;
-  }
-  return {};
-}
-
-void unmap_kernel_pages(uint64_t address, size_t pages) {
-  SpinGuard guard(memory_lock);
-  for (size_t i = 0; i < pages; ++i) {
-    uint64_t* entry = space().tables.find(address + i * kPageSize);
-    if (!entry || !*entry) continue;
-    const PhysAddr frame(*entry & kPageAddressMask);
-    *entry = 0;
-    flush_page(address + i * kPageSize);
-    release_frame(frame);
-  }
-}
-
-Result<void> map_kernel_device(uint64_t address, PhysAddr physical, size_t pages) {
-  SpinGuard guard(memory_lock);
-  for (size_t i = 0; i < pages; ++i) {
-    Result<uint64_t*> entry = space().tables.find_or_create(address + i * kPageSize);
-    if (entry.is_error()) return entry.error();
-    *entry.value() = (physical.value + i * kPageSize) | kPagePresent | kPageWrite | kPageNoExecute |
-                     kPageCacheDisable | kPageWriteThrough;
-  }
-  return {};
-}
-
-void drop_identity_map() {
-  SpinGuard guard(memory_lock);
-  static_cast<uint64_t*>(phys_to_virt(root_table()))[0] = 0;
-  flush_all_pages();
 }
 
 }  // namespace runtime

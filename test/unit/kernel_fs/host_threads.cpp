@@ -23,26 +23,6 @@ void SpinLock::unlock(bool) {
   taken_ = false;
 }
 
-void WaitQueue::add(WaitEntry* entry) {
-  SpinGuard guard(lock_);
-  entry->queue = this;
-  entries_.push_back(entry);
-}
-
-void WaitQueue::remove(WaitEntry* entry) {
-  SpinGuard guard(lock_);
-  entry->node.unlink();
-}
-
-void WaitQueue::wake_all(uint32_t events) {
-  SpinGuard guard(lock_);
-  entries_.for_each([&](WaitEntry* entry) { entry->callback(entry, events); });
-}
-
-void WaitQueue::wake_one(uint32_t events) { wake_all(events); }
-
-bool WaitQueue::has_waiters() { return !entries_.is_empty(); }
-
 // A thread that would sleep is "interrupted by a signal": the call must cope and come back.
 Sleeper::Sleeper() : thread_(nullptr) {}
 void Sleeper::prepare() { RUNTIME_ASSERT(held_ranks == 0); }

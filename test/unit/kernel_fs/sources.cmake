@@ -16,4 +16,5 @@ set(KERNEL_FS_SOURCES
   ${_kernel}/lib/cpio.cpp
   ${_kernel}/lib/format.cpp
   ${_kernel}/lib/string.cpp
-  ${_kernel}/memory/user.cpp)
+  ${_kernel}/memory/user.cpp
+  ${_kernel}/sched/wait_queue.cpp)

@@ -15,4 +15,6 @@ list(APPEND KERNEL_IPC_SOURCES
   ${_kernel}/lib/string.cpp
   ${_kernel}/linux/fd_table.cpp
   ${_kernel}/linux/io.cpp
-  ${_kernel}/memory/user.cpp)
+  ${_kernel}/memory/user.cpp
+  ${_kernel}/sched/wait_queue.cpp
+  ${_kernel}/time/timer.cpp)

@@ -11,6 +11,7 @@
 #include "sched/wait_queue.h"
 #include "signals.h"
 #include "sync/spinlock.h"
+#include "time/clock_source.h"
 #include "time/timer.h"
 
 namespace host {
@@ -20,6 +21,7 @@ namespace {
 thread_local uint32_t held_ranks = 0;
 
 std::atomic<uint64_t> now{runtime::kNanosecondsPerSecond};
+std::atomic<uint64_t> next_alarm{UINT64_MAX};
 std::atomic<int> sleepers{0};
 
 /// Everybody sleeps on one condition variable: there are few threads, and wake-ups by signals and
@@ -59,36 +61,6 @@ void SpinLock::unlock(bool) {
   host::held_ranks &= ~(1u << static_cast<unsigned>(rank_));
 }
 
-void WaitQueue::add(WaitEntry* entry) {
-  SpinGuard guard(lock_);
-  entry->queue = this;
-  entries_.push_back(entry);
-}
-
-void WaitQueue::remove(WaitEntry* entry) {
-  SpinGuard guard(lock_);
-  entry->node.unlink();
-  entry->queue = nullptr;
-}
-
-void WaitQueue::wake_all(uint32_t events) {
-  SpinGuard guard(lock_);
-  entries_.for_each([events](WaitEntry* entry) { entry->callback(entry, events); });
-}
-
-void WaitQueue::wake_one(uint32_t events) {
-  SpinGuard guard(lock_);
-  bool used = false;
-  entries_.for_each([&](WaitEntry* entry) {
-    if (!used) used = entry->callback(entry, events);
-  });
-}
-
-bool WaitQueue::has_waiters() {
-  SpinGuard guard(lock_);
-  return !entries_.is_empty();
-}
-
 Sleeper::Sleeper() : thread_(reinterpret_cast<Thread*>(&host::this_thread)) {}
 
 void Sleeper::prepare() {
@@ -125,38 +97,7 @@ bool Sleeper::wake_callback(WaitEntry* entry, uint32_t) {
 uint64_t monotonic_nanoseconds() { return host::now; }
 uint64_t wall_clock_nanoseconds() { return 1700000000 * kNanosecondsPerSecond + host::now; }
 
-namespace {
-
-struct TimerQueue {
-  List<Timer, &Timer::node> timers;  // earliest first
-};
-Locked<TimerQueue> timer_queue(LockRank::Timer);
-
-}  // namespace
-
-void start_timer(Timer* timer, Deadline deadline) {
-  timer_queue.with([=](TimerQueue& queue) {
-    if (timer->is_active) timer->node.unlink();
-    timer->deadline = deadline.at;
-    timer->is_active = true;
-    Timer* later = queue.timers.front();
-    while (later && later->deadline <= timer->deadline) later = queue.timers.next(later);
-    if (later) {
-      queue.timers.insert_before(later, timer);
-    } else {
-      queue.timers.push_back(timer);
-    }
-  });
-}
-
-bool cancel_timer(Timer* timer) {
-  return timer_queue.with([=](TimerQueue&) {
-    const bool was_active = timer->is_active;
-    if (was_active) timer->node.unlink();
-    timer->is_active = false;
-    return was_active;
-  });
-}
+void alarm_at(uint64_t deadline) { host::next_alarm = deadline; }
 
 }  // namespace runtime
 
@@ -164,18 +105,12 @@ namespace host {
 
 void advance_clock(uint64_t nanoseconds) {
   const uint64_t target = now + nanoseconds;
+  // Step by step, so that each timer sees the time at which it was due.
   for (;;) {
-    runtime::Timer* due =
-        runtime::timer_queue.with([target](runtime::TimerQueue& queue) -> runtime::Timer* {
-          runtime::Timer* first = queue.timers.front();
-          if (!first || first->deadline > target) return nullptr;
-          first->node.unlink();
-          first->is_active = false;
-          return first;
-        });
-    if (!due) break;
-    if (due->deadline > now) now = due->deadline;
-    due->callback(due);
+    next_alarm = UINT64_MAX;
+    runtime::run_timers();
+    if (next_alarm > target) break;
+    now = next_alarm.load();
   }
   now = target;
   wake_all_sleepers();

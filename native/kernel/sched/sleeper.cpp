@@ -1,0 +1,42 @@
+#include "arch/x86_64/cpu.h"
+#include "linux/signals.h"
+#include "linux/signals_internal.h"
+#include "sched/scheduler.h"
+#include "sched/scheduler_internal.h"
+#include "sched/thread.h"
+#include "sched/wait_queue.h"
+
+namespace runtime {
+
+Sleeper::Sleeper() : thread_(Thread::current()) {}
+
+void Sleeper::prepare() { __atomic_store_n(&thread_->wake_pending, false, __ATOMIC_SEQ_CST); }
+
+WaitResult Sleeper::sleep(Deadline deadline, bool interruptible) {
+  if (deadline.has_passed()) return WaitResult::TimedOut;
+  if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
+  const bool enabled = interrupts_enabled();
+  disable_interrupts();
+  if (!thread_->wake_pending) {
+    // From here a wake-up finds the thread asleep: interrupts stay off until it has left the CPU.
+    thread_->sleeps_interruptibly = interruptible;
+    thread_->state = Thread::State::Sleeping;
+    if (!deadline.is_never()) start_timer(&thread_->sleep_timer, deadline);
+    scheduler_block();
+    thread_->sleeps_interruptibly = false;
+    if (!deadline.is_never()) cancel_timer(&thread_->sleep_timer);
+  }
+  if (enabled) enable_interrupts();
+  if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
+  if (deadline.has_passed()) return WaitResult::TimedOut;
+  return WaitResult::Ready;
+}
+
+void Sleeper::wake() { Scheduler::make_runnable(thread_); }
+
+bool Sleeper::wake_callback(WaitEntry* entry, uint32_t) {
+  static_cast<Sleeper*>(entry->context)->wake();
+  return true;
+}
+
+}  // namespace runtime

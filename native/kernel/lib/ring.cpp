@@ -32,13 +32,15 @@ Result<void> Ring::set_capacity(size_t capacity) {
 Result<void> Ring::write(IoBuffer& source, size_t size) {
   const size_t end = (start_ + used()) % capacity();
   Result<void> result = provide_pages(end, size);
-  if (result.is_error()) return result;
-  for (size_t done = 0; done < size;) {
+  for (size_t done = 0; done < size && !result.is_error();) {
     const size_t position = (end + done) % capacity();
     const size_t piece = piece_at(position, size - done);
     result = source.get(pages_[position / kRingPageSize] + position % kRingPageSize, piece);
-    if (result.is_error()) return result;
     done += piece;
+  }
+  if (result.is_error()) {
+    release_pages_without_content();
+    return result;
   }
   __atomic_store_n(&used_, used() + size, __ATOMIC_RELEASE);
   return {};
@@ -94,6 +96,14 @@ Result<void> Ring::provide_pages(size_t position, size_t size) {
     done += piece_at(at, size - done);
   }
   return {};
+}
+
+void Ring::release_pages_without_content() {
+  for (size_t index = 0; index < pages_.size(); ++index) {
+    const size_t from_start = (index * kRingPageSize + capacity() - start_) % capacity();
+    const bool starts_here = used() && start_ / kRingPageSize == index;
+    if (from_start >= used() && !starts_here) release_page(index);
+  }
 }
 
 void Ring::release_page(size_t index) {

@@ -45,6 +45,7 @@ class Ring {
   /// Length of the piece at `position` that lies in one page, at most `size`.
   static size_t piece_at(size_t position, size_t size);
   Result<void> provide_pages(size_t position, size_t size);
+  void release_pages_without_content();
   void release_page(size_t index);
 
   Vector<uint8_t*> pages_;  // null: not taken

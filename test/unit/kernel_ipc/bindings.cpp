@@ -17,6 +17,7 @@
 #include "linux/system_calls.h"
 #include "linux/vfs.h"
 #include "netlink_bindings.h"
+#include "ring_bindings.h"
 
 namespace kernel_ipc {
 
@@ -266,6 +267,7 @@ Napi::Object register_kernel_ipc(Napi::Env env) {
   exports.Set("clearSignals", Napi::Function::New<clear_signals>(env));
   exports.Set("limitFrames", Napi::Function::New<limit_frames>(env));
   exports.Set("setInterfaces", Napi::Function::New<set_interfaces>(env));
+  register_ring(env, exports);
   exports.Set("state", Napi::Function::New<state>(env));
   return exports;
 }

@@ -9,7 +9,19 @@ import { loadKernelCode } from '../native/build.ts';
 /** An argument of a system call; of bytes, the address is passed. */
 export type Word = number | bigint | null | Uint8Array | Int32Array | BigUint64Array;
 
+/** lib/ring.h; errors are negative numbers. Sizes are those of the byte arrays. */
+export interface Ring {
+  setCapacity(bytes: number): number;
+  write(bytes: Uint8Array): number;
+  read(into: Uint8Array): number;
+  peek(into: Uint8Array, offset: number): number;
+  discard(bytes: number): void;
+  used(): number;
+  freeSpace(): number;
+}
+
 interface Bindings {
+  Ring: new () => Ring;
   kernel(name: string, ...words: Word[]): number;
   kernelAsync(name: string, ...words: Word[]): Promise<number>;
   linux(name: string, ...words: Word[]): number;

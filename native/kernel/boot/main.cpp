@@ -229,6 +229,8 @@ StringView kernel_version() { return kVersion; }
 
 extern "C" [[noreturn]] void boot_main() {
   using namespace runtime;
+  // First of all: an emulator translates code anew once these control registers have changed.
+  extended_state_initialise();
   cpu_initialise();
   for (Constructor* constructor = constructors_start; constructor < constructors_end; ++constructor)
     (*constructor)();
@@ -251,7 +253,6 @@ extern "C" [[noreturn]] void boot_main() {
   if (!check_required_cpu_features(message, sizeof(message))) refuse(message);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
-  extended_state_initialise();
   AddressSpace::initialise(command_line.fixed_layout);
   kernel_map_initialise(command_line.fixed_layout);
   acpi_initialise(information.rsdp);

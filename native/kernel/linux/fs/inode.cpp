@@ -93,8 +93,8 @@ void Inode::stat(Stat* result) {
 }
 
 TimeSpec Inode::birth_time() {
-  return resolve_time(attributes_.with(
-      [](InodeAttributes& attributes) { return attributes.birth_time; }));
+  return resolve_time(
+      attributes_.with([](InodeAttributes& attributes) { return attributes.birth_time; }));
 }
 
 uint32_t Inode::permissions() {

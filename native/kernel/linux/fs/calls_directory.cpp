@@ -33,6 +33,15 @@ Result<uint64_t> make_directory(int descriptor, UserString path, uint32_t mode) 
   return static_cast<uint64_t>(0);
 }
 
+/// Makes `inode` the working directory. Errors: NotDirectory, also for no inode at all.
+Result<void> enter_directory(Inode* inode) {
+  DirectoryInode* directory = inode ? inode->as_directory() : nullptr;
+  if (!directory) return Errno::NotDirectory;
+  TreeGuard guard;
+  set_working_directory(RefPtr<DirectoryInode>(directory));
+  return {};
+}
+
 }  // namespace
 
 Result<uint64_t> remove_name(int descriptor, UserString path, bool is_directory) {
@@ -106,33 +115,23 @@ Result<uint64_t> sys_chdir(UserString path) {
   Target target;
   Result<void> found = find_target(kAtCurrentDirectory, path, 0, &target);
   if (found.is_error()) return found.error();
-  DirectoryInode* directory = target.inode ? target.inode->as_directory() : nullptr;
-  if (!directory) return Errno::NotDirectory;
-  TreeGuard guard;
-  set_working_directory(RefPtr<DirectoryInode>(directory));
+  Result<void> entered = enter_directory(target.inode.get());
+  if (entered.is_error()) return entered.error();
+  return static_cast<uint64_t>(0);
+}
+
+Result<uint64_t> sys_fchdir(int descriptor) {
+  Result<RefPtr<File>> file = fd_get(descriptor);
+  if (file.is_error()) return file.error();
+  Result<void> entered = enter_directory(file.value()->inode());
+  if (entered.is_error()) return entered.error();
   return static_cast<uint64_t>(0);
 }
 
 Result<void> vfs_change_directory(StringView path) {
   Result<RefPtr<File>> file = vfs_open(path, kOpenReadOnly | kOpenDirectory);
   if (file.is_error()) return file.error();
-  Inode* inode = file.value()->inode();
-  DirectoryInode* directory = inode ? inode->as_directory() : nullptr;
-  if (!directory) return Errno::NotDirectory;
-  TreeGuard guard;
-  set_working_directory(RefPtr<DirectoryInode>(directory));
-  return {};
-}
-
-Result<uint64_t> sys_fchdir(int descriptor) {
-  Result<RefPtr<File>> file = fd_get(descriptor);
-  if (file.is_error()) return file.error();
-  Inode* inode = file.value()->inode();
-  DirectoryInode* directory = inode ? inode->as_directory() : nullptr;
-  if (!directory) return Errno::NotDirectory;
-  TreeGuard guard;
-  set_working_directory(RefPtr<DirectoryInode>(directory));
-  return static_cast<uint64_t>(0);
+  return enter_directory(file.value()->inode());
 }
 
 }  // namespace runtime

@@ -54,7 +54,7 @@ using Constructor = void (*)();
 extern "C" Constructor constructors_start[], constructors_end[];
 #pragma GCC visibility pop
 
-constexpr const char* kVersion = "0.1.0";
+constexpr const char* kVersion = RUNTIME_VERSION;  // of package.json
 constexpr const char* kProgram = "/bin/node";
 constexpr const char* kArgumentsFile = "/etc/runtime/arguments";
 constexpr const char* kEnvironmentFile = "/etc/runtime/environment";

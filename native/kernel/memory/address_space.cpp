@@ -334,17 +334,20 @@ uint64_t AddressSpace::lowest_mapping_of(File* file) {
   return 0;
 }
 
-void unmap_object_pages(Mappable* object, uint64_t first_page) {
+void unmap_object_pages(Mappable* object, uint64_t first_page, uint64_t count,
+                        PrivateCopies copies) {
+  const uint64_t first = first_page << kPageShift;
+  const uint64_t last =
+      count > (UINT64_MAX >> kPageShift) - first_page ? UINT64_MAX : first + (count << kPageShift);
   SpinGuard guard(memory_lock);
   AreaSet& areas = space().areas;
   for (size_t i = 0; i < areas.count(); ++i) {
-    Area* area = areas.at(i);
-    if (area->object.get() != object) continue;
-    const uint64_t first = first_page << kPageShift;
-    const uint64_t start =
-        first > area->offset ? area->start + (first - area->offset) : area->start;
-    if (start >= area->end) continue;
-    if (drop_pages(start, area->end).is_error())
+    const Area& area = *areas.at(i);
+    const uint64_t area_last = area.offset + (area.end - area.start);
+    if (area.object.get() != object || first >= area_last || last <= area.offset) continue;
+    const uint64_t start = area.start + (max_of(first, area.offset) - area.offset);
+    const uint64_t end = area.start + (min_of(last, area_last) - area.offset);
+    if (drop_pages(start, end, copies).is_error())
       panic("out of memory for page tables while a mapped file was cut");
   }
 }

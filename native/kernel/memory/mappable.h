@@ -25,8 +25,13 @@ class Mappable : public RefCounted {
   }
 };
 
-/// Takes pages `first_page` and later of `object` out of every mapping (after a truncate); touching
-/// them again asks `map_page`. Private copies stay, as on Linux they would be discarded: they too go.
-void unmap_object_pages(Mappable* object, uint64_t first_page);
+/// What becomes of the copies that private mappings made of pages that are unmapped.
+enum class PrivateCopies { Keep, Drop };
+constexpr uint64_t kToTheEnd = UINT64_MAX;
+
+/// Takes `count` pages of `object` from `first_page` on out of every mapping; touching them again asks
+/// `map_page`. As on Linux, a truncate drops private copies too, a punched hole keeps them.
+void unmap_object_pages(Mappable* object, uint64_t first_page, uint64_t count,
+                        PrivateCopies copies);
 
 }  // namespace runtime

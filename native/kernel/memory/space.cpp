@@ -47,10 +47,11 @@ void count_resident(uint64_t entry, int64_t pages) {
   if (resident > space().peak_resident) space().peak_resident = resident;
 }
 
-Result<void> drop_pages(uint64_t start, uint64_t end) {
+Result<void> drop_pages(uint64_t start, uint64_t end, PrivateCopies copies) {
   TranslationFlush flush;
   return space().tables.for_each_present(
-      start, end, [&flush](uint64_t page, uint64_t* entry, uint64_t size) {
+      start, end, [&flush, copies](uint64_t page, uint64_t* entry, uint64_t size) {
+        if (copies == PrivateCopies::Keep && (*entry & kPageOwned)) return;
         count_resident(*entry, -static_cast<int64_t>(size / kPageSize));
         const PhysAddr frame(*entry & kPageAddressMask);
         const bool is_large = size != kPageSize;

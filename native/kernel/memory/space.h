@@ -36,7 +36,8 @@ Space& space();
 uint64_t leaf_flags(const Area& area, bool owned);
 /// Counts `pages` pages with the flags of `entry` as resident, or no more when negative.
 void count_resident(uint64_t entry, int64_t pages);
-/// Empties the leaves in [start, end) and gives their frames back. Errors: NoMemory.
-Result<void> drop_pages(uint64_t start, uint64_t end);
+/// Empties the leaves in [start, end), or those that are not private copies, and gives their frames
+/// back. Errors: NoMemory.
+Result<void> drop_pages(uint64_t start, uint64_t end, PrivateCopies copies = PrivateCopies::Drop);
 
 }  // namespace runtime

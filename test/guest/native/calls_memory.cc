@@ -225,6 +225,27 @@ void check_shared_file() {
   close(file);
 }
 
+/// A punched hole once took the private copies of all later pages away.
+void check_private_copies() {
+  const int file = create_file(6 * kPage);
+  char* copy = map(6 * kPage, kReadWrite, MAP_PRIVATE, file);
+  const char* seen = map(6 * kPage, PROT_READ, MAP_SHARED, file);
+  for (int page = 0; page < 6; ++page) holds("the file's byte is there", seen[page * kPage] == 'f');
+  for (int page = 1; page < 6; page += 2) copy[page * kPage] = 'c';
+  result("punching a hole",
+         fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, kPage, 2 * kPage));
+  holds("what was copied before stays", copy[kPage] == 'c');
+  holds("what was not copied shows the hole", copy[2 * kPage] == 0);
+  holds("a shared mapping shows the hole", seen[kPage] == 0 && seen[2 * kPage] == 0);
+  holds("a copy behind the hole stays", copy[3 * kPage] == 'c' && copy[5 * kPage] == 'c');
+  holds("the file behind the hole stays", seen[3 * kPage] == 'f' && copy[4 * kPage] == 'f');
+  result("ftruncate to less", ftruncate(file, 4 * kPage));
+  holds("a copy before the new end stays", copy[3 * kPage] == 'c');
+  signal_name("a copy past the new end is gone", signal_of_read(copy + 5 * kPage));
+  munmap(copy, 6 * kPage);
+  close(file);
+}
+
 void check_private_file() {
   const int file = create_file(2 * kPage);
   char* copy = map(2 * kPage, kReadWrite, MAP_PRIVATE, file);
@@ -321,6 +342,7 @@ void check_mappings() {
 void check_file_mappings() {
   check_shared_file();
   check_private_file();
+  check_private_copies();
   check_end_of_file();
   check_file_arguments();
 }

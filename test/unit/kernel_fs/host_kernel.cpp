@@ -147,7 +147,7 @@ FrameStatistics frame_statistics() {
   return {host_kernel::memory_total, host_kernel::memory_total - used, 100ull << 20};
 }
 
-void unmap_object_pages(Mappable*, uint64_t first_page) {
+void unmap_object_pages(Mappable*, uint64_t first_page, uint64_t, PrivateCopies) {
   host_kernel::unmapped.push_back({first_page});
 }
 

@@ -319,7 +319,9 @@ Result<void> RegularInode::truncate(uint64_t size) {
       release_frame(page.frame);
     }
   }
-  unmap_object_pages(this, tail_was_in_place ? size / kPageSize : first_gone);
+  // The last page, when it was the image's own, still shows what lies behind the new end.
+  if (tail_was_in_place) unmap_object_pages(this, size / kPageSize, 1, PrivateCopies::Keep);
+  unmap_object_pages(this, first_gone, kToTheEnd, PrivateCopies::Drop);
   touch(true);
   return {};
 }
@@ -402,7 +404,7 @@ Result<void> RegularInode::punch_hole(uint64_t offset, uint64_t size) {
     });
     if (punched.is_error()) return punched;
   }
-  if (first < last) unmap_object_pages(this, first);
+  if (first < last) unmap_object_pages(this, first, last - first, PrivateCopies::Keep);
   touch(true);
   return {};
 }

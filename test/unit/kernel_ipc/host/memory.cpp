@@ -69,7 +69,7 @@ void* phys_to_virt(PhysAddr address) { return reinterpret_cast<void*>(address.va
 PhysAddr virt_to_phys(const void* pointer) { return PhysAddr(reinterpret_cast<uint64_t>(pointer)); }
 
 FrameStatistics frame_statistics() { return FrameStatistics{1 << 29, 1 << 28, 0}; }
-void unmap_object_pages(Mappable*, uint64_t) {}
+void unmap_object_pages(Mappable*, uint64_t, uint64_t, PrivateCopies) {}
 
 }  // namespace runtime
 

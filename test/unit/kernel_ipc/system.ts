@@ -1,6 +1,6 @@
 // Two systems behind one interface: the kernel's own system calls, compiled for the host, and the
 // Linux that the tests run on. A scenario that passes on both shows that they agree.
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -343,7 +343,9 @@ class MessageParts {
 }
 
 export const ours = new System('our kernel', '/tmp', host.kernel);
-const linux = new System('Linux', mkdtempSync(path.join(tmpdir(), 'kernel-ipc-')), host.linux);
+const linuxFolder = mkdtempSync(path.join(tmpdir(), 'kernel-ipc-'));
+const linux = new System('Linux', linuxFolder, host.linux);
+test.after.always(() => rmSync(linuxFolder, { recursive: true, force: true }));
 
 /** Runs a scenario on our kernel and on Linux: the expectations must hold on both. */
 export function onBoth(

@@ -89,6 +89,18 @@ test.serial('a writable root copies up page by page', (t) => {
   t.is(readText('/lib/big.so'), '');
 });
 
+test.serial('a page that is copied up is taken out of mappings that show the image', (t) => {
+  boot(image, { writable: true });
+  const file = open('/lib/big.so', O.RDWR);
+  kernel.takeUnmapped();
+  must('pwrite64', file, Buffer.from('part of a page'), 14, page + 10);
+  t.deepEqual(kernel.takeUnmapped(), ['1']);
+  must('pwrite64', file, Buffer.alloc(page, 1), page, 2 * page);
+  t.deepEqual(kernel.takeUnmapped(), ['2'], 'also when the whole page is written');
+  must('pwrite64', file, Buffer.from('again'), 5, page);
+  t.deepEqual(kernel.takeUnmapped(), [], 'the copy is what mappings show by then');
+});
+
 test.serial('random writes, truncates and holes match a plain buffer', (t) => {
   const random = seededRandom(99);
   for (const start of [Buffer.alloc(0), big]) {

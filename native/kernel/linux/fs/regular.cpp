@@ -146,6 +146,11 @@ Result<void> RegularInode::publish_locked(Content& content, uint64_t index, Phys
 
 /// The owned frame of page `index`, made from the image or of zeroes when there is none, with a
 /// reference for the caller. Errors: NoSpace when `respect_reserve` and memory is short, NoMemory.
+/// Mappings of a page of the image see the frame that has taken its place from now on.
+void RegularInode::show_own_page(uint64_t index) {
+  unmap_object_pages(this, index, 1, PrivateCopies::Keep);
+}
+
 Result<PhysAddr> RegularInode::own_page(uint64_t index, bool respect_reserve) {
   PageView page = view(index);
   if (page.is_owned) return page.frame;
@@ -167,6 +172,7 @@ Result<PhysAddr> RegularInode::own_page(uint64_t index, bool respect_reserve) {
   });
   if (published.is_error() || winner != frame) release_frame(frame);
   if (published.is_error()) return published.error();
+  if (winner == frame && page.valid) show_own_page(index);
   return winner;
 }
 
@@ -206,6 +212,7 @@ Result<size_t> RegularInode::write_page(IoBuffer& buffer, uint64_t index, uint64
     });
     if (published.is_error() || !is_published) release_frame(frame);
     if (published.is_error()) return Errno::NoSpace;
+    if (is_published && page.valid) show_own_page(index);
     return done;
   }
   PhysAddr frame = page.frame;

@@ -95,6 +95,7 @@ class RegularInode : public Inode {
   static PageView view_locked(Content& content, uint64_t index);
   PageView view(uint64_t index);
   Result<void> publish_locked(Content& content, uint64_t index, PhysAddr frame);
+  void show_own_page(uint64_t index);
   Result<PhysAddr> own_page(uint64_t index, bool respect_reserve);
   Result<size_t> write_page(IoBuffer& buffer, uint64_t index, uint64_t start, uint64_t size);
   Result<void> zero_range(uint64_t offset, uint64_t end);

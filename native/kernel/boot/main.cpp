@@ -13,6 +13,7 @@
 #include "acpi/power.h"
 #include "acpi/tables.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/cpuid.h"
 #include "boot/boot_information.h"
 #include "boot/command_line.h"
 #include "boot/console.h"
@@ -229,13 +230,17 @@ StringView kernel_version() { return kVersion; }
 
 extern "C" [[noreturn]] void boot_main() {
   using namespace runtime;
-  // First of all: an emulator translates code anew once these control registers have changed.
-  extended_state_initialise();
+  // First of all: an emulator translates code anew once these control registers have changed. A CPU
+  // that lacks them is refused further down, where something can be said.
+  if (cpu_has(cpu_feature::kFxsr) && cpu_has(cpu_feature::kSse) && cpu_has(cpu_feature::kPge))
+    extended_state_initialise();
   cpu_initialise();
   for (Constructor* constructor = constructors_start; constructor < constructors_end; ++constructor)
     (*constructor)();
   console_initialise();
   cpu_features_initialise();
+  char message[256];
+  if (!check_required_cpu_features(message, sizeof(message))) refuse(message);
   random_initialise();
 
   require(read_boot_information(boot_kind, boot_information, &information));
@@ -243,14 +248,12 @@ extern "C" [[noreturn]] void boot_main() {
     information.rsdp = PhysAddr(kKernelPhysical +
                                 reinterpret_cast<uint64_t>(information.rsdp_copy) - kernel_base());
   information.base = {base_image.physical_address, base_image.physical_address + base_image.size};
-  char message[256];
   if (information.command_line_was_cut)
     refuse("the kernel's command line is longer than 4095 bytes");
   if (!parse_command_line(information.command_line, &command_line, message, sizeof(message)))
     refuse(message);
   log_set_level(command_line.log_level);
   set_system_call_trace(command_line.trace_system_calls);
-  if (!check_required_cpu_features(message, sizeof(message))) refuse(message);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
   AddressSpace::initialise(command_line.fixed_layout);

@@ -22,7 +22,6 @@ constexpr uint64_t kBiosAreaStart = 0xe0000;
 constexpr uint64_t kBiosAreaEnd = 0x100000;
 constexpr uint64_t kRootPointerAlignment = 16;
 
-PhysAddr root_pointer;
 unsigned entry_size = 0;
 const uint8_t* table_list = nullptr;
 size_t table_list_size = 0;
@@ -44,7 +43,6 @@ const uint8_t* view(PhysAddr address, size_t size) {
 bool try_root_pointer(PhysAddr address, AcpiRoot* root) {
   const uint8_t* const bytes = view(address, kRootPointerSize);
   if (!bytes || !parse_acpi_root(bytes, kRootPointerSize, root)) return false;
-  root_pointer = address;
   return true;
 }
 
@@ -90,8 +88,6 @@ void acpi_initialise(PhysAddr rsdp) {
   }
   entry_size = root.entry_size;
 }
-
-PhysAddr acpi_root_pointer() { return root_pointer; }
 
 bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** table, size_t* size) {
   if (address.value == 0) return false;

@@ -15,5 +15,8 @@ size_t format_exit_status(char* buffer, size_t capacity, int code, const char* r
 /// Ends the machine: writes the status line to the debug console port, when the machine has one,
 /// lets the console finish, and powers off. Usable in any context.
 [[noreturn]] void end_machine(int code, const char* reason);
+/// Restarts the machine, after a status line with code 0: a host that does not let it restart sees
+/// that it was meant. From a place that holds no lock.
+[[noreturn]] void restart_machine();
 
 }  // namespace runtime

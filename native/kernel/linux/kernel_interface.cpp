@@ -3,7 +3,6 @@
 
 #include <kernel_interface.h>
 
-#include "acpi/power.h"
 #include "arch/x86_64/cpu.h"
 #include "boot/exit_status.h"
 #include "lib/format.h"
@@ -102,7 +101,7 @@ void notify_events(uint32_t bits) {
 }
 
 void power_off(int32_t code) { end_machine(code & 0xff, "power off"); }
-void reboot() { machine_reboot(); }
+void reboot() { restart_machine(); }
 
 /// Lives in a read-only page of the kernel's image.
 const RuntimeKernelInterface kInterface = {
@@ -138,6 +137,10 @@ const void* const kernel_gate_functions[] = {
     reinterpret_cast<const void*>(power_off),
     reinterpret_cast<const void*>(reboot),
 };
+
+static_assert(array_size(kernel_gate_functions) ==
+                  (sizeof(RuntimeKernelInterface) - offsetof(RuntimeKernelInterface, log)) / 8,
+              "every function of the interface has a gate, in the same order");
 
 uint64_t kernel_interface_address() { return reinterpret_cast<uint64_t>(&kInterface); }
 

@@ -86,9 +86,6 @@ Result<uint64_t> map_kernel_stack(size_t pages);
 void unmap_kernel_stack(uint64_t address, size_t pages);
 /// Maps device registers uncached for the kernel. Errors: NoMemory.
 Result<void*> map_device(PhysAddr address, size_t size);
-/// True when `address` lies in the guard page of a kernel stack.
-bool is_kernel_guard_page(uint64_t address);
-
 /// Takes the boot identity map down; the lower half is the application's from then on.
 void drop_identity_map();
 

@@ -19,8 +19,6 @@ void free_frames(PhysAddr first, unsigned order);
 void retain_frame(PhysAddr frame);
 /// Drops a reference; the last one frees the frame.
 void release_frame(PhysAddr frame);
-/// True when exactly one reference is left, so a private copy is not needed.
-bool frame_is_exclusive(PhysAddr frame);
 
 /// The kernel's view of physical memory.
 void* phys_to_virt(PhysAddr address);

@@ -11,7 +11,6 @@ namespace runtime {
 namespace {
 
 constexpr uint64_t kRegionStart = 0xffffc80000000000ull;  // root entry 400
-constexpr uint64_t kRegionSize = 1ull << 40;
 
 struct KernelMap {
   uint64_t base = 0;
@@ -70,10 +69,6 @@ Result<void*> map_device(PhysAddr physical, size_t size) {
   Result<void> mapped = map_kernel_device(address, PhysAddr(first), pages);
   if (mapped.is_error()) return mapped.error();
   return reinterpret_cast<void*>(address + (physical.value - first));
-}
-
-bool is_kernel_guard_page(uint64_t address) {
-  return address >= kRegionStart && address < kRegionStart + kRegionSize * 64;
 }
 
 }  // namespace runtime

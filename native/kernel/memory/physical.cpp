@@ -241,7 +241,6 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
 }
 
 uint64_t physical_memory_size() { return memory_size; }
-uint64_t image_size() { return reserved_image; }
 
 void* phys_to_virt(PhysAddr address) {
   return reinterpret_cast<void*>(direct_map_base + address.value);
@@ -288,13 +287,6 @@ void release_frame(PhysAddr frame) {
     const uint32_t number = static_cast<uint32_t>(frame.frame_number());
     RUNTIME_ASSERT(!frames.buddy.is_free(number));
     if (--frames.buddy.state(number).value == 0) frames.buddy.free(number, 0);
-  });
-}
-
-bool frame_is_exclusive(PhysAddr frame) {
-  return allocator.with([frame](FrameAllocator& frames) {
-    return frames.buddy.is_managed(frame.frame_number()) &&
-           frames.buddy.state(static_cast<uint32_t>(frame.frame_number())).value == 1;
   });
 }
 

@@ -20,8 +20,6 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
 
 /// Bytes of physical memory that the machine has.
 uint64_t physical_memory_size();
-/// Bytes that the kernel, the base and the initrd occupy.
-uint64_t image_size();
 /// Physical address of the root page table.
 PhysAddr root_table();
 

@@ -25,9 +25,6 @@ void scheduler_initialise();
 
 /// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
 Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);
-/// Creates a thread that runs `function(argument)` in the kernel. Errors: NoMemory.
-Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(void*),
-                                            void* argument);
 /// Takes the thread out of the table of live threads.
 void forget_thread(Thread* thread);
 

@@ -12,7 +12,6 @@
 #include "sync/spinlock.h"
 
 extern "C" void thread_first_return();
-extern "C" void kernel_thread_first_return();
 
 namespace runtime {
 
@@ -102,25 +101,6 @@ Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFra
   });
   return created;
 }
-
-Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(void*),
-                                            void* argument) {
-  Result<RefPtr<Thread>> created = Thread::create(name);
-  if (created.is_error()) return created;
-  Thread* thread = created.value().get();
-  Result<void> stack = thread->allocate_kernel_stack();
-  if (stack.is_error()) return stack.error();
-  SwitchFrame* start = reinterpret_cast<SwitchFrame*>(thread->kernel_stack_top - 16) - 1;
-  memset(start, 0, sizeof(*start));
-  start->rbx = reinterpret_cast<uint64_t>(function);
-  start->r12 = reinterpret_cast<uint64_t>(argument);
-  start->return_address = reinterpret_cast<uint64_t>(kernel_thread_first_return);
-  thread->saved_stack_pointer = reinterpret_cast<uint64_t>(start);
-  thread->retain();
-  return created;
-}
-
-extern "C" void kernel_thread_finished() { Scheduler::exit_thread(); }
 
 void scheduler_initialise() {
   Result<RefPtr<Thread>> idle = Thread::create("idle");

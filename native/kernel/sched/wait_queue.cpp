@@ -27,9 +27,4 @@ void WaitQueue::wake_one(uint32_t events) {
   });
 }
 
-bool WaitQueue::has_waiters() {
-  SpinGuard guard(lock_);
-  return !entries_.is_empty();
-}
-
 }  // namespace runtime

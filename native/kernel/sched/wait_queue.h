@@ -42,7 +42,6 @@ class WaitQueue {
   void wake_all(uint32_t events = 0);
   /// Tells entries in order until one reports that it used the wake-up.
   void wake_one(uint32_t events = 0);
-  bool has_waiters();
 
   /// Blocks the calling thread until `condition()` is true, `deadline` passes, or, when
   /// `interruptible`, a signal for the thread is pending. No lock may be held.

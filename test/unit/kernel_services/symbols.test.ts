@@ -1,6 +1,6 @@
 // Symbols, demangling, backtraces.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { kernel } from './addon.ts';
 
@@ -59,10 +59,10 @@ test('a damaged symbol file is refused or finds nothing, whatever is wrong', (t)
   t.is(kernel.kernelSymbol(name, 0x100n), undefined);
 });
 
-const library = '/lib/x86_64-linux-gnu/libz.so.1';
-const hasLibrary = existsSync(library) && existsSync('/usr/bin/nm');
+/** Every Debian has it, as the base needs it; nm and c++filt come with the linker. */
+const library = '/usr/lib/x86_64-linux-gnu/libstdc++.so.6';
 
-(hasLibrary ? test : test.skip)('exported functions of a real library are found', (t) => {
+test('exported functions of a real library are found', (t) => {
   const image = readFileSync(library);
   const listing = execFileSync('nm', ['-D', '-S', '--defined-only', library]).toString();
   let checked = 0;
@@ -83,7 +83,7 @@ const hasLibrary = existsSync(library) && existsSync('/usr/bin/nm');
   t.is(kernel.elfSymbol(image, 1n << 40n), undefined);
 });
 
-(hasLibrary ? test : test.skip)('damaged images are refused without reading outside them', (t) => {
+test('damaged images are refused without reading outside them', (t) => {
   const image = readFileSync(library);
   const address = 0x3000n;
   for (const size of [0, 10, 63, 64, 100, 1000, 4096, 20000]) {
@@ -167,65 +167,59 @@ test('a demangled name is cut at the capacity', (t) => {
   t.is(kernel.demangle('_ZN2v87Isolate7DisposeEv', 1), '');
 });
 
-(existsSync('/usr/bin/c++filt') && hasLibrary ? test : test.skip)(
-  'names of a C++ library agree with c++filt',
-  (t) => {
-    const cpp = '/lib/x86_64-linux-gnu/libstdc++.so.6';
-    const listing = execFileSync('nm', ['-D', '--defined-only', cpp], { maxBuffer: 1 << 26 });
-    const names = [...listing.toString().matchAll(/ [TW] (_Z\w+)/g)].map((match) => match[1] ?? '');
-    const readable = execFileSync('c++filt', ['-p'], {
-      input: names.join('\n'),
-      maxBuffer: 1 << 26,
-    });
-    /** Template arguments as <...>, without return types and other decoration. */
-    const simplify = (name: string) => {
-      let result = '';
-      let depth = 0;
-      const text = name.replace(
-        /operator(<<=?|>>=?|<=>|<=?|>=?|->\*?)/g,
-        (_, op: string) => `operator${op.replaceAll('<', '\u0001').replaceAll('>', '\u0002')}`,
-      );
-      for (const c of text) {
-        if (c === '<' && depth++ === 0) result += '<...>';
-        else if (c === '>') --depth;
-        else if (depth === 0) result += c;
-      }
-      return result
-        .replaceAll('\u0001', '<')
-        .replaceAll('\u0002', '>')
-        .replaceAll('[abi:cxx11]', '');
-    };
-    const agrees = (own: string, wanted: string) => {
-      // c++filt writes abbreviations out, conversion operators with their type, and puts the return
-      // type of function templates in front.
-      const full = own
-        .replaceAll('std::string', 'std::basic_string<...>')
-        .replace(/std::(io|i|o)stream\b(?!_)/g, 'std::basic_$1stream<...>')
-        .replace('operator (conversion)', 'operator ');
-      return (
-        wanted === full ||
-        wanted.endsWith(` ${full}`) ||
-        (full.endsWith('operator ') && wanted.includes(full))
-      );
-    };
-    const expected = readable.toString().split('\n').map(simplify);
-    let understood = 0;
-    let different = 0;
-    const examples: string[] = [];
-    names.forEach((name, i) => {
-      const own = kernel.demangle(name);
-      if (own === name) return;
-      ++understood;
-      const wanted = expected[i] ?? '';
-      if (!agrees(own, wanted)) {
-        ++different;
-        if (examples.length < 20) examples.push(`${name}: ${own} | ${wanted}`);
-      }
-    });
-    t.true(understood > names.length * 0.9, `${understood} of ${names.length}`);
-    t.true(different < names.length * 0.02, `${different} differ:\n${examples.join('\n')}`);
-  },
-);
+test('names of a C++ library agree with c++filt', (t) => {
+  const cpp = '/lib/x86_64-linux-gnu/libstdc++.so.6';
+  const listing = execFileSync('nm', ['-D', '--defined-only', cpp], { maxBuffer: 1 << 26 });
+  const names = [...listing.toString().matchAll(/ [TW] (_Z\w+)/g)].map((match) => match[1] ?? '');
+  const readable = execFileSync('c++filt', ['-p'], {
+    input: names.join('\n'),
+    maxBuffer: 1 << 26,
+  });
+  /** Template arguments as <...>, without return types and other decoration. */
+  const simplify = (name: string) => {
+    let result = '';
+    let depth = 0;
+    const text = name.replace(
+      /operator(<<=?|>>=?|<=>|<=?|>=?|->\*?)/g,
+      (_, op: string) => `operator${op.replaceAll('<', '\u0001').replaceAll('>', '\u0002')}`,
+    );
+    for (const c of text) {
+      if (c === '<' && depth++ === 0) result += '<...>';
+      else if (c === '>') --depth;
+      else if (depth === 0) result += c;
+    }
+    return result.replaceAll('\u0001', '<').replaceAll('\u0002', '>').replaceAll('[abi:cxx11]', '');
+  };
+  const agrees = (own: string, wanted: string) => {
+    // c++filt writes abbreviations out, conversion operators with their type, and puts the return
+    // type of function templates in front.
+    const full = own
+      .replaceAll('std::string', 'std::basic_string<...>')
+      .replace(/std::(io|i|o)stream\b(?!_)/g, 'std::basic_$1stream<...>')
+      .replace('operator (conversion)', 'operator ');
+    return (
+      wanted === full ||
+      wanted.endsWith(` ${full}`) ||
+      (full.endsWith('operator ') && wanted.includes(full))
+    );
+  };
+  const expected = readable.toString().split('\n').map(simplify);
+  let understood = 0;
+  let different = 0;
+  const examples: string[] = [];
+  names.forEach((name, i) => {
+    const own = kernel.demangle(name);
+    if (own === name) return;
+    ++understood;
+    const wanted = expected[i] ?? '';
+    if (!agrees(own, wanted)) {
+      ++different;
+      if (examples.length < 20) examples.push(`${name}: ${own} | ${wanted}`);
+    }
+  });
+  t.true(understood > names.length * 0.9, `${understood} of ${names.length}`);
+  t.true(different < names.length * 0.02, `${different} differ:\n${examples.join('\n')}`);
+});
 
 test('frame pointers are followed to the outermost frame', (t) => {
   const memory: [bigint, bigint][] = [

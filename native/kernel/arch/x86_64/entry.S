@@ -207,15 +207,6 @@ thread_first_return:
   call prepare_return
   jmp return_from_interrupt
 
-// First code of a kernel thread: its function is in RBX, its argument in R12.
-.globl kernel_thread_first_return
-kernel_thread_first_return:
-  call thread_started
-  sti
-  movq %r12, %rdi
-  call *%rbx
-  call kernel_thread_finished
-
 // ---- direct calls from the shim ---------------------------------------------------------------------
 // Each gate switches to the thread's kernel stack as a system call does and calls the function of its
 // index. The numbers follow kernel_interface.cpp.
@@ -240,11 +231,6 @@ kernel_gate_\index:
   kernel_gate 8
   kernel_gate 9
   kernel_gate 10
-  kernel_gate 11
-  kernel_gate 12
-  kernel_gate 13
-  kernel_gate 14
-  kernel_gate 15
 kernel_gate_common:
   movq %gs:GS_STACK_TOP, %rsp
   jmp kernel_gate_on_kernel_stack

@@ -259,3 +259,47 @@ export function checkBindings(groups: readonly BindingGroup[], kernel: KernelInt
     }
   }
 }
+
+/** A field of memory that several sides share: an unsigned number, or so many bytes. */
+export interface SharedField {
+  readonly name: string;
+  readonly type: 'u16' | 'u32' | number;
+  readonly doc: string;
+}
+
+/** A structure in memory that kernel and TypeScript share, of a fixed size. */
+export interface SharedLayout {
+  readonly name: string;
+  readonly doc: string;
+  readonly size: number;
+  readonly fields: readonly SharedField[];
+}
+
+/** A field of shared memory. */
+export function shared(name: string, type: SharedField['type'], doc: string): SharedField {
+  return { name, type, doc };
+}
+
+/** A structure in shared memory; `size` bytes, the last of them unused. */
+export function sharedLayout(
+  name: string,
+  doc: string,
+  size: number,
+  fields: readonly SharedField[],
+): SharedLayout {
+  return { name, doc, size, fields };
+}
+
+/** Where the fields of a shared structure lie. Throws when they do not fit or are not aligned. */
+export function sharedOffsets({ name, size, fields }: SharedLayout): readonly number[] {
+  let offset = 0;
+  const offsets = fields.map((field) => {
+    const bytes = field.type === 'u16' ? 2 : field.type === 'u32' ? 4 : field.type;
+    if (offset % Math.min(bytes, 4) !== 0) throw new Error(`${name}.${field.name} is not aligned.`);
+    const at = offset;
+    offset += bytes;
+    return at;
+  });
+  if (offset > size) throw new Error(`${name} needs ${offset} bytes and has ${size}.`);
+  return offsets;
+}

@@ -8,10 +8,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bindingGroups } from './bindings.abi.ts';
+import { brokerConstants, brokerLayouts } from './broker.abi.ts';
 import { checkBindings } from './declare.ts';
 import { emitDeclarations } from './emit/declarations.ts';
 import { emitAddonGlue, emitSystemGlue } from './emit/glue.ts';
 import { emitHeader } from './emit/header.ts';
+import { emitSharedMemoryHeader, emitSharedMemoryOffsets } from './emit/shared-memory.ts';
 import { kernelInterface } from './kernel.abi.ts';
 
 /** Path in the repository and text of each generated file. */
@@ -24,6 +26,14 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [
       'lib/system/src/generated/bindings.d.ts',
       emitDeclarations('system', bindingGroups, 'SystemBindings'),
+    ],
+    [
+      'native/abi/generated/shared_memory.h',
+      emitSharedMemoryHeader(brokerLayouts, brokerConstants),
+    ],
+    [
+      'lib/net/src/generated/shared-memory.ts',
+      emitSharedMemoryOffsets(brokerLayouts, brokerConstants),
     ],
     ['lib/kernel/src/generated/kernel.d.ts', emitDeclarations('app', bindingGroups, 'KernelAddon')],
   ]);

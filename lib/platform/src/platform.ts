@@ -1,0 +1,95 @@
+/**
+ * What a driver gets from the machine. In the guest the kernel's bindings stand behind these
+ * interfaces, in tests a model of a device does. No driver ever sees a raw address that it could
+ * forge: it asks for the registers of its own function and for DMA memory, and gets objects.
+ */
+
+/** Registers of a device in memory. Accesses go out exactly as wide as the array's elements. */
+export interface RegisterMemory {
+  readonly bytes: Uint8Array;
+  readonly halves: Uint16Array;
+  readonly words: Uint32Array;
+  /** Bytes; the arrays cover all of it, rounded down to their elements. */
+  readonly size: number;
+}
+
+/** Registers of a device in I/O port space, offsets from the start of its range. */
+export interface RegisterPorts {
+  readonly size: number;
+  /** @param width bytes: 1, 2 or 4 */
+  read(offset: number, width: 1 | 2 | 4): number;
+  write(offset: number, width: 1 | 2 | 4, value: number): void;
+}
+
+/** Memory that devices may read and write, contiguous for them, zeroed. */
+export interface DmaMemory {
+  /** Its place in the memory that the stack and drivers share (Memory.bytes). */
+  readonly offset: number;
+  readonly size: number;
+  /** Where devices see it; below 2^53. */
+  readonly deviceAddress: number;
+  readonly bytes: Uint8Array;
+  readonly halves: Uint16Array;
+  readonly words: Uint32Array;
+}
+
+/** An interrupt that a driver owns. */
+export interface Interrupt {
+  /** For MSI and MSI-X: what the device writes, and where to; 0 for lines. */
+  readonly messageAddress: number;
+  readonly messageData: number;
+  /**
+   * Names what runs, in the isolate's loop, after the interrupt came one or more times. A line is masked
+   * until acknowledge().
+   */
+  onInterrupt(handler: () => void): void;
+  /** Lets a line interrupt again; nothing to do for messages. */
+  acknowledge(): void;
+  /** Gives the interrupt back. */
+  release(): void;
+}
+
+/** A PCI function, by which a driver reaches its configuration space and its registers. */
+export interface PciFunctionAccess {
+  readonly segment: number;
+  readonly bus: number;
+  readonly device: number;
+  readonly function: number;
+  /** Reads configuration space; all ones where nothing answers. */
+  read(register: number, width: 1 | 2 | 4): number;
+  /** Writes configuration space. The kernel refuses base address registers: it has placed them. */
+  write(register: number, width: 1 | 2 | 4, value: number): void;
+  /** Kind and size of a base address register, undefined when it is not in use. */
+  bar(index: number): { readonly kind: 'memory' | 'ports'; readonly size: number } | undefined;
+  /** Maps the registers behind a base address register. Throws when it is not of that kind. */
+  mapMemory(bar: number): RegisterMemory;
+  openPorts(bar: number): RegisterPorts;
+  /** An interrupt that the function raises by a message (MSI or MSI-X). Throws when none is left. */
+  allocateMessageInterrupt(): Interrupt;
+  /** The interrupt line (INTx) of the function, shared as lines are. Throws when it has none. */
+  openLineInterrupt(): Interrupt;
+}
+
+/** Something the platform describes itself, without a bus to look through. */
+export interface PlatformDevice {
+  readonly kind: 'virtio-mmio';
+  readonly registers: RegisterMemory;
+  readonly interrupt: Interrupt;
+}
+
+/** The machine, as drivers see it. */
+export interface Platform {
+  /** Every PCI function that answers, in order of address. */
+  pciFunctions(): readonly PciFunctionAccess[];
+  platformDevices(): readonly PlatformDevice[];
+  /** @returns memory of at least `size` bytes, page-aligned. Throws when there is none. */
+  allocateDma(size: number): DmaMemory;
+  freeDma(memory: DmaMemory): void;
+  /** Microseconds on a clock that never goes back. */
+  now(): number;
+  /** Runs something once, at or after an instant of now(); returns what cancels it. */
+  at(instant: number, run: () => void): () => void;
+  log(level: 'error' | 'warn' | 'info' | 'debug', text: string): void;
+  /** Gives bytes from a hardware random source to the kernel's pool. */
+  addEntropy(bytes: Uint8Array): void;
+}

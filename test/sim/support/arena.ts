@@ -1,0 +1,45 @@
+/** An allocator over host memory for rings and packets, which knows what is still allocated. */
+import { HostMemory } from '@runtimejs/net/memory.ts';
+
+/** Blocks of powers of two in one HostMemory. */
+export class Arena {
+  readonly memory: HostMemory;
+  readonly #free = new Map<number, number[]>();
+  #top = 64;
+  /** Bytes allocated now. */
+  allocated = 0;
+
+  constructor(size: number) {
+    this.memory = new HostMemory(size);
+  }
+
+  /** Takes at least `size` bytes, zeroed when `zero`. Undefined: the arena is full. */
+  allocate(size: number): number | undefined {
+    const rounded = roundUp(size);
+    const reused = this.#free.get(rounded)?.pop();
+    const offset = reused ?? this.#top;
+    if (reused === undefined) {
+      if (this.#top + rounded > this.memory.bytes.length) return undefined;
+      this.#top += rounded;
+    }
+    this.allocated += rounded;
+    return offset;
+  }
+
+  /** Gives back what allocate(size) took. */
+  free(offset: number, size: number): void {
+    const rounded = roundUp(size);
+    this.allocated -= rounded;
+    const list = this.#free.get(rounded);
+    if (list === undefined) this.#free.set(rounded, [offset]);
+    else list.push(offset);
+    // Whoever reads a freed block gets noise.
+    this.memory.bytes.fill(0xa5, offset, offset + rounded);
+  }
+}
+
+function roundUp(size: number): number {
+  let rounded = 64;
+  while (rounded < size) rounded *= 2;
+  return rounded;
+}

@@ -5,16 +5,20 @@
 // connection's other half. So this connects, sends nothing, and looks.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PortForward } from './network.ts';
+import { loopback, type PortForward } from './network.ts';
 
 /** Between two looks at the monitor while a connection waits for the guest, in ms. */
 const lookEvery = 50;
-/** A connection that the guest has not answered by then is made anew: the guest was not ready. */
-const attempt = 400;
+/**
+ * A connection that the guest has not answered by then is made anew, because the guest was not ready and
+ * QEMU sends the next segment late. In ms; it grows, because QEMU keeps those that were given up.
+ */
+const firstAttempt = 300;
+const longestAttempt = 5_000;
 /** Between two attempts, in ms: soon while the guest may be booting, rarely later. */
-const pauseEarly = 50;
+const pauseEarly = 100;
 const pauseLate = 2_000;
-const early = 60_000;
+const early = 30_000;
 
 /**
  * Waits until programs in the guest listen on forwarded TCP ports, and tells of each once.
@@ -31,13 +35,16 @@ export async function watchListeners(
   onListening: (forward: PortForward) => void,
 ): Promise<void> {
   const start = performance.now();
+  let patience = firstAttempt;
   const waiting = new Set(forwards.filter(({ protocol }) => protocol === 'tcp'));
   let console: Monitor | undefined;
   try {
     while (waiting.size > 0 && !signal.aborted) {
       console ??= await Monitor.open(monitor).catch(() => undefined);
       for (const forward of console ? waiting : []) {
-        if (!console || !(await isAnswered(console, forward))) continue;
+        const answer = console ? await ask(console, forward, patience) : 'none';
+        if (answer === 'none') patience = Math.min(2 * patience, longestAttempt);
+        if (answer !== 'accepted') continue;
         waiting.delete(forward);
         onListening(forward);
       }
@@ -51,22 +58,23 @@ export async function watchListeners(
   }
 }
 
-/** Connects once and tells whether the guest accepted. */
-async function isAnswered(
+/** Connects once and tells what the guest says to that within some milliseconds. */
+async function ask(
   monitor: Monitor,
   { address, host, guest }: PortForward,
-): Promise<boolean> {
-  const probe = connect(host, address === '0.0.0.0' ? '127.0.0.1' : address);
+  patience: number,
+): Promise<'accepted' | 'refused' | 'none'> {
+  const probe = connect(host, address === '0.0.0.0' ? loopback : address);
   try {
     const closed = new Promise<'closed'>((resolve) => {
       probe.once('close', () => resolve('closed'));
     });
-    probe.on('error', () => {}); // The guest refused: 'close' follows.
-    for (let waited = 0; waited < attempt; waited += lookEvery) {
-      if ((await Promise.race([closed, sleep(lookEvery)])) === 'closed') return false;
-      if (hasEstablished(await monitor.command('info usernet'), guest)) return true;
+    probe.on('error', () => {}); // 'close' follows.
+    for (let waited = 0; waited < patience; waited += lookEvery) {
+      if ((await Promise.race([closed, sleep(lookEvery)])) === 'closed') return 'refused';
+      if (hasEstablished(await monitor.command('info usernet'), guest)) return 'accepted';
     }
-    return false;
+    return 'none';
   } finally {
     probe.destroy();
   }

@@ -98,7 +98,7 @@ export class Virtqueue<Buffer extends object> {
   #kickedPublished = -1;
 
   /** Allocates the memory. Throws when there is none. */
-  constructor(platform: Platform, options: QueueOptions) {
+  constructor(memory: Pick<Platform, 'allocateDma'>, options: QueueOptions) {
     const { size } = options;
     if (size < 1 || size > 32768 || (size & (size - 1)) !== 0) {
       throw new Error(`a split virtqueue cannot have ${size} descriptors: it takes a power of two`);
@@ -111,10 +111,10 @@ export class Virtqueue<Buffer extends object> {
     const used = (available + 6 + 2 * size + 63) & ~63;
     this.#tables = (used + 6 + 8 * size + 63) & ~63;
     const tableBytes = this.#longestChain > 1 ? size * this.#longestChain * descriptorBytes : 0;
-    const memory = platform.allocateDma(this.#tables + tableBytes);
-    this.placement = { size, memory, descriptors: 0, available, used };
-    this.#words = memory.words;
-    this.#halves = memory.halves;
+    const block = memory.allocateDma(this.#tables + tableBytes);
+    this.placement = { size, memory: block, descriptors: 0, available, used };
+    this.#words = block.words;
+    this.#halves = block.halves;
     this.#availableFlags = available >> 1;
     this.#availableIndex = (available >> 1) + 1;
     this.#availableRing = (available >> 1) + 2;

@@ -2,7 +2,7 @@
  * Interrupts of a PCI function: MSI-X (PCI Local Bus 3.0, section 6.8.2), MSI (6.8.1), or the line.
  * The platform says what message reaches it; the table that the device reads is programmed here.
  */
-import type { Interrupt, RegisterMemory } from '@runtimejs/platform/platform.ts';
+import type { Interrupt, PciFunctionAccess, RegisterMemory } from '@runtimejs/platform/platform.ts';
 import type { PciFunction } from './function.ts';
 import { capabilityKind, command, configuration } from './registers.ts';
 
@@ -78,9 +78,13 @@ export function openInterrupts(pciFunction: PciFunction, count: number): Interru
 function disableMessages(pciFunction: PciFunction): void {
   const { access } = pciFunction;
   const extended = pciFunction.capability(capabilityKind.msix);
-  if (extended !== undefined) access.write(extended.offset + msix.control, 2, 0);
+  if (extended !== undefined) clearBits(access, extended.offset + msix.control, msix.enable);
   const plain = pciFunction.capability(capabilityKind.msi);
-  if (plain !== undefined) access.write(plain.offset + msi.control, 2, 0);
+  if (plain !== undefined) clearBits(access, plain.offset + msi.control, msi.enable);
+}
+
+function clearBits(access: PciFunctionAccess, register: number, bits: number): void {
+  access.write(register, 2, access.read(register, 2) & ~bits);
 }
 
 /** Takes up to `count` message interrupts; fewer when the platform runs out of them. */
@@ -128,7 +132,7 @@ function openMsix(pciFunction: PciFunction, count: number): InterruptSet | undef
   if (vectors.length === 0) return undefined;
 
   // The table may only be changed while its vectors are masked (6.8.3.5).
-  access.write(control, 2, msix.enable | msix.maskAll);
+  access.write(control, 2, (entries - 1) | msix.enable | msix.maskAll);
   const { words } = table.registers;
   for (let entry = 0; entry < entries; entry++) {
     const at = table.word + entry * msix.entryWords;
@@ -140,7 +144,7 @@ function openMsix(pciFunction: PciFunction, count: number): InterruptSet | undef
     words[at + 2] = vector.messageData;
     words[at + 3] = 0;
   }
-  access.write(control, 2, msix.enable);
+  access.write(control, 2, (entries - 1) | msix.enable);
   return {
     kind: 'msix',
     vectors,
@@ -153,7 +157,7 @@ function openMsix(pciFunction: PciFunction, count: number): InterruptSet | undef
       return ((word >>> (vector & 31)) & 1) === 1;
     },
     release() {
-      access.write(control, 2, 0);
+      clearBits(access, control, msix.enable);
       for (const vector of vectors) vector.release();
     },
   };
@@ -189,7 +193,7 @@ function openMsi(pciFunction: PciFunction): InterruptSet | undefined {
     setMasked() {},
     isPending: () => false,
     release() {
-      access.write(control, 2, 0);
+      clearBits(access, control, msi.enable);
       vector.release();
     },
   };

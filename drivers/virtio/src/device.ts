@@ -34,7 +34,10 @@ export class VirtioDevice {
    */
   negotiate(wishes: FeatureWishes): string | undefined {
     const { transport } = this;
-    if (!this.reset()) return 'it does not finish its reset';
+    if (!this.reset()) {
+      transport.setBusMaster(false);
+      return 'it does not finish its reset';
+    }
     transport.writeStatus(deviceStatus.acknowledge);
     transport.writeStatus(deviceStatus.acknowledge | deviceStatus.driver);
     const chosen = chooseFeatures(transport.offeredFeatures(), wishes);

@@ -102,7 +102,7 @@ export function interfaceCounters(): Counters {
     dropShort: 0,
     dropOtherHost: 0,
     dropEtherType: 0,
-    dropHeadroom: 0,
+    dropSource: 0,
     linkChanges: 0,
   };
 }

@@ -74,42 +74,57 @@ export class Output {
     options: SendOptions,
     flags: number,
   ): void {
-    const { bytes } = this.#environment.memory;
     if (packet.checksum === checksumState.partial && !route.checksumOffload) {
       this.#completeChecksum(packet, protocol);
     }
-    const length = packet.end - packet.start;
     const alert = flags & sendFlag.routerAlert ? routerAlertSize : 0;
-    const total = length + alert + (route.isV4 ? ipv4HeaderSize : ipv6HeaderSize);
+    const header = route.isV4 ? ipv4HeaderSize + alert : ipv6HeaderSize;
     if (
-      (total > route.mtu && packet.segmentSize === 0) ||
+      (packet.end - packet.start + header > route.mtu && packet.segmentSize === 0) ||
       (this.#pool.owns(packet) && !route.interface.isLoopback)
     ) {
       this.#sendInPieces(route, packet, protocol, options);
       return;
     }
-    if (route.isV4) {
-      const start = packet.start - ipv4HeaderSize - alert;
-      packet.start = start;
-      writeIpv4(
-        bytes,
-        start,
-        options.trafficClass,
-        total,
-        this.#nextIdentification(route, protocol),
-        options.dontFragment ? ipv4Flag.dontFragment : 0,
-        hopLimit(route, options),
-        protocol,
-        route.source.word3,
-        route.destination.word3,
-        route.addressSum,
-      );
-      if (alert !== 0) addRouterAlert(bytes, start);
-    } else {
+    this.#writeHeader(route, packet, protocol, options, alert);
+    this.transmit(route, packet);
+  }
+
+  /** Prepends the IP header only. */
+  writeHeader(route: IpRoute, packet: Packet, protocol: number, options: SendOptions): void {
+    this.#writeHeader(route, packet, protocol, options, 0);
+  }
+
+  #writeHeader(
+    route: IpRoute,
+    packet: Packet,
+    protocol: number,
+    options: SendOptions,
+    alert: number,
+  ): void {
+    const { bytes } = this.#environment.memory;
+    if (!route.isV4) {
+      const length = packet.end - packet.start;
       packet.start -= ipv6HeaderSize;
       this.#writeHeader6(bytes, packet.start, route, options, length, protocol);
+      return;
     }
-    this.transmit(route, packet);
+    const start = packet.start - ipv4HeaderSize - alert;
+    packet.start = start;
+    writeIpv4(
+      bytes,
+      start,
+      options.trafficClass,
+      packet.end - start,
+      this.#nextIdentification(route, protocol),
+      options.dontFragment ? ipv4Flag.dontFragment : 0,
+      hopLimit(route, options),
+      protocol,
+      route.source.word3,
+      route.destination.word3,
+      route.addressSum,
+    );
+    if (alert !== 0) addRouterAlert(bytes, start);
   }
 
   /** Hands an IP packet with its header to the link. Takes it. */

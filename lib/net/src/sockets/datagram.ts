@@ -23,7 +23,7 @@ import {
 } from './block.ts';
 import { RecordReader, RecordWriter } from './datagram-ring.ts';
 import { bindFlags } from './flags.ts';
-import { errorNumber, later, ServiceSocket, type SocketHost } from './host.ts';
+import { errorNumber, later, ServiceSocket, type SocketHost, tcpState } from './host.ts';
 import { getDatagramOption, setDatagramOption } from './options/datagram.ts';
 
 /** Linux's net.core.rmem_default and wmem_default, bytes. */
@@ -106,6 +106,10 @@ export class DatagramSocket extends ServiceSocket implements UdpEvents {
     );
     words[block + field.sendLimit] =
       (words[block + field.sendBuffer] as number) || defaultDatagramBuffer;
+  }
+
+  get state(): number {
+    return this.peer === null ? tcpState.close : tcpState.established;
   }
 
   get settings(): UdpSettings {

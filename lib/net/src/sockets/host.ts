@@ -53,6 +53,9 @@ export interface SocketHost {
   watchRings(socket: ServiceSocket): void;
 }
 
+/** States of sockets as Linux numbers them (include/net/tcp_states.h); datagram sockets use two of them. */
+export const tcpState = { established: 1, synSent: 2, close: 7, listen: 10 } as const;
+
 /** Outcome of a request that is answered later. */
 export const later = -1;
 
@@ -89,6 +92,8 @@ export abstract class ServiceSocket {
     this.family = this.words[this.block + field.family] as number;
   }
 
+  /** Its state in /proc/net/tcp and its like. */
+  abstract readonly state: number;
   /** Looks at what the kernel changed. */
   abstract attend(): void;
   protected abstract bind(): number;

@@ -10,7 +10,7 @@ import type {
   TcpUser,
 } from '../tcp/types.ts';
 import { field } from './block.ts';
-import { ServiceSocket, type SocketHost } from './host.ts';
+import { ServiceSocket, type SocketHost, tcpState } from './host.ts';
 import { getStreamOption, setStreamOption } from './options/stream.ts';
 import { StreamSocket } from './stream.ts';
 
@@ -36,6 +36,10 @@ export class ListenerSocket extends ServiceSocket implements TcpListenerEvents {
     this.#listener = listener;
     this.changeFlags(serviceFlagListening, 0);
     return 0;
+  }
+
+  get state(): number {
+    return tcpState.listen;
   }
 
   attend(): void {

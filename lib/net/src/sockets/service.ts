@@ -89,6 +89,12 @@ export class SocketService implements SocketHost {
     again.length -= count;
   }
 
+  /** The same, as Work of a Stack. */
+  run(): boolean {
+    this.poll();
+    return this.deadline === 0;
+  }
+
   /** Ends a turn: tells the kernel what happened since the last time. */
   flush(): void {
     const touched = this.#touched;

@@ -24,13 +24,16 @@ import type {
 } from '../tcp/types.ts';
 import { anyEndpoint, field, readEndpoint, writeEndpoint } from './block.ts';
 import { bindFlags } from './flags.ts';
-import { later, ServiceSocket, type SocketHost } from './host.ts';
+import { later, ServiceSocket, type SocketHost, tcpState } from './host.ts';
 import { ListenerSocket } from './listener.ts';
 import { getStreamOption, setStreamOption } from './options/stream.ts';
 
 /** Bounds of what the kernel may keep in a send ring that tunes itself, bytes. */
 const leastSendLimit = 64 * 1024;
 const mostSendLimit = 4 * 1024 * 1024;
+
+/** Where struct tcp_info goes when only the state in its first byte is wanted. */
+const infoScratch = new Uint8Array(256);
 
 /** What a socket's options are at first: tcp(7). */
 export function defaultTcpSettings(): TcpSettings {
@@ -109,6 +112,12 @@ export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
     this.#showAddresses(connection);
     this.changeFlags(serviceFlagConnected, 0);
     this.host.push(this.id);
+  }
+
+  get state(): number {
+    if (this.connection === null)
+      return this.#destination === null ? tcpState.close : tcpState.synSent;
+    return this.connection.info(infoScratch) > 0 ? (infoScratch[0] as number) : tcpState.close;
   }
 
   attend(): void {
@@ -341,11 +350,9 @@ export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
     Atomics.store(words, block + field.receiveNotify, 1);
     // The kernel may have moved on before it could see the request.
     const moved = (Atomics.load(words, block + field.receiveTail) - tail) >>> 0;
-    if (moved >= after) {
-      Atomics.store(words, block + field.receiveNotify, 0);
-      this.#receiveTail = (tail + moved) | 0;
-      connection.received();
-    }
+    if (moved < after) return;
+    Atomics.store(words, block + field.receiveNotify, 0);
+    this.host.attendAgain(this);
   }
 
   /** Lets the kernel keep as much as the path needs; a ring that is too small for it grows. */

@@ -95,8 +95,11 @@ export class SocketService implements SocketHost {
     return this.deadline === 0;
   }
 
-  /** Ends a turn: tells the kernel what happened since the last time. */
-  flush(): void {
+  /**
+   * Ends a turn: tells the kernel what happened since the last time.
+   * @returns true when something did
+   */
+  flush(): boolean {
     const touched = this.#touched;
     // Settling a socket may touch others.
     for (let index = 0; index < touched.length; index++) {
@@ -105,7 +108,8 @@ export class SocketService implements SocketHost {
       if (this.#sockets[socket.id] === socket) socket.settle();
     }
     touched.length = 0;
-    if (this.#pushed) {
+    const pushed = this.#pushed;
+    if (pushed) {
       this.#pushed = false;
       this.parts.broker.notify();
     }
@@ -115,6 +119,7 @@ export class SocketService implements SocketHost {
       this.parts.broker.release(released[index] as number);
     }
     released.length = 0;
+    return pushed;
   }
 
   /** Every socket, for statistics. */

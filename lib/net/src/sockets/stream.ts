@@ -14,6 +14,7 @@ import {
   serviceFlagSendClosed,
 } from '../generated/shared-memory.ts';
 import { ReceiveRing, SendRing } from '../storage/ring.ts';
+import { defaultSettings } from '../tcp/tcp.ts';
 import type {
   BindFlags,
   PortBinding,
@@ -34,26 +35,6 @@ const mostSendLimit = 4 * 1024 * 1024;
 
 /** Where struct tcp_info goes when only the state in its first byte is wanted. */
 const infoScratch = new Uint8Array(256);
-
-/** What a socket's options are at first: tcp(7). */
-export function defaultTcpSettings(): TcpSettings {
-  return {
-    noDelay: false,
-    keepAlive: false,
-    keepAliveIdle: 7200,
-    keepAliveInterval: 75,
-    keepAliveCount: 9,
-    userTimeout: 0,
-    maximumSegment: 0,
-    congestion: 'cubic',
-    hopLimit: 0,
-    trafficClass: 0,
-    receiveBuffer: 0,
-    sendBuffer: 0,
-    quickAck: false,
-    cork: false,
-  };
-}
 
 /** A TCP socket that does not listen. */
 export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
@@ -97,7 +78,7 @@ export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
       },
       (capacity) => this.#growReceiveRing(capacity),
     );
-    this.settings = defaultTcpSettings();
+    this.settings = defaultSettings();
     this.settings.sendBuffer = words[block + field.sendBuffer] as number;
     this.settings.receiveBuffer = words[block + field.receiveBuffer] as number;
     this.#sendHead = words[block + field.sendHead] as number;

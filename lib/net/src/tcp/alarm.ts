@@ -201,12 +201,11 @@ function retransmissionTimeout(connection: Connection): void {
     return;
   }
   context.counters.retransmissionTimeouts += 1;
-  // RFC 4821, section 7.7: full segments do not come through, smaller ones might.
+  // RFC 4821, section 7.7: large segments do not come through, smaller ones might.
   if (
     connection.backoff >= 2 &&
     connection.sendWindow > 0 &&
-    first.length >= connection.segmentSize &&
-    lowerForBlackHole(connection)
+    lowerForBlackHole(connection, first.length)
   ) {
     context.counters.pathMtuBlackHoles += 1;
   }

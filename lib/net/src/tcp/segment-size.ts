@@ -56,12 +56,13 @@ export function limitSegment(connection: Connection): void {
 }
 
 /**
- * Full segments vanish and nobody says why: goes one step down (RFC 4821, section 7.7; RFC 2923, 2.1).
+ * Large segments vanish and nobody says why: goes one step down (RFC 4821, section 7.7; RFC 2923, 2.1).
+ * @param length payload of what vanishes, which may be less than a full segment
  * @returns false when the segments are as small already
  */
-export function lowerForBlackHole(connection: Connection): boolean {
+export function lowerForBlackHole(connection: Connection, length: number): boolean {
   const options = connection.timestamps ? timestampsSize : 0;
-  const now = connection.segmentSize + options;
+  const now = Math.min(connection.segmentSize, length) + options;
   const steps = connection.route.destination.isV4 ? blackHoleSteps4 : blackHoleSteps6;
   for (const step of steps) {
     if (step < now) {

@@ -302,6 +302,21 @@ test('listen, accept, backlog, close', (t) => {
   t.true(accepted.isConnected);
 });
 
+test('a listener that is shut down accepts nothing more', (t) => {
+  const world = new FakeWorld();
+  const server = world.kernel.stream();
+  server.listen(5);
+  world.turn();
+  server.shutdown('receive');
+  world.turn();
+  t.true(world.tcp.listeners[0]?.isClosed);
+  t.false(server.isListening);
+  t.false(server.isReleased);
+  server.close();
+  world.turn();
+  t.true(server.isReleased);
+});
+
 test('listen without bind takes a port, and bind only works once', (t) => {
   const world = new FakeWorld();
   const server = world.kernel.stream(10);

@@ -1,6 +1,10 @@
 /** Listening TCP sockets. */
 import { errno } from '../errors.ts';
-import { serviceFlagListening } from '../generated/shared-memory.ts';
+import {
+  kernelFlagClosed,
+  kernelFlagReceiveShutdown,
+  serviceFlagListening,
+} from '../generated/shared-memory.ts';
 import type {
   PortBinding,
   TcpConnection,
@@ -44,10 +48,12 @@ export class ListenerSocket extends ServiceSocket implements TcpListenerEvents {
 
   attend(): void {
     this.handleRequest();
-    if (!this.isClosed) return;
+    const flags = this.kernelFlags;
+    if ((flags & (kernelFlagClosed | kernelFlagReceiveShutdown)) === 0) return;
     this.#listener?.close();
     this.#listener = null;
-    this.host.release(this);
+    this.changeFlags(0, serviceFlagListening);
+    if ((flags & kernelFlagClosed) !== 0) this.host.release(this);
   }
 
   // TcpListenerEvents
@@ -83,7 +89,8 @@ export class ListenerSocket extends ServiceSocket implements TcpListenerEvents {
   }
 
   protected override listen(backlog: number): number {
-    this.#listener?.setBacklog(backlog);
+    if (this.#listener === null) return errno.EINVAL;
+    this.#listener.setBacklog(backlog);
     return 0;
   }
 

@@ -1,0 +1,131 @@
+/**
+ * The network as a service of a composition: drivers, what configures interfaces, and the sockets of
+ * the app over them.
+ */
+import { Capture, type CaptureOptions } from '@runtimejs/net/capture/capture.ts';
+import type { NetworkDevice } from '@runtimejs/net/device.ts';
+import type { Environment } from '@runtimejs/net/environment.ts';
+import type { Interface } from '@runtimejs/net/interface/interface.ts';
+import { NetworkService } from '@runtimejs/net/network-service.ts';
+import type { Broker } from '@runtimejs/net/sockets/broker.ts';
+import { snapshot } from '@runtimejs/net/statistics/publisher.ts';
+import { TimerQueue } from '@runtimejs/net/storage/timers.ts';
+import {
+  attachDriver,
+  type Driver,
+  type Service,
+  type SystemContext,
+  type Turn,
+} from './compose.ts';
+import type { SystemBindings } from './generated/bindings.d.ts';
+import { logAddresses } from './network-log.ts';
+
+/** Bytes of the arena that the stack has for its own packets. */
+const regionSize = 8 * 1024 * 1024;
+
+/** Gives interfaces addresses: DHCP, IPv6, static addresses. Called once, before there are interfaces. */
+export type Configuration = (network: NetworkService, context: SystemContext) => void;
+
+/** What is captured, and how the app gets at it. */
+export interface CaptureSettings extends CaptureOptions {
+  /** Loopback's packets, too. */
+  readonly loopback?: boolean;
+}
+
+/** What a network is made of. */
+export interface NetworkOptions {
+  /** Drivers of network cards; interfaces are named eth0, eth1, ... in the order of their devices. */
+  readonly drivers?: readonly Driver<NetworkDevice>[];
+  readonly configuration?: readonly Configuration[];
+  /** Prints every counter that is not zero each so many seconds, at the information level. */
+  readonly logCounters?: number;
+  /** See capture(). */
+  readonly capture?: CaptureFactory;
+}
+
+/** Makes a recording; so that compositions without one do not have the code. */
+export type CaptureFactory = (environment: Environment, context: SystemContext) => Capture;
+
+/** Records packets: for NetworkOptions.capture. The app reads /proc/net/capture (base 64 of pcapng). */
+export function capture(options: CaptureOptions = {}): CaptureFactory {
+  return (environment, { bindings }) => {
+    const epoch = Number(bindings.clock.wall() / 1000n) - bindings.clock.now();
+    return new Capture(environment.memory, environment.clock, { epoch, ...options });
+  };
+}
+
+/** The network service. */
+export function network(options: NetworkOptions): Service {
+  return { name: 'network', start: (context) => start(options, context) };
+}
+
+function start(options: NetworkOptions, context: SystemContext): Turn {
+  const { bindings, memory } = context;
+  const environment: Environment = {
+    memory,
+    clock: { now: bindings.clock.now() },
+    timers: new TimerQueue(),
+    random: (into) => bindings.random.fill(into),
+    log: context.log,
+  };
+  const block = { offset: 0, size: 0, physical: 0 };
+  bindings.arena.allocate(regionSize, 0, block);
+  const service = new NetworkService({
+    environment,
+    broker: createBroker(bindings),
+    region: { offset: block.offset, size: regionSize },
+    now: () => bindings.clock.now(),
+  });
+  logAddresses(service.stack, context.log);
+  for (const configure of options.configuration ?? []) configure(service, context);
+  const recording = options.capture?.(environment, context);
+  for (const device of findDevices(options, context)) {
+    service.stack.addDevice(recording === undefined ? device : recording.wrap(device));
+  }
+  if (service.stack.interfaces.length === 1) {
+    context.log('warn', 'network: no network card was found; only this machine can be reached');
+  }
+  service.start();
+  if (options.logCounters !== undefined) logCounters(service, options.logCounters, context);
+  return () => service.turn(bindings.clock.now());
+}
+
+function findDevices(options: NetworkOptions, context: SystemContext): NetworkDevice[] {
+  return (options.drivers ?? []).flatMap((driver) => attachDriver(driver, context));
+}
+
+/** The kernel's broker behind the interface that the stack knows. */
+function createBroker({ broker }: SystemBindings): Broker {
+  return {
+    accept: (listener) => broker.accept(listener),
+    resize: (socket, direction, capacity) => broker.resize(socket, direction, capacity),
+    notify: () => {
+      broker.notify();
+    },
+    release: (socket) => broker.release(socket),
+    publishInterfaces: (bytes) => broker.publishInterfaces(bytes),
+    publishFile: (name, text) => {
+      broker.publishFile(name, text);
+    },
+  };
+}
+
+function logCounters(
+  service: NetworkService,
+  seconds: number,
+  { platform, log }: SystemContext,
+): void {
+  const print = (): void => {
+    for (const [part, counters] of Object.entries(snapshot(service.stack))) {
+      const text = Object.entries(counters)
+        .filter(([, value]) => value !== 0)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(', ');
+      if (text !== '') log('info', `network: ${part}: ${text}`);
+    }
+    platform.at(platform.now() + seconds * 1e6, print);
+  };
+  platform.at(platform.now() + seconds * 1e6, print);
+}
+
+export type { Interface };

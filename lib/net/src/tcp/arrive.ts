@@ -333,12 +333,9 @@ function afterAcknowledgment(connection: Connection): boolean {
   if (!finAcknowledged) return true;
   switch (connection.state) {
     case tcpState.finWait1:
+      // Whom nobody holds any more is made small at the end of the turn: this segment may have FIN.
       connection.state = tcpState.finWait2;
-      if (connection.isOrphan) {
-        connection.context.timeWaits.enter(connection, tcpState.finWait2);
-        connection.finish();
-        return false;
-      }
+      connection.schedule();
       return true;
     case tcpState.closing:
       connection.context.timeWaits.enter(connection, tcpState.timeWait);

@@ -86,7 +86,7 @@ export function resend(connection: Connection, range: SentRange, most: number): 
   }
   const withFin = connection.finSent && range.end === connection.sendNext;
   let flags: number = withFin ? tcpFlag.fin : 0;
-  if (withFin || range.end === connection.sendNext) flags |= tcpFlag.psh;
+  if (bytes > 0 && range.end === connection.sendNext) flags |= tcpFlag.psh;
   if (!sendData(connection, range.start, bytes, flags)) {
     pauseForPacket(connection);
     return 0;
@@ -146,7 +146,7 @@ function sendNew(connection: Connection, force: boolean): number {
       length -= small;
       if (length === 0) break;
     }
-    let flags = length === unsent ? tcpFlag.psh : 0;
+    let flags = length > 0 && length === unsent ? tcpFlag.psh : 0;
     const withFin = finishing && length === unsent && room > length;
     if (withFin) flags |= tcpFlag.fin;
     if (length === 0 && !withFin) break;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, realpathSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
@@ -85,7 +86,8 @@ export async function trace(
   ignored: (path: string) => boolean = () => false,
 ): Promise<Trace> {
   // The module that imports them exists only here. The cache knows files by name, so it needs its own.
-  const start = `${importer}.trace-${encodeURIComponent(specifiers.join(' '))}.mjs`;
+  const digest = createHash('sha256').update(specifiers.join(' ')).digest('hex');
+  const start = `${importer}.trace-${digest}.mjs`;
   const source = specifiers.map((name) => `import ${JSON.stringify(name)};`).join('\n');
   const result = await nodeFileTrace([start], {
     base: '/',

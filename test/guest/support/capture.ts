@@ -1,0 +1,100 @@
+// Looks for faults in a capture with tshark: damaged or malformed packets, and what a TCP must not do.
+// Field names: Wireshark's display filter reference.
+import { stat } from 'node:fs/promises';
+import { execa } from 'execa';
+
+/** What is known about a capture. */
+export interface CaptureFacts {
+  /** Path of the pcap file. */
+  readonly file: string;
+  /** The device finished the packets after the capture, so that checksums in it may be half done. */
+  readonly offload: boolean;
+  /** The network lost frames before they were captured, so gaps are no fault of the guest. */
+  readonly lossy: boolean;
+  /** Addresses of the guest: only what it sends is judged where the rules below say so. */
+  readonly mac: string;
+}
+
+/** A capture that was looked through. */
+export interface CaptureVerdict {
+  readonly packets: number;
+  /** A line for each fault, at most 20. */
+  readonly faults: readonly string[];
+}
+
+const checksums = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6', 'igmp'].map(
+  (protocol) => `${protocol}.checksum.status == "Bad"`,
+);
+
+/**
+ * What is dissected: the stack's own protocols. What apps send is theirs, and tshark's guesses at it are
+ * not faults.
+ */
+const protocols = [
+  ...[
+    'frame',
+    'eth',
+    'ethertype',
+    'arp',
+    'ip',
+    'icmp',
+    'igmp',
+    'ipv6',
+    'ipv6.hopopts',
+    'ipv6.fraghdr',
+  ],
+  ...['icmpv6', 'udp', 'tcp', 'dhcp', 'dns', 'data'],
+];
+
+/** tshark is not installed, or the capture is not there. */
+export class CaptureError extends Error {}
+
+const mostFaults = 20;
+
+/**
+ * Looks through a capture.
+ * @param facts the file, and what is known about it
+ * @throws CaptureError when that is not possible
+ */
+export async function examineCapture(facts: CaptureFacts): Promise<CaptureVerdict> {
+  const { size } = await stat(facts.file).catch(() => ({ size: 0 }));
+  if (size === 0) throw new CaptureError(`There is no capture ${facts.file}.`);
+  const own = `eth.src == ${facts.mac}`;
+  const rules = [
+    ...(facts.offload ? [] : checksums),
+    '_ws.malformed',
+    `(${own} && tcp.analysis.ack_lost_segment)`,
+    ...(facts.lossy ? [] : [`(${own} && tcp.analysis.lost_segment)`]),
+    `(${own} && _ws.expert.severity == "Error")`,
+  ];
+  const settings = ['ip', 'tcp', 'udp']
+    .flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
+    .concat(['-o', 'tcp.analyze_sequence_numbers:TRUE']);
+  const columns = ['frame.number', 'frame.time_relative', '_ws.col.Source', '_ws.col.Destination'];
+  const fields = [...columns, '_ws.col.Protocol', '_ws.col.Info', '_ws.expert.message'];
+  const found = await execa(
+    'tshark',
+    [
+      ...['--disable-all-protocols', ...protocols.flatMap((name) => ['--enable-protocol', name])],
+      ...['-n', '-r', facts.file, '-Y', rules.join(' || '), ...settings],
+      ...['-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
+    ],
+    { stdin: 'ignore', reject: false, maxBuffer: 1 << 28 },
+  );
+  if (found.failed) {
+    const why = found.code === 'ENOENT' ? 'it is not installed (Debian: tshark)' : found.stderr;
+    throw new CaptureError(`tshark could not read ${facts.file}: ${why}`);
+  }
+  const lines = found.stdout.split('\n').filter(Boolean);
+  const rest = lines.length - mostFaults;
+  return {
+    packets: await countPackets(facts.file),
+    faults: [...lines.slice(0, mostFaults), ...(rest > 0 ? [`… and ${rest} more`] : [])],
+  };
+}
+
+/** Counts the records of a pcap file, by its headers alone. Source: pcap-savefile(5). */
+async function countPackets(file: string): Promise<number> {
+  const { stdout } = await execa('capinfos', ['-c', '-M', '-T', '-r', file]);
+  return Number(stdout.trim().split(/\s+/).at(-1));
+}

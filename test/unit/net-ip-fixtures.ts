@@ -175,7 +175,7 @@ export class TestStack {
       this.eth0.addAddress(ip('192.168.1.2'), 24);
       this.eth0.addAddress(ip('fe80::2'), 64);
       this.eth0.addAddress(ip('2001:db8::2'), 64);
-      this.run();
+      this.advance(2_000_000);
       this.device.sent = [];
     }
   }

@@ -220,8 +220,8 @@ export class Interface implements NetworkInterface, DeviceReceiver, NeighbourOwn
     if (known !== undefined) {
       known.preferredUntil = options.preferredUntil ?? known.preferredUntil;
       known.validUntil = options.validUntil ?? known.validUntil;
-      this.#watchLifetime(known);
       this.setAddressState(known, options.state ?? this.#stateByLifetime(known));
+      this.#watchLifetime(known);
       return known;
     }
     const added = new InterfaceAddress(this, address, prefixLength, options, this.#lifetimeEnded);

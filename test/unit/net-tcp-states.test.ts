@@ -153,7 +153,7 @@ test('FIN goes with the last data, and data and FIN are acknowledged together', 
   script.user.write(100);
   script.do(() => script.connection.close()).expect('FPA 1+100 ack 1');
   script.peer('FA 1+0 ack 102').expect('A 102+0 ack 2');
-  script.told('sendable', 'receiveEnded', 'closed');
+  script.told('receiveEnded', 'sendable', 'closed');
   t.is(script.tcp.timeWaitCount, 1);
 });
 

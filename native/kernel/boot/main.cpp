@@ -21,6 +21,7 @@
 #include "boot/crash.h"
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
+#include "broker/broker.h"
 #include "interrupts/apic.h"
 #include "lib/format.h"
 #include "lib/log.h"
@@ -266,6 +267,7 @@ extern "C" [[noreturn]] void boot_main() {
   drop_identity_map();
   start_files();
   scheduler_initialise();
+  broker_initialise();
   apic_route_legacy(kConsoleInterrupt);
   console_enable_receive();
   start_program();

@@ -1,5 +1,6 @@
 #include "time/timer.h"
 
+#include "smp/cpus.h"
 #include "sync/spinlock.h"
 #include "time/clock_source.h"
 
@@ -44,6 +45,15 @@ bool cancel_timer(Timer* timer) {
   });
 }
 
+void cancel_timer_and_wait(Timer* timer) {
+  if (cancel_timer(timer)) return;
+  for (unsigned i = 0; i < cpu_count(); ++i) {
+    CpuLocal& cpu = cpu_at(i);
+    if (&cpu == &this_cpu()) continue;
+    while (__atomic_load_n(&cpu.running_timer, __ATOMIC_ACQUIRE) == timer) asm volatile("pause");
+  }
+}
+
 void run_timers() {
   for (;;) {
     const uint64_t now = monotonic_nanoseconds();
@@ -56,10 +66,12 @@ void run_timers() {
       }
       first->node.unlink();
       first->is_active = false;
+      __atomic_store_n(&this_cpu().running_timer, first, __ATOMIC_RELEASE);
       return first;
     });
     if (!due) return;
     due->callback(due);
+    __atomic_store_n(&this_cpu().running_timer, nullptr, __ATOMIC_RELEASE);
   }
 }
 

@@ -48,8 +48,8 @@ class PageTable {
                     uint64_t end, Thunk thunk, void* visit);
   Result<uint64_t*> descend(uint64_t address, unsigned to_level);
   Result<void> split(uint64_t* entry);
-  void free_below(PhysAddr table, unsigned level, uint64_t table_start, uint64_t start, uint64_t end,
-                  TranslationFlush* flush);
+  void free_below(PhysAddr table, unsigned level, uint64_t table_start, uint64_t start,
+                  uint64_t end, TranslationFlush* flush);
 
   PhysAddr root_;
   uint64_t table_bytes_ = 0;

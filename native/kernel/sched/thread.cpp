@@ -1,9 +1,9 @@
 #include "sched/thread.h"
 
 #include "arch/x86_64/cpu.h"
+#include "interrupts/apic.h"
 #include "lib/format.h"
 #include "lib/new.h"
-#include "interrupts/apic.h"
 #include "lib/string.h"
 #include "linux/process_info.h"
 #include "memory/address_space.h"
@@ -46,10 +46,9 @@ void sleep_timer_fired(Timer* timer) {
 }  // namespace
 
 Result<RefPtr<Thread>> Thread::create(const char* name, Role role) {
-  const int id =
-      role == Role::Idle
-          ? 0
-          : thread_table.with([](ThreadTable& table) { return table.next_id++; });
+  const int id = role == Role::Idle
+                     ? 0
+                     : thread_table.with([](ThreadTable& table) { return table.next_id++; });
   RefPtr<Thread> thread = RefPtr<Thread>::adopt(new Thread(id));
   if (!thread) return Errno::NoMemory;
   const size_t length = min_of(strlen(name), sizeof(thread->name) - 1);

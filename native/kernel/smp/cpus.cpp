@@ -3,6 +3,7 @@
 #include "interrupts/apic.h"
 #include "linux/cpu_features.h"
 #include "smp/cpu_table.h"
+#include "time/clock_source.h"
 
 namespace runtime {
 
@@ -32,6 +33,18 @@ void request_reschedule(CpuLocal& cpu) {
     cpu.reschedule_wanted = 1;
   } else {
     apic_send(cpu.apic_id, kRescheduleVector);
+  }
+}
+
+void note_running_timer(Timer* timer) {
+  __atomic_store_n(&this_cpu().running_timer, timer, __ATOMIC_RELEASE);
+}
+
+void wait_for_running_timer(Timer* timer) {
+  for (unsigned i = 0; i < cpu_count(); ++i) {
+    if (cpus[i] == &this_cpu()) continue;
+    while (__atomic_load_n(&cpus[i]->running_timer, __ATOMIC_ACQUIRE) == timer)
+      asm volatile("pause");
   }
 }
 

@@ -70,8 +70,8 @@ void find_cpus() {
        at += table[at + 1]) {
     const uint8_t* entry = table + at;
     const uint32_t* words = reinterpret_cast<const uint32_t*>(entry);
-    if (entry[0] == 0 && entry[1] >= 8) add_apic_id(entry[3], words[1]);    // local APIC
-    if (entry[0] == 9 && entry[1] >= 16) add_apic_id(words[1], words[2]);   // local x2APIC
+    if (entry[0] == 0 && entry[1] >= 8) add_apic_id(entry[3], words[1]);   // local APIC
+    if (entry[0] == 9 && entry[1] >= 16) add_apic_id(words[1], words[2]);  // local x2APIC
   }
 }
 
@@ -152,10 +152,10 @@ void start_other_cpus(PhysAddr low_page) {
 void check_other_cpus() {
   for (unsigned i = 0; i < found; ++i) {
     bool answered = false;
-    for (unsigned cpu = 0; cpu < cpu_count(); ++cpu)
-      answered |= cpu_at(cpu).apic_id == apic_ids[i];
+    for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) answered |= cpu_at(cpu).apic_id == apic_ids[i];
     if (answered) continue;
-    log(LogLevel::Warn, "the CPU with APIC id %u does not answer: it is told once more", apic_ids[i]);
+    log(LogLevel::Warn, "the CPU with APIC id %u does not answer: it is told once more",
+        apic_ids[i]);
     apic_send_startup(apic_ids[i], trampoline_page);
   }
 }

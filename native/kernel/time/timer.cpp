@@ -1,6 +1,5 @@
 #include "time/timer.h"
 
-#include "smp/cpus.h"
 #include "sync/spinlock.h"
 #include "time/clock_source.h"
 
@@ -46,12 +45,7 @@ bool cancel_timer(Timer* timer) {
 }
 
 void cancel_timer_and_wait(Timer* timer) {
-  if (cancel_timer(timer)) return;
-  for (unsigned i = 0; i < cpu_count(); ++i) {
-    CpuLocal& cpu = cpu_at(i);
-    if (&cpu == &this_cpu()) continue;
-    while (__atomic_load_n(&cpu.running_timer, __ATOMIC_ACQUIRE) == timer) asm volatile("pause");
-  }
+  if (!cancel_timer(timer)) wait_for_running_timer(timer);
 }
 
 void run_timers() {
@@ -66,12 +60,12 @@ void run_timers() {
       }
       first->node.unlink();
       first->is_active = false;
-      __atomic_store_n(&this_cpu().running_timer, first, __ATOMIC_RELEASE);
+      note_running_timer(first);
       return first;
     });
     if (!due) return;
     due->callback(due);
-    __atomic_store_n(&this_cpu().running_timer, nullptr, __ATOMIC_RELEASE);
+    note_running_timer(nullptr);
   }
 }
 

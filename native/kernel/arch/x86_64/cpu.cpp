@@ -164,8 +164,8 @@ CpuLocal* prepare_cpu(void* memory, unsigned index) {
 }
 
 void cpu_initialise_secondary(CpuLocal* local) {
-  CpuTables* const tables = reinterpret_cast<CpuTables*>(reinterpret_cast<uint64_t>(local) -
-                                                         offsetof(CpuTables, local));
+  CpuTables* const tables =
+      reinterpret_cast<CpuTables*>(reinterpret_cast<uint64_t>(local) - offsetof(CpuTables, local));
   start_cpu(*tables, local->kernel_stack_base, local->kernel_stack_top);
 }
 

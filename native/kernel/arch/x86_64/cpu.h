@@ -22,10 +22,10 @@ struct CpuLocal {
   Thread* dead_thread = nullptr;  // its last reference is dropped by the next thread
   unsigned index = 0;
   uint32_t apic_id = 0;
-  uint32_t flush_wanted = 0;    // smp/shootdown.cpp
-  uint32_t flush_deferred = 0;  // likewise
-  uint32_t is_halted = 0;       // likewise
-  uint64_t alarm = 0;           // when the timer is programmed to fire, 0: it is not
+  uint32_t flush_wanted = 0;       // smp/shootdown.cpp
+  uint32_t flush_deferred = 0;     // likewise
+  uint32_t is_halted = 0;          // likewise
+  uint64_t alarm = 0;              // when the timer is programmed to fire, 0: it is not
   Timer* running_timer = nullptr;  // whose callback runs here
   uint64_t interrupts = 0;
   uint64_t system_calls = 0;

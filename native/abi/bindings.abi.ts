@@ -6,6 +6,7 @@
  */
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
+import { serviceBindingGroups } from './service-bindings.abi.ts';
 
 /**
  * `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node.
@@ -67,6 +68,20 @@ export const bindingGroups: readonly BindingGroup[] = [
         shown: 'bigint',
         doc: 'nanoseconds since an arbitrary point at or before boot',
       },
+    }),
+    binding({
+      name: 'now',
+      doc: 'Reads the same clock, for code that counts in microseconds.',
+      isolates: ['system'],
+      calls: { host: 'NowMicroseconds' },
+      arguments: [],
+      returns: {
+        kind: 'scalar',
+        type: 'u64',
+        shown: 'number',
+        doc: 'whole microseconds since an arbitrary point at or before boot',
+      },
+      fast: true,
     }),
     binding({
       name: 'wall',
@@ -178,4 +193,5 @@ export const bindingGroups: readonly BindingGroup[] = [
       },
     }),
   ]),
+  ...serviceBindingGroups,
 ];

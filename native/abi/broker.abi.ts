@@ -102,7 +102,7 @@ export const socketBlock: SharedLayout = sharedLayout(
     shared('listener', 'u32', 'Listener that an accepted socket came from, else 0.'),
     ...address('local', 'Local address, set before the reply or attention that makes it so'),
     ...address('peer', 'Peer address'),
-    shared('request_data', 256, "Option values, both ways (struct as in Linux's setsockopt(2))."),
+    shared('request_data', 272, "Option values, both ways (struct as in Linux's setsockopt(2))."),
   ],
 );
 

@@ -126,6 +126,13 @@ export function layout(of: Structure): { offsets: readonly number[]; size: numbe
   return { offsets, size: Math.ceil(offset / alignment) * alignment };
 }
 
+/** What a function fills in for a binding that gives memory to JavaScript. */
+export const memoryRange: Structure = structure(
+  'RuntimeMemoryRange',
+  'Memory that the kernel lets the system isolate use.',
+  [field('address', 'u64', 'Where it begins.'), field('size', 'u64', 'Bytes.')],
+);
+
 /** A kind of isolate that bindings are made for. */
 export type IsolateKind = 'system' | 'app';
 
@@ -138,10 +145,16 @@ export type ArgumentType =
       readonly least: number;
       readonly most: number;
     }
+  /** A number between two bounds, as a double; for functions of the host. */
+  | { readonly kind: 'number'; readonly least: number; readonly most: number }
   /** A string; C gets UTF-8 and its length. */
   | { readonly kind: 'text' }
   /** A Uint8Array that C writes; C gets its address and length. */
   | { readonly kind: 'bytes' }
+  /** A Uint8Array that C reads; C gets its address and length. */
+  | { readonly kind: 'source' }
+  /** A function, for the host to call later; `type` is its TypeScript type. */
+  | { readonly kind: 'callback'; readonly type: string }
   /** A BigUint64Array whose first element C reads and updates. */
   | { readonly kind: 'cursor' }
   /** An object whose properties are set from a structure that C fills. */
@@ -161,6 +174,21 @@ export type Result =
   /** The object that the `fill` argument named. */
   | { readonly kind: 'filled' }
   | { readonly kind: 'scalar'; readonly type: Scalar; readonly shown: Shown; readonly doc: string }
+  /**
+   * C returns an i32, and a negative one is an error number of Linux: it is thrown as an Error that
+   * names function and error, with the error's name in `code`. Otherwise JavaScript gets what
+   * `gives` says: the number, the object that the `fill` argument named, or nothing.
+   */
+  | {
+      readonly kind: 'checked';
+      readonly gives: 'number' | 'filled' | 'nothing';
+      readonly doc?: string;
+    }
+  /**
+   * As `checked`; C also gets a RuntimeMemoryRange to fill, and JavaScript an ArrayBuffer over that
+   * memory, which nobody frees.
+   */
+  | { readonly kind: 'memory'; readonly doc: string }
   /** A JavaScript value that the host makes; `type` is its TypeScript type. */
   | { readonly kind: 'value'; readonly type: string; readonly doc: string };
 
@@ -176,6 +204,12 @@ export interface Binding {
   readonly calls: { readonly kernel: string } | { readonly host: string };
   readonly arguments: readonly Argument[];
   readonly returns: Result;
+  /**
+   * Optimised code of a bare isolate calls C directly (V8's fast API calls): for functions of
+   * numbers that are called for each packet. Arguments are converted as by Number() before they are
+   * checked, because optimised code does not tell null and booleans from numbers.
+   */
+  readonly fast?: boolean;
 }
 
 /** Bindings that belong together: one object in JavaScript. */
@@ -222,7 +256,11 @@ function parameterTypes({ type }: Argument): readonly ParameterType[] {
   switch (type.kind) {
     case 'integer':
       return [type.type];
+    case 'number':
+    case 'callback':
+      throw new Error('Kernel functions take neither doubles nor functions.');
     case 'text':
+    case 'source':
       return ['bytes-in', 'size'];
     case 'bytes':
       return ['bytes-out', 'size'];
@@ -233,27 +271,59 @@ function parameterTypes({ type }: Argument): readonly ParameterType[] {
   }
 }
 
+/** What the function that a binding calls returns. */
+function returnedType(returns: Result): KernelFunction['returns'] {
+  switch (returns.kind) {
+    case 'scalar':
+      return returns.type;
+    case 'checked':
+    case 'memory':
+      return 'i32';
+    case 'never':
+      return 'never';
+    default:
+      return 'nothing';
+  }
+}
+
+/** Why a binding cannot be called directly by optimised code, undefined when it can. */
+function whyNotFast({ isolates, arguments: passed, returns }: Binding): string | undefined {
+  if (isolates.some((kind) => kind !== 'system')) return 'is for bare isolates only';
+  if (passed.some(({ type }) => type.kind !== 'integer' && type.kind !== 'number'))
+    return 'can take nothing but numbers';
+  const isNumber =
+    returns.kind === 'nothing' ||
+    (returns.kind === 'scalar' && returns.shown === 'number') ||
+    (returns.kind === 'checked' && returns.gives !== 'filled');
+  return isNumber ? undefined : 'can return nothing but a number';
+}
+
 /**
  * Throws an error that names the first binding that does not fit the kernel function which it
- * calls.
+ * calls, or that cannot be fast.
  */
 export function checkBindings(groups: readonly BindingGroup[], kernel: KernelInterface): void {
   for (const group of groups) {
-    for (const { name, calls, arguments: passed, returns } of group.bindings) {
-      if (!('kernel' in calls)) continue;
+    for (const declared of group.bindings) {
+      const { name, calls, arguments: passed, returns } = declared;
       const refuse = (why: string): never => {
         throw new Error(`Binding ${group.name}.${name} ${why}.`);
       };
+      const obstacle = declared.fast ? whyNotFast(declared) : undefined;
+      if (obstacle !== undefined) refuse(`is fast, which ${obstacle}`);
+      if (!('kernel' in calls)) continue;
       const called =
         kernel.functions.find((candidate) => candidate.name === calls.kernel) ??
         refuse(`calls ${calls.kernel}, which the kernel interface does not have`);
-      const given = passed.flatMap(parameterTypes);
+      const given = [
+        ...passed.flatMap(parameterTypes),
+        ...(returns.kind === 'memory' ? [memoryRange] : []),
+      ];
       const wanted = called.parameters.map(({ type }) => type);
       if (given.length !== wanted.length || given.some((type, index) => type !== wanted[index])) {
         refuse(`passes other arguments than ${calls.kernel} takes`);
       }
-      const result =
-        returns.kind === 'scalar' ? returns.type : returns.kind === 'never' ? 'never' : 'nothing';
+      const result = returnedType(returns);
       if (result !== called.returns)
         refuse(`returns ${result}, ${calls.kernel} returns ${called.returns}`);
     }

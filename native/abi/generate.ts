@@ -12,7 +12,7 @@ import { brokerConstants, brokerLayouts } from './broker.abi.ts';
 import { checkBindings } from './declare.ts';
 import { emitDeclarations } from './emit/declarations.ts';
 import { emitAddonGlue, emitSystemGlue } from './emit/glue.ts';
-import { emitHeader } from './emit/header.ts';
+import { emitFunctionList, emitHeader } from './emit/header.ts';
 import { emitSharedMemoryHeader, emitSharedMemoryOffsets } from './emit/shared-memory.ts';
 import { kernelInterface } from './kernel.abi.ts';
 
@@ -21,6 +21,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   checkBindings(bindingGroups, kernelInterface);
   return new Map([
     ['native/abi/generated/kernel_interface.h', emitHeader(kernelInterface)],
+    ['native/abi/generated/kernel_functions.def', emitFunctionList(kernelInterface)],
     ['native/abi/generated/system_bindings.cc', emitSystemGlue(bindingGroups)],
     ['native/abi/generated/addon_bindings.cc', emitAddonGlue(bindingGroups)],
     [

@@ -14,6 +14,7 @@ import {
   parameter,
   structure,
 } from './declare.ts';
+import { serviceConstants, serviceFunctions, serviceStructures } from './service.abi.ts';
 
 export const memoryStatistics = structure(
   'RuntimeMemoryStatistics',
@@ -85,8 +86,9 @@ export const kernelInterface: KernelInterface = {
       "Bit of the isolate host's event word: look at your queues and flags.",
     ),
     constant('RUNTIME_NO_DEADLINE', 'u64', 0xffffffffffffffffn, 'A deadline that never passes.'),
+    ...serviceConstants,
   ],
-  structures: [memoryStatistics, cpuStatistics],
+  structures: [memoryStatistics, cpuStatistics, ...serviceStructures],
   functions: [
     kernelFunction({
       name: 'log',
@@ -203,5 +205,6 @@ export const kernelInterface: KernelInterface = {
       parameters: [],
       returns: 'never',
     }),
+    ...serviceFunctions,
   ],
 };

@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { ToolError } from './command.ts';
+import { watchListeners } from './listener.ts';
+import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
 import { initrdImage, runtimeImage } from './paths.ts';
 
 const emulator = 'qemu-system-x86_64';
@@ -30,12 +32,18 @@ export interface MachineOptions {
   readonly initrd?: string | null;
   /** Memory in MiB, by default 512. */
   readonly memoryMegabytes?: number;
+  /** Processors, by default 1. */
+  readonly processors?: number;
+  /** The network; by default there is none. */
+  readonly network?: NetworkOptions | undefined;
   /** The kernel's command line. */
   readonly append?: string;
   /** More arguments for QEMU, after all others. */
   readonly extraArguments?: readonly string[];
   /** Waits for a debugger on gdbPort before the first instruction. */
   readonly gdb?: boolean;
+  /** Words before QEMU's name, for a program that runs it elsewhere, such as `ip netns exec NAME`. */
+  readonly launcher?: readonly string[];
 }
 
 /** A virtual machine that runs without a terminal. */
@@ -127,16 +135,21 @@ export function machineArguments(
   statusFile: string,
 ): string[] {
   const initrd = options.initrd === undefined ? initrdImage : options.initrd;
+  const { processors = 1 } = options;
   const processor =
     withAccelerator === 'kvm'
-      ? ['-accel', 'kvm', '-cpu', 'host', '-smp', '1']
+      ? ['-accel', 'kvm', '-cpu', 'host', '-smp', String(processors)]
       : // maxcpus=2: with a single possible processor QEMU 7.2 drops the guest's mfence.
-        ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '1,maxcpus=2'];
+        [
+          ...['-accel', 'tcg,thread=multi', '-cpu', 'max'],
+          ...['-smp', processors === 1 ? '1,maxcpus=2' : String(processors)],
+        ];
   return [
     ...['-machine', 'pc', ...processor, '-m', String(options.memoryMegabytes ?? 512)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
-    ...['-chardev', `file,id=status,path=${statusFile.replaceAll(',', ',,')}`],
+    ...['-chardev', `file,id=status,path=${escapeComma(statusFile)}`],
     ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
+    ...networkArguments(options.network),
     ...['-kernel', options.runtime ?? runtimeImage],
     ...(initrd === null ? [] : ['-initrd', initrd]),
     ...(options.append ? ['-append', options.append] : []),
@@ -202,6 +215,72 @@ async function checkImages(options: MachineOptions): Promise<void> {
   }
 }
 
+/** A machine that runs without a terminal. */
+export interface RunningMachine {
+  /** Process id of QEMU; undefined when it could not be started. */
+  readonly pid: number | undefined;
+  /** Everything on the console so far. */
+  output(): string;
+  /** Ends it by force. */
+  kill(): void;
+  /** How it ended. */
+  readonly end: Promise<BootResult>;
+}
+
+/**
+ * Starts a virtual machine without a terminal.
+ * @param options the machine, and how long it may run
+ * @returns the machine, while it runs
+ * @throws ToolError when the image is not built
+ */
+export async function startMachine(options: BootOptions = {}): Promise<RunningMachine> {
+  await checkImages(options);
+  const withAccelerator = await detectAccelerator();
+  const folder = await mkdtemp(path.join(tmpdir(), 'runtimejs-'));
+  const statusFile = path.join(folder, 'status');
+  const [program = emulator, ...parameters] = [
+    ...(options.launcher ?? []),
+    ...[emulator, ...machineArguments(options, withAccelerator, statusFile)],
+  ];
+  let output = '';
+  const child = execa(program, parameters, {
+    stdin: 'ignore',
+    reject: false,
+    stripFinalNewline: false,
+    buffer: { stdout: false },
+    timeout: options.timeoutMilliseconds ?? 120_000,
+    killSignal: 'SIGKILL',
+  });
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (text: string) => {
+    output += text;
+    options.onOutput?.(text);
+  });
+  const end = async (): Promise<BootResult> => {
+    try {
+      const result = await child;
+      const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
+      const silent = [describeEnd(result), result.stderr.trim()].filter(Boolean).join(': ');
+      return {
+        output,
+        code: status?.code ?? abnormalEnd,
+        reason: status ? status.reason : `no report from the kernel; ${silent}`,
+        timedOut: result.timedOut,
+      };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  };
+  return {
+    pid: child.pid,
+    output: () => output,
+    kill: () => {
+      child.kill('SIGKILL');
+    },
+    end: end(),
+  };
+}
+
 /**
  * Boots a virtual machine without a terminal and waits for its end.
  * @param options the machine, and how long it may run
@@ -209,32 +288,17 @@ async function checkImages(options: MachineOptions): Promise<void> {
  * @throws ToolError when the image is not built
  */
 export async function bootMachine(options: BootOptions = {}): Promise<BootResult> {
-  await checkImages(options);
-  const withAccelerator = await detectAccelerator();
-  return withStatusFile(async (statusFile) => {
-    const child = execa(emulator, machineArguments(options, withAccelerator, statusFile), {
-      stdin: 'ignore',
-      reject: false,
-      stripFinalNewline: false,
-      maxBuffer: 1 << 30,
-      timeout: options.timeoutMilliseconds ?? 120_000,
-      killSignal: 'SIGKILL',
-    });
-    const { onOutput } = options;
-    if (onOutput) {
-      child.stdout.setEncoding('utf8');
-      child.stdout.on('data', onOutput);
-    }
-    const result = await child;
-    const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
-    const silent = [describeEnd(result), result.stderr.trim()].filter(Boolean).join(': ');
-    return {
-      output: result.stdout,
-      code: status?.code ?? abnormalEnd,
-      reason: status ? status.reason : `no report from the kernel; ${silent}`,
-      timedOut: result.timedOut,
-    };
-  });
+  return (await startMachine(options)).end;
+}
+
+/** A virtual machine on this terminal. */
+export interface TerminalOptions extends MachineOptions {
+  /**
+   * Called with each port of `network.forward` once a program in the guest listens on it.
+   * @param forward the port
+   * @param milliseconds since QEMU was started
+   */
+  readonly onListening?: (forward: PortForward, milliseconds: number) => void;
 }
 
 /**
@@ -244,7 +308,7 @@ export async function bootMachine(options: BootOptions = {}): Promise<BootResult
  * @returns how it ended
  * @throws ToolError when the image is not built
  */
-export async function runOnTerminal(options: MachineOptions = {}): Promise<MachineEnd> {
+export async function runOnTerminal(options: TerminalOptions = {}): Promise<MachineEnd> {
   await checkImages(options);
   const withAccelerator = await detectAccelerator();
   return withStatusFile(async (statusFile) => {
@@ -254,10 +318,21 @@ export async function runOnTerminal(options: MachineOptions = {}): Promise<Machi
       wasInterrupted = true;
     };
     process.on('SIGINT', onInterrupt);
-    const result = await execa(emulator, machineArguments(options, withAccelerator, statusFile), {
-      stdio: 'inherit',
-      reject: false,
+    const parameters = machineArguments(options, withAccelerator, statusFile);
+    const monitor = path.join(path.dirname(statusFile), 'monitor');
+    const { onListening, network } = options;
+    const watched = onListening ? (network?.forward ?? []) : [];
+    if (watched.length > 0) {
+      parameters.push('-qmp', `unix:${escapeComma(monitor)},server=on,wait=off`);
+    }
+    const ended = new AbortController();
+    const start = performance.now();
+    const child = execa(emulator, parameters, { stdio: 'inherit', reject: false });
+    void watchListeners(monitor, watched, ended.signal, (forward) => {
+      onListening?.(forward, performance.now() - start);
     });
+    const result = await child;
+    ended.abort();
     process.off('SIGINT', onInterrupt);
     const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
     if (status) return status;

@@ -38,4 +38,4 @@ export const runtimeImage: string = path.join(distFolder, 'runtime');
 /** The example app's initrd. */
 export const initrdImage: string = path.join(distFolder, 'initrd');
 /** Entry of the example app. */
-export const exampleEntry: string = inRepository('examples/hello/main.ts');
+export const exampleEntry: string = inRepository('examples/http/main.ts');

@@ -12,9 +12,11 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createKernel, type Kernel, NotRuntimeError } from './kernel.ts';
+import { createNetwork, type Network } from './network.ts';
 
 export type { CpuStatistics, MemoryStatistics } from './generated/kernel.d.ts';
 export { type Kernel, type KernelLogText, type LogLevel, NotRuntimeError } from './kernel.ts';
+export type { Network, NetworkStatistics } from './network.ts';
 
 /** Where the base has the addon. */
 const addonPath = '/lib/runtime/kernel.node';
@@ -28,3 +30,8 @@ const kernel: Kernel = createKernel(() => {
 });
 
 export const { memory, cpu, uptime, powerOff, reboot, log, readLog } = kernel;
+
+/** The network stack: `network.statistics()` tells what it counted. */
+export const network: Network = createNetwork(() => {
+  if (!isRuntime) throw new NotRuntimeError();
+});

@@ -3,6 +3,7 @@ export const errno = {
   EAGAIN: 11,
   ENOMEM: 12,
   EACCES: 13,
+  ENODEV: 19,
   EINVAL: 22,
   EPIPE: 32,
   EPROTO: 71,

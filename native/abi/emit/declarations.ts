@@ -17,10 +17,14 @@ function interfaceName(structure: Structure): string {
 function argumentType({ type }: Argument): string {
   switch (type.kind) {
     case 'integer':
+    case 'number':
       return 'number';
+    case 'callback':
+      return type.type;
     case 'text':
       return 'string';
     case 'bytes':
+    case 'source':
       return 'Uint8Array';
     case 'cursor':
       return 'BigUint64Array';
@@ -29,7 +33,8 @@ function argumentType({ type }: Argument): string {
   }
 }
 
-function resultType({ returns, arguments: passed }: Binding): string {
+function resultType(declared: Binding): string {
+  const { returns } = declared;
   switch (returns.kind) {
     case 'nothing':
       return 'void';
@@ -39,13 +44,21 @@ function resultType({ returns, arguments: passed }: Binding): string {
       return returns.shown;
     case 'value':
       return returns.type;
-    case 'filled': {
-      const filled = passed.find(({ type }) => type.kind === 'fill');
-      if (filled === undefined)
-        throw new Error('A binding that returns what it filled has no such argument.');
-      return argumentType(filled);
-    }
+    case 'memory':
+      return 'ArrayBuffer';
+    case 'filled':
+      return filledType(declared);
+    case 'checked':
+      if (returns.gives === 'filled') return filledType(declared);
+      return returns.gives === 'number' ? 'number' : 'void';
   }
+}
+
+function filledType({ arguments: passed }: Binding): string {
+  const filled = passed.find(({ type }) => type.kind === 'fill');
+  if (filled === undefined)
+    throw new Error('A binding that returns what it filled has no such argument.');
+  return argumentType(filled);
 }
 
 function methodText(declared: Binding): string {
@@ -54,6 +67,9 @@ function methodText(declared: Binding): string {
     declared.doc,
     ...declared.arguments.map(({ name, doc }) => `@param ${name} ${doc}`),
     ...('doc' in returns ? [`@returns ${returns.doc}`] : []),
+    ...(returns.kind === 'checked' || returns.kind === 'memory'
+      ? ["@throws an Error with the error's name in `code` when the kernel refuses"]
+      : []),
   ]);
   const parameters = declared.arguments
     .map((passed) => `${passed.name}: ${argumentType(passed)}`)

@@ -29,6 +29,8 @@ interface Dialect {
   readonly finish: readonly string[];
   /** Expression that names the kernel interface. */
   readonly kernel: string;
+  /** Code that optimised code calls directly for a fast binding, where there is such a thing. */
+  readonly fast?: (group: BindingGroup, declared: Binding) => string;
   /** Code that installs all groups. */
   readonly install: (groups: readonly BindingGroup[]) => string;
 }
@@ -53,6 +55,24 @@ function argumentCode(
         pass: [name],
       };
     }
+    case 'number':
+      return {
+        variables: [`double ${name} = 0;`],
+        get: `GetNumber(${at}, ${type.least}, ${type.most}, &${name})`,
+        pass: [name],
+      };
+    case 'callback':
+      return {
+        variables: [`v8::Local<v8::Function> ${name};`],
+        get: `GetFunction(${at}, &${name})`,
+        pass: [name],
+      };
+    case 'source':
+      return {
+        variables: [`const char* ${name} = nullptr;`, `size_t ${name}_length = 0;`],
+        get: `GetSource(${at}, &${name}, &${name}_length)`,
+        pass: [name, `${name}_length`],
+      };
     case 'text':
       return {
         variables: [`std::string ${name};`],
@@ -94,43 +114,66 @@ function resultCode({ returns, arguments: passed }: Binding, dialect: Dialect): 
       ];
     case 'value':
       return ['arguments.Return(result);'];
-    case 'filled': {
-      const lines = passed.flatMap(({ name, type }) =>
-        type.kind !== 'fill'
-          ? []
-          : type.structure.fields.map((each) => {
-              const value = `${name}_figures.${each.name}`;
-              const key = camelCase(each.name);
-              return each.shown === 'bigint'
-                ? `arguments.SetBigInt(${name}, "${key}", ${value})`
-                : `arguments.Set(${name}, "${key}", static_cast<double>(${value}))`;
-            }),
-      );
-      const filled = passed.find(({ type }) => type.kind === 'fill');
+    case 'filled':
+      return filledCode(passed, dialect);
+    case 'memory':
       return [
-        `if (!(${lines.join(' &&\n        ')})) ${dialect.leave}`,
-        `arguments.Return(${filled?.name});`,
+        `if (!arguments.Succeeded(result)) ${dialect.leave}`,
+        'arguments.ReturnMemory(memory);',
       ];
+    case 'checked': {
+      const check = `if (!arguments.Succeeded(result)) ${dialect.leave}`;
+      if (returns.gives === 'filled') return [check, ...filledCode(passed, dialect)];
+      return returns.gives === 'number'
+        ? [check, 'arguments.Return(static_cast<double>(result));']
+        : [check];
     }
   }
 }
 
+/** Statements that set the properties of the `fill` argument's object and return it. */
+function filledCode(passed: readonly Argument[], dialect: Dialect): string[] {
+  const lines = passed.flatMap(({ name, type }) =>
+    type.kind !== 'fill'
+      ? []
+      : type.structure.fields.map((each) => {
+          const value = `${name}_figures.${each.name}`;
+          const key = camelCase(each.name);
+          return each.shown === 'bigint'
+            ? `arguments.SetBigInt(${name}, "${key}", ${value})`
+            : `arguments.Set(${name}, "${key}", static_cast<double>(${value}))`;
+        }),
+  );
+  const filled = passed.find(({ type }) => type.kind === 'fill');
+  return [
+    `if (!(${lines.join(' &&\n        ')})) ${dialect.leave}`,
+    `arguments.Return(${filled?.name});`,
+  ];
+}
+
+/** Whether the function that a binding calls returns something. */
+function hasResult({ returns }: Binding): boolean {
+  return ['scalar', 'value', 'checked', 'memory'].includes(returns.kind);
+}
+
+/** The function that a binding calls. */
+function targetText({ calls }: Binding, dialect: Dialect): string {
+  return 'kernel' in calls ? `${dialect.kernel}.${calls.kernel}` : `arguments.host().${calls.host}`;
+}
+
 function functionText(group: BindingGroup, declared: Binding, dialect: Dialect): string {
   const parts = declared.arguments.map((passed, index) => argumentCode(passed, index, dialect));
-  const pass = parts.flatMap((part) => part.pass).join(', ');
-  const target =
-    'kernel' in declared.calls
-      ? `${dialect.kernel}.${declared.calls.kernel}`
-      : `arguments.host().${declared.calls.host}`;
-  const hasResult = declared.returns.kind === 'scalar' || declared.returns.kind === 'value';
+  const isMemory = declared.returns.kind === 'memory';
+  const pass = [...parts.flatMap((part) => part.pass), ...(isMemory ? ['&memory'] : [])].join(', ');
   const checks = [
     ...(dialect.enter === undefined ? [] : [dialect.enter]),
     ...parts.map((part) => `arguments.${part.get}`),
   ];
   const lines = [
     ...parts.flatMap((part) => part.variables),
+    ...(isMemory ? ['RuntimeMemoryRange memory = {};'] : []),
     ...(checks.length === 0 ? [] : [`if (!(${checks.join(' &&\n        ')})) ${dialect.leave}`]),
-    `${hasResult ? 'const auto result = ' : ''}${target}(${pass});`,
+    `${hasResult(declared) ? 'const auto result = ' : ''}${targetText(declared, dialect)}(${pass});`,
     ...resultCode(declared, dialect),
     ...dialect.finish,
   ];
@@ -142,7 +185,11 @@ function functionText(group: BindingGroup, declared: Binding, dialect: Dialect):
 function glueText(dialect: Dialect, groups: readonly BindingGroup[]): string {
   const own = groupsFor(dialect.kind, groups);
   const functions = own.flatMap((group) =>
-    group.bindings.map((declared) => functionText(group, declared, dialect)),
+    group.bindings.map((declared) =>
+      declared.fast && dialect.fast
+        ? dialect.fast(group, declared)
+        : functionText(group, declared, dialect),
+    ),
   );
   return `${generatedNotice('bindings.abi.ts')}// clang-format off
 ${dialect.includes.map((each) => `#include ${each}\n`).join('')}
@@ -157,15 +204,81 @@ ${dialect.install(own)}
 `;
 }
 
+/** C++ type of what a fast binding returns. */
+function fastResultType({ returns }: Binding): string {
+  if (returns.kind === 'scalar')
+    return { u32: 'uint32_t', i32: 'int32_t', u64: 'double', size: 'double' }[returns.type];
+  return returns.kind === 'checked' && returns.gives === 'number' ? 'int32_t' : 'void';
+}
+
+/**
+ * A fast binding is three functions: one that checks and calls, one that optimised code enters with
+ * numbers, and one for all other code, which makes numbers of its arguments first.
+ */
+function fastText(group: BindingGroup, declared: Binding): string {
+  const name = functionName(group, declared);
+  const type = fastResultType(declared);
+  const returnsNothing = type === 'void';
+  const numbers = declared.arguments.map((passed) => `${passed.name}_number`);
+  const parameters = numbers.map((each) => `double ${each}`);
+  const parts = declared.arguments.map((passed, index) => argumentCode(passed, index, v8Dialect));
+  const checks = declared.arguments.map(
+    ({ name: argumentName, type: { kind, ...bounds } }, index) =>
+      'least' in bounds && 'most' in bounds
+        ? `arguments.Get${kind === 'number' ? 'Number' : 'Integer'}(${numbers[index]}, "${argumentName}", ${bounds.least}, ${bounds.most}, &${argumentName})`
+        : '',
+  );
+  const leave = returnsNothing ? 'return;' : 'return 0;';
+  const pass = parts.flatMap((part) => part.pass).join(', ');
+  const call = `${targetText(declared, v8Dialect)}(${pass})`;
+  const isChecked = declared.returns.kind === 'checked';
+  const body = [
+    ...parts.flatMap((part) => part.variables),
+    ...(checks.length === 0 ? [] : [`if (!(${checks.join(' &&\n        ')})) ${leave}`]),
+    ...(isChecked
+      ? [`const int32_t result = ${call};`, `if (!arguments.Succeeded(result)) ${leave}`]
+      : []),
+    ...(returnsNothing
+      ? isChecked
+        ? []
+        : [`${call};`]
+      : [`return static_cast<${type}>(${isChecked ? 'result' : call});`]),
+  ];
+  const lines = (all: readonly string[]) => all.map((line) => `  ${line}\n`).join('');
+  const slow = [
+    `const BindingArguments arguments(info, "${group.name}.${declared.name}");`,
+    ...numbers.map((each) => `double ${each} = 0;`),
+    ...(numbers.length === 0
+      ? []
+      : [
+          `if (!(${numbers
+            .map((each, index) => `arguments.ToNumber(${index}, &${each})`)
+            .join(' &&\n        ')})) return;`,
+        ]),
+    ...(returnsNothing
+      ? [`Call${name}(${['arguments.fast()', ...numbers].join(', ')});`]
+      : [
+          `arguments.Return(static_cast<double>(Call${name}(${['arguments.fast()', ...numbers].join(', ')})));`,
+        ]),
+  ];
+  return (
+    `${type} Call${name}(${['const FastArguments& arguments', ...parameters].join(', ')}) {\n${lines(body)}}\n\n` +
+    `${type} Fast${name}(${['v8::Local<v8::Value>', ...parameters].join(', ')}) {\n` +
+    `  return Call${name}(${[`FastArguments("${group.name}.${declared.name}")`, ...numbers].join(', ')});\n}\n\n` +
+    `void ${name}(const v8::FunctionCallbackInfo<v8::Value>& info) {\n${lines(slow)}}\n`
+  );
+}
+
 const v8Dialect: Dialect = {
   kind: 'system',
-  includes: ['"binding_arguments.h"', '"system_host.h"'],
+  includes: ['"binding_arguments.h"', '"fast_call.h"', '"system_host.h"'],
   object: 'v8::Local<v8::Object>',
   signature: (name) =>
     `void ${name}(const v8::FunctionCallbackInfo<v8::Value>& info) {\n  const BindingArguments arguments(info, "$");`,
   leave: 'return;',
   finish: [],
   kernel: 'arguments.host().kernel()',
+  fast: fastText,
   install: (
     groups,
   ) => `bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
@@ -180,9 +293,13 @@ const v8Dialect: Dialect = {
            object->DefineOwnProperty(context, key, value, v8::ReadOnly).FromMaybe(false);
   };
   const auto method = [&](v8::Local<v8::Object> object, const char* name,
-                          v8::FunctionCallback callback, int length) {
+                          v8::FunctionCallback callback, int length,
+                          const v8::CFunction* fast = nullptr) {
     v8::Local<v8::Function> function;
-    return v8::Function::New(context, callback, data, length, v8::ConstructorBehavior::kThrow)
+    return v8::FunctionTemplate::New(isolate, callback, data, v8::Local<v8::Signature>(), length,
+                                     v8::ConstructorBehavior::kThrow,
+                                     v8::SideEffectType::kHasSideEffect, fast)
+               ->GetFunction(context)
                .ToLocal(&function) &&
            define(object, name, function);
   };
@@ -193,7 +310,9 @@ ${groups
   if (!(${[
     ...group.bindings.map(
       (each) =>
-        `method(${group.name}_group, "${each.name}", ${functionName(group, each)}, ${each.arguments.length})`,
+        `method(${group.name}_group, "${each.name}", ${functionName(group, each)}, ${each.arguments.length}${
+          each.fast ? `,\n               FastCall<Fast${functionName(group, each)}>()` : ''
+        })`,
     ),
     `define(target, "${group.name}", ${group.name}_group)`,
   ].join(' &&\n        ')})) {

@@ -95,3 +95,12 @@ ${checks.join('')}
 #endif  // RUNTIME_KERNEL_INTERFACE_H
 `;
 }
+
+/**
+ * Text of kernel_functions.def: the functions by index, for the table and for its gates. Both the
+ * assembler (after the C preprocessor) and C++ include it with a KERNEL_FUNCTION of their own.
+ */
+export function emitFunctionList({ functions }: KernelInterface): string {
+  const lines = functions.map(({ name }, index) => `KERNEL_FUNCTION(${index}, ${name})\n`);
+  return `${generatedNotice('kernel.abi.ts')}${lines.join('')}`;
+}

@@ -24,6 +24,20 @@ static const uint32_t RUNTIME_LOG_DEBUG = 3u;
 static const uint32_t RUNTIME_EVENT_WAKE = 1u;
 /** A deadline that never passes. */
 static const uint64_t RUNTIME_NO_DEADLINE = 0xffffffffffffffffull;
+/** Bit of the isolate host's event word: the service's attention list is not empty. */
+static const uint32_t RUNTIME_EVENT_BROKER = 2u;
+/** Bit of the isolate host's event word: a count in the shared page's interrupt_counts moved. */
+static const uint32_t RUNTIME_EVENT_INTERRUPT = 4u;
+/** The base address register is not in use. */
+static const uint32_t RUNTIME_BAR_NONE = 0u;
+/** Registers in memory. */
+static const uint32_t RUNTIME_BAR_MEMORY = 1u;
+/** Registers in I/O port space. */
+static const uint32_t RUNTIME_BAR_PORTS = 2u;
+/** virtio 1.2, 4.2: virtio over MMIO. */
+static const uint32_t RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO = 1u;
+/** Interrupts that can be open at once. */
+static const uint32_t RUNTIME_INTERRUPT_MAXIMUM = 64u;
 
 /** Where physical memory is, in bytes, and how often pages were faulted in since boot. */
 struct RuntimeMemoryStatistics {
@@ -85,6 +99,84 @@ static_assert(offsetof(RuntimeCpuStatistics, system_calls) == 24, "layout of Run
 static_assert(offsetof(RuntimeCpuStatistics, idle_nanoseconds) == 32, "layout of RuntimeCpuStatistics::idle_nanoseconds");
 static_assert(offsetof(RuntimeCpuStatistics, busy_nanoseconds) == 40, "layout of RuntimeCpuStatistics::busy_nanoseconds");
 static_assert(offsetof(RuntimeCpuStatistics, boot_nanoseconds) == 48, "layout of RuntimeCpuStatistics::boot_nanoseconds");
+
+/** Memory that the kernel lets the system isolate use. */
+struct RuntimeMemoryRange {
+  /** Where it begins. */
+  uint64_t address;
+  /** Bytes. */
+  uint64_t size;
+};
+static_assert(sizeof(RuntimeMemoryRange) == 16, "size of RuntimeMemoryRange");
+static_assert(offsetof(RuntimeMemoryRange, address) == 0, "layout of RuntimeMemoryRange::address");
+static_assert(offsetof(RuntimeMemoryRange, size) == 8, "layout of RuntimeMemoryRange::size");
+
+/** Where a PCI function is. */
+struct RuntimePciFunction {
+  /** Segment group. */
+  uint32_t segment;
+  /** Bus, 0 to 255. */
+  uint32_t bus;
+  /** Device, 0 to 31. */
+  uint32_t device;
+  /** Function, 0 to 7. */
+  uint32_t function;
+};
+static_assert(sizeof(RuntimePciFunction) == 16, "size of RuntimePciFunction");
+static_assert(offsetof(RuntimePciFunction, segment) == 0, "layout of RuntimePciFunction::segment");
+static_assert(offsetof(RuntimePciFunction, bus) == 4, "layout of RuntimePciFunction::bus");
+static_assert(offsetof(RuntimePciFunction, device) == 8, "layout of RuntimePciFunction::device");
+static_assert(offsetof(RuntimePciFunction, function) == 12, "layout of RuntimePciFunction::function");
+
+/** What is behind a base address register. */
+struct RuntimePciBar {
+  /** RUNTIME_BAR_*. */
+  uint32_t kind;
+  /** Bytes. */
+  uint64_t size;
+};
+static_assert(sizeof(RuntimePciBar) == 16, "size of RuntimePciBar");
+static_assert(offsetof(RuntimePciBar, kind) == 0, "layout of RuntimePciBar::kind");
+static_assert(offsetof(RuntimePciBar, size) == 8, "layout of RuntimePciBar::size");
+
+/** An interrupt that a device raises by writing to memory. */
+struct RuntimeMessageInterrupt {
+  /** Its id. */
+  uint32_t id;
+  /** What the device writes. */
+  uint32_t data;
+  /** Where it writes. */
+  uint64_t address;
+};
+static_assert(sizeof(RuntimeMessageInterrupt) == 16, "size of RuntimeMessageInterrupt");
+static_assert(offsetof(RuntimeMessageInterrupt, id) == 0, "layout of RuntimeMessageInterrupt::id");
+static_assert(offsetof(RuntimeMessageInterrupt, data) == 4, "layout of RuntimeMessageInterrupt::data");
+static_assert(offsetof(RuntimeMessageInterrupt, address) == 8, "layout of RuntimeMessageInterrupt::address");
+
+/** A device that is not on a bus which can be searched. */
+struct RuntimePlatformDevice {
+  /** RUNTIME_PLATFORM_DEVICE_*. */
+  uint32_t kind;
+  /** Bytes of registers. */
+  uint64_t size;
+};
+static_assert(sizeof(RuntimePlatformDevice) == 16, "size of RuntimePlatformDevice");
+static_assert(offsetof(RuntimePlatformDevice, kind) == 0, "layout of RuntimePlatformDevice::kind");
+static_assert(offsetof(RuntimePlatformDevice, size) == 8, "layout of RuntimePlatformDevice::size");
+
+/** Memory taken from the arena. */
+struct RuntimeArenaBlock {
+  /** Its place in the arena. */
+  uint64_t offset;
+  /** Bytes, a multiple of the page size. */
+  uint64_t size;
+  /** Where devices see it; 0 when it is not contiguous for them. */
+  uint64_t physical;
+};
+static_assert(sizeof(RuntimeArenaBlock) == 24, "size of RuntimeArenaBlock");
+static_assert(offsetof(RuntimeArenaBlock, offset) == 0, "layout of RuntimeArenaBlock::offset");
+static_assert(offsetof(RuntimeArenaBlock, size) == 8, "layout of RuntimeArenaBlock::size");
+static_assert(offsetof(RuntimeArenaBlock, physical) == 16, "layout of RuntimeArenaBlock::physical");
 
 /**
  * The functions that the kernel offers to the code that embeds Node. Its address is in the
@@ -169,8 +261,201 @@ struct RuntimeKernelInterface {
    * Never returns.
    */
   void (*reboot)(void) __attribute__((noreturn));
+  /**
+   * Fills memory from the kernel's generator, the one behind getrandom(2).
+   * @param into Where the bytes go.
+   * @param length How many.
+   */
+  void (*random_fill)(char* into, size_t length);
+  /**
+   * Mixes bytes into the kernel's generator. They never make it worse.
+   * @param bytes What to mix in.
+   * @param length How many.
+   */
+  void (*random_add_entropy)(const char* bytes, size_t length);
+  /**
+   * Searches the PCI buses, once, and counts the functions that answer.
+   * @returns how many there are, 0 without PCI
+   */
+  uint32_t (*pci_function_count)(void);
+  /**
+   * Tells where a PCI function is.
+   * @param function Index in the kernel's list of functions.
+   * @param into Where the answer goes.
+   * @returns 0, or -errno: ENODEV
+   */
+  int32_t (*pci_function_at)(uint32_t function, struct RuntimePciFunction* into);
+  /**
+   * Reads configuration space.
+   * @param function Index in the kernel's list of functions.
+   * @param offset Offset in configuration space, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones where nothing answers
+   */
+  uint32_t (*pci_read)(uint32_t function, uint32_t offset, uint32_t width);
+  /**
+   * Writes configuration space. Refused are registers by which a function would answer somewhere
+   * else than the kernel has placed it: base addresses, the expansion ROM's, and a bridge's bus
+   * numbers and windows.
+   * @param function Index in the kernel's list of functions.
+   * @param offset Offset in configuration space, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @returns 0, or -errno: ENODEV, EINVAL, EPERM
+   */
+  int32_t (*pci_write)(uint32_t function, uint32_t offset, uint32_t width, uint32_t value);
+  /**
+   * Describes a base address register. The upper half of a 64-bit one counts as not in use.
+   * @param function Index in the kernel's list of functions.
+   * @param bar Which base address register, 0 to 5.
+   * @param into Where the answer goes.
+   * @returns 0, or -errno: ENODEV, EINVAL
+   */
+  int32_t (*pci_bar)(uint32_t function, uint32_t bar, struct RuntimePciBar* into);
+  /**
+   * Maps the registers behind a base address register, uncached. They stay mapped.
+   * @param function Index in the kernel's list of functions.
+   * @param bar Which base address register, 0 to 5.
+   * @param into Where they are.
+   * @returns 0, or -errno: ENODEV, EINVAL, ENXIO when it is not memory or has no address, ENOMEM
+   */
+  int32_t (*pci_map)(uint32_t function, uint32_t bar, struct RuntimeMemoryRange* into);
+  /**
+   * Reads a register in I/O port space.
+   * @param function Index in the kernel's list of functions.
+   * @param bar Which base address register, 0 to 5.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones outside the range
+   */
+  uint32_t (*pci_port_read)(uint32_t function, uint32_t bar, uint32_t offset, uint32_t width);
+  /**
+   * Writes a register in I/O port space.
+   * @param function Index in the kernel's list of functions.
+   * @param bar Which base address register, 0 to 5.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @returns 0, or -errno: ENODEV, EINVAL outside the range, ENXIO when it is not ports
+   */
+  int32_t (*pci_port_write)(uint32_t function, uint32_t bar, uint32_t offset, uint32_t width, uint32_t value);
+  /**
+   * Makes an interrupt that a PCI function raises by a message (MSI or MSI-X).
+   * @param function Index in the kernel's list of functions.
+   * @param into What the device needs.
+   * @returns 0, or -errno: ENODEV, ENOSPC when all ids are taken
+   */
+  int32_t (*interrupt_open_message)(uint32_t function, struct RuntimeMessageInterrupt* into);
+  /**
+   * Opens a PCI function's interrupt line (INTx). When it fires it is masked until all who share it
+   * acknowledge.
+   * @param function Index in the kernel's list of functions.
+   * @returns its id, or -errno: ENODEV, ENXIO when it has no line, ENOSPC
+   */
+  int32_t (*interrupt_open_line)(uint32_t function);
+  /**
+   * Lets a line interrupt again. Nothing to do for messages, and for ids that are not open.
+   * @param id The interrupt's id.
+   */
+  void (*interrupt_acknowledge)(uint32_t id);
+  /**
+   * Gives an interrupt back. Ids that are not open are ignored.
+   * @param id The interrupt's id.
+   */
+  void (*interrupt_release)(uint32_t id);
+  /**
+   * Counts the devices that the platform describes itself.
+   * @returns how many there are
+   */
+  uint32_t (*platform_device_count)(void);
+  /**
+   * Describes a platform device.
+   * @param index Which one.
+   * @param into Where the answer goes.
+   * @returns 0, or -errno: ENODEV
+   */
+  int32_t (*platform_device_at)(uint32_t index, struct RuntimePlatformDevice* into);
+  /**
+   * Maps a platform device's registers, uncached. They stay mapped.
+   * @param index Which one.
+   * @param into Where they are.
+   * @returns 0, or -errno: ENODEV, ENOMEM
+   */
+  int32_t (*platform_device_map)(uint32_t index, struct RuntimeMemoryRange* into);
+  /**
+   * Opens a platform device's interrupt line, as interrupt_open_line does.
+   * @param index Which one.
+   * @returns its id, or -errno: ENODEV, ENXIO, ENOSPC
+   */
+  int32_t (*platform_device_interrupt)(uint32_t index);
+  /**
+   * Takes zeroed, page-aligned memory from the arena. Needs broker_attach first.
+   * @param size Bytes, rounded up to pages.
+   * @param contiguous 1: contiguous for devices, 0: only in the arena.
+   * @param into What was taken.
+   * @returns 0, or -errno: EINVAL, ENOMEM
+   */
+  int32_t (*arena_allocate)(uint32_t size, uint32_t contiguous, struct RuntimeArenaBlock* into);
+  /**
+   * Gives a block back. An offset that is no block of the service is ignored.
+   * @param offset The block's offset.
+   */
+  void (*arena_free)(uint32_t offset);
+  /**
+   * The network service starts: maps the arena on first use, and announces again every socket that
+   * is bound or listens, and every request that waits.
+   * @param into The arena.
+   * @returns 0, or -errno: ENOMEM
+   */
+  int32_t (*broker_attach)(struct RuntimeMemoryRange* into);
+  /**
+   * The network service died. Stops every device that it used (bus mastering, interrupts), then
+   * ends connections with an error and frees its memory. Harmless when it was not attached.
+   */
+  void (*broker_detach)(void);
+  /** There is no network service and there will be none: nobody waits for it any more. */
+  void (*broker_no_service)(void);
+  /**
+   * Looks at the kernel's attention list, and wakes threads whose sockets changed.
+   * @returns how many sockets were looked at
+   */
+  uint32_t (*broker_notify)(void);
+  /**
+   * Makes the socket of a connection that a listener got.
+   * @param listener The listener's id.
+   * @returns the socket's id, or -errno: ENOMEM, EINVAL
+   */
+  int32_t (*broker_accept)(uint32_t listener);
+  /**
+   * Gives a socket's ring another capacity and moves its content there.
+   * @param socket The socket's id.
+   * @param direction RUNTIME_DIRECTION_*.
+   * @param capacity Bytes, a power of two, or 0 to free the ring.
+   * @returns 0, or -errno: ENOMEM, EINVAL
+   */
+  int32_t (*broker_resize)(uint32_t socket, uint32_t direction, uint32_t capacity);
+  /**
+   * The service is done with a socket that the app has closed: block and rings are freed.
+   * @param socket The socket's id.
+   */
+  void (*broker_release)(uint32_t socket);
+  /**
+   * Says which interfaces and addresses there are, for netlink and /proc.
+   * @param bytes RuntimePublishedInterface, each followed by its addresses.
+   * @param length Bytes in all.
+   */
+  void (*broker_publish_interfaces)(const char* bytes, size_t length);
+  /**
+   * Gives a generated file its content.
+   * @param name Which one: "resolv.conf", "hosts", "net/tcp", "net/dev"…
+   * @param name_length Bytes of the name.
+   * @param text The whole content.
+   * @param text_length Bytes of the content.
+   * @returns 0, or -errno: ENOENT, ENOMEM
+   */
+  int32_t (*broker_publish_file)(const char* name, size_t name_length, const char* text, size_t text_length);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 96, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 328, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -182,5 +467,34 @@ static_assert(offsetof(RuntimeKernelInterface, wait_for_events) == 64, "layout o
 static_assert(offsetof(RuntimeKernelInterface, notify_events) == 72, "layout of RuntimeKernelInterface::notify_events");
 static_assert(offsetof(RuntimeKernelInterface, power_off) == 80, "layout of RuntimeKernelInterface::power_off");
 static_assert(offsetof(RuntimeKernelInterface, reboot) == 88, "layout of RuntimeKernelInterface::reboot");
+static_assert(offsetof(RuntimeKernelInterface, random_fill) == 96, "layout of RuntimeKernelInterface::random_fill");
+static_assert(offsetof(RuntimeKernelInterface, random_add_entropy) == 104, "layout of RuntimeKernelInterface::random_add_entropy");
+static_assert(offsetof(RuntimeKernelInterface, pci_function_count) == 112, "layout of RuntimeKernelInterface::pci_function_count");
+static_assert(offsetof(RuntimeKernelInterface, pci_function_at) == 120, "layout of RuntimeKernelInterface::pci_function_at");
+static_assert(offsetof(RuntimeKernelInterface, pci_read) == 128, "layout of RuntimeKernelInterface::pci_read");
+static_assert(offsetof(RuntimeKernelInterface, pci_write) == 136, "layout of RuntimeKernelInterface::pci_write");
+static_assert(offsetof(RuntimeKernelInterface, pci_bar) == 144, "layout of RuntimeKernelInterface::pci_bar");
+static_assert(offsetof(RuntimeKernelInterface, pci_map) == 152, "layout of RuntimeKernelInterface::pci_map");
+static_assert(offsetof(RuntimeKernelInterface, pci_port_read) == 160, "layout of RuntimeKernelInterface::pci_port_read");
+static_assert(offsetof(RuntimeKernelInterface, pci_port_write) == 168, "layout of RuntimeKernelInterface::pci_port_write");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_open_message) == 176, "layout of RuntimeKernelInterface::interrupt_open_message");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_open_line) == 184, "layout of RuntimeKernelInterface::interrupt_open_line");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 192, "layout of RuntimeKernelInterface::interrupt_acknowledge");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 200, "layout of RuntimeKernelInterface::interrupt_release");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 208, "layout of RuntimeKernelInterface::platform_device_count");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 216, "layout of RuntimeKernelInterface::platform_device_at");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 224, "layout of RuntimeKernelInterface::platform_device_map");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 232, "layout of RuntimeKernelInterface::platform_device_interrupt");
+static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 240, "layout of RuntimeKernelInterface::arena_allocate");
+static_assert(offsetof(RuntimeKernelInterface, arena_free) == 248, "layout of RuntimeKernelInterface::arena_free");
+static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 256, "layout of RuntimeKernelInterface::broker_attach");
+static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 264, "layout of RuntimeKernelInterface::broker_detach");
+static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 272, "layout of RuntimeKernelInterface::broker_no_service");
+static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 280, "layout of RuntimeKernelInterface::broker_notify");
+static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 288, "layout of RuntimeKernelInterface::broker_accept");
+static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 296, "layout of RuntimeKernelInterface::broker_resize");
+static_assert(offsetof(RuntimeKernelInterface, broker_release) == 304, "layout of RuntimeKernelInterface::broker_release");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 312, "layout of RuntimeKernelInterface::broker_publish_interfaces");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 320, "layout of RuntimeKernelInterface::broker_publish_file");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -205,8 +205,8 @@ struct RuntimeSocketBlock {
   /** Its 16 bytes in network order; IPv4 in the IPv4-mapped form ::ffff:a.b.c.d. */
   uint8_t peer_address[16];
   /** Option values, both ways (struct as in Linux's setsockopt(2)). */
-  uint8_t request_data[256];
-  uint8_t unused[48];
+  uint8_t request_data[272];
+  uint8_t unused[32];
 };
 static_assert(sizeof(RuntimeSocketBlock) == 512, "size of RuntimeSocketBlock");
 static_assert(offsetof(RuntimeSocketBlock, kind) == 0, "layout of RuntimeSocketBlock::kind");

@@ -6,7 +6,7 @@ namespace {
 
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
-    "root=rw, and -- before arguments for the app";
+    "root=rw, virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
 class Complaint {
@@ -106,6 +106,63 @@ bool add_argument(StringView argument, CommandLine* result, Complaint& complain)
   return true;
 }
 
+/// Takes a number, decimal or with 0x, off the front of `text`. False when there is none.
+bool take_number(StringView* text, uint64_t* number) {
+  unsigned base = 10;
+  if (text->starts_with(StringView("0x"))) {
+    base = 16;
+    *text = text->from(2);
+  }
+  size_t digits = 0;
+  *number = 0;
+  for (; digits < text->size; ++digits) {
+    const char c = static_cast<char>(text->data[digits] | 0x20);
+    const unsigned digit = c >= '0' && c <= '9'   ? static_cast<unsigned>(c - '0')
+                           : c >= 'a' && c <= 'f' ? static_cast<unsigned>(c - 'a') + 10
+                                                  : 16;
+    if (digit >= base || *number > (UINT64_MAX - digit) / base) break;
+    *number = *number * base + digit;
+  }
+  *text = text->from(digits);
+  return digits > 0;
+}
+
+/// Takes one character off the front of `text`. False when it is another.
+bool take_character(StringView* text, char c) {
+  if (text->is_empty() || text->data[0] != c) return false;
+  *text = text->from(1);
+  return true;
+}
+
+/// Parses SIZE@ADDRESS:LINE[:ID]; SIZE may end in K, M or G.
+bool parse_virtio_mmio(StringView value, VirtioMmioOption* option) {
+  uint64_t line;
+  uint64_t id;
+  if (!take_number(&value, &option->size)) return false;
+  unsigned shift = 0;
+  if (take_character(&value, 'K') || take_character(&value, 'k')) shift = 10;
+  if (take_character(&value, 'M') || take_character(&value, 'm')) shift = 20;
+  if (take_character(&value, 'G') || take_character(&value, 'g')) shift = 30;
+  if (option->size >> (64 - shift - 1) >> 1) return false;
+  option->size <<= shift;
+  if (!take_character(&value, '@') || !take_number(&value, &option->address)) return false;
+  if (!take_character(&value, ':') || !take_number(&value, &line) || line > 255) return false;
+  if (take_character(&value, ':') && !take_number(&value, &id)) return false;
+  option->line = static_cast<uint32_t>(line);
+  return value.is_empty() && option->address <= UINT64_MAX - option->size;
+}
+
+bool add_virtio_mmio(StringView word, StringView value, CommandLine* result, Complaint& complain) {
+  if (result->virtio_mmio_count == CommandLine::kMaximumEntries)
+    return complain("more than %zu virtio_mmio.device options", CommandLine::kMaximumEntries);
+  if (parse_virtio_mmio(value, &result->virtio_mmio[result->virtio_mmio_count])) {
+    ++result->virtio_mmio_count;
+    return true;
+  }
+  return complain("\"%.*s\" is not of the form virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]",
+                  printed_length(word), word.data);
+}
+
 bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
   const StringView log_prefix("log=");
   const StringView environment_prefix("env.");
@@ -113,6 +170,10 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     if (parse_log_level(word.from(log_prefix.size), &result->log_level)) return true;
     return complain("\"%.*s\" is not a log level; use log=error, log=warn, log=info or log=debug",
                     printed_length(word), word.data);
+  }
+  const StringView virtio_mmio_prefix("virtio_mmio.device=");
+  if (word.starts_with(virtio_mmio_prefix)) {
+    return add_virtio_mmio(word, word.from(virtio_mmio_prefix.size), result, complain);
   }
   if (word.starts_with(environment_prefix)) {
     return add_environment(word.from(environment_prefix.size), result, complain);

@@ -2,11 +2,19 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/format.h"
 #include "lib/string.h"
 
 namespace runtime {
+
+/// A virtio device that the command line tells of.
+struct VirtioMmioOption {
+  uint64_t size = 0;     // bytes of registers
+  uint64_t address = 0;  // physical
+  uint32_t line = 0;     // interrupt line
+};
 
 /// Words are separated by blanks; double quotes group (`env.TITLE="two words"`). Options:
 ///   log=error|warn|info|debug   what the console shows of the kernel's log (warn)
@@ -14,6 +22,9 @@ namespace runtime {
 ///   trace=syscalls              every system call in the log
 ///   layout=fixed                no randomisation of addresses
 ///   root=rw                     files outside /tmp can be written (in memory)
+///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
+///                               a virtio device without a bus, as Linux writes it; QEMU's microvm
+///                               adds these by itself
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;
@@ -31,6 +42,8 @@ struct CommandLine {
   size_t environment_count = 0;
   StringView arguments[kMaximumEntries];
   size_t argument_count = 0;
+  VirtioMmioOption virtio_mmio[kMaximumEntries];
+  size_t virtio_mmio_count = 0;
 
   char text[kTextCapacity] = {};  // the words without their quotes, each NUL-terminated
 };

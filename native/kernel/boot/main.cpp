@@ -38,6 +38,7 @@
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
+#include "platform/virtio_mmio.h"
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpus.h"
@@ -268,6 +269,7 @@ extern "C" [[noreturn]] void boot_main() {
     refuse(message);
   log_set_level(command_line.log_level);
   set_system_call_trace(command_line.trace_system_calls);
+  platform_devices_initialise(command_line);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
   AddressSpace::initialise(command_line.fixed_layout);

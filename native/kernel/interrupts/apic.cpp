@@ -7,6 +7,7 @@
 #include "arch/x86_64/ports.h"
 #include "lib/format.h"
 #include "memory/address_space.h"
+#include "sync/spinlock.h"
 
 namespace runtime {
 
@@ -28,25 +29,62 @@ constexpr uint32_t kCommandAssert = 1 << 14;
 constexpr uint32_t kCommandInit = 5 << 8;
 constexpr uint32_t kCommandStartup = 6 << 8;
 constexpr uint32_t kMasked = 1 << 16;
+constexpr uint32_t kActiveLow = 1 << 13;
+constexpr uint32_t kLevelTriggered = 1 << 15;
+constexpr uint32_t kIoApicVersion = 1;
+constexpr uint32_t kRedirection = 0x10;
 constexpr uint32_t kDivideBy1 = 0xb;
 constexpr uint64_t kDefaultIoApic = 0xfec00000;
 
 volatile uint32_t* local_apic = nullptr;
-volatile uint32_t* io_apic = nullptr;
-uint32_t io_apic_base_interrupt = 0;
+
+/// One I/O APIC: registers are reached through an index and a window.
+struct IoApic {
+  volatile uint32_t* registers = nullptr;
+  uint64_t address = 0;
+  uint32_t first_line = 0;
+  uint32_t line_count = 0;
+};
+constexpr unsigned kMaximumIoApics = 4;
+IoApic io_apics[kMaximumIoApics];
+unsigned io_apic_count = 0;
+SpinLock io_apic_lock(LockRank::Device);
 
 struct LegacyRoute {
   uint32_t interrupt;
   uint16_t flags;
+  bool is_override;
 };
 LegacyRoute routes[16];
 
 uint32_t read_register(uint32_t offset) { return local_apic[offset / 4]; }
 void write_register(uint32_t offset, uint32_t value) { local_apic[offset / 4] = value; }
 
-void write_io_apic(uint32_t index, uint32_t value) {
-  io_apic[0] = index;
-  io_apic[4] = value;
+uint32_t read_io_apic(const IoApic& io_apic, uint32_t index) {
+  io_apic.registers[0] = index;
+  return io_apic.registers[4];
+}
+void write_io_apic(const IoApic& io_apic, uint32_t index, uint32_t value) {
+  io_apic.registers[0] = index;
+  io_apic.registers[4] = value;
+}
+
+/// The I/O APIC with the line; null when there is none.
+const IoApic* io_apic_of(uint32_t line) {
+  for (unsigned i = 0; i < io_apic_count; ++i)
+    if (line >= io_apics[i].first_line && line - io_apics[i].first_line < io_apics[i].line_count)
+      return &io_apics[i];
+  return nullptr;
+}
+
+/// Routes a line to `vector` on this CPU; `flags` are the other bits of the redirection entry.
+void route(uint32_t line, unsigned vector, uint32_t flags) {
+  SpinGuard guard(io_apic_lock);
+  const IoApic* const io_apic = io_apic_of(line);
+  if (!io_apic) return;
+  const uint32_t index = kRedirection + (line - io_apic->first_line) * 2;
+  write_io_apic(*io_apic, index + 1, read_register(kRegisterId) & 0xff000000);
+  write_io_apic(*io_apic, index, vector | flags);
 }
 
 /// Moves the 8259 pair away from the exception vectors and masks all its lines.
@@ -63,25 +101,31 @@ void silence_legacy_controllers() {
   out8(0xa1, 0xff);
 }
 
-/// Reads the I/O APIC's address and the overrides of legacy lines from the MADT.
-uint64_t read_madt() {
-  for (unsigned line = 0; line < 16; ++line) routes[line] = {line, 0};
-  uint64_t address = kDefaultIoApic;
+void add_io_apic(uint64_t address, uint32_t first_line) {
+  if (io_apic_count == kMaximumIoApics) return;
+  io_apics[io_apic_count].address = address;
+  io_apics[io_apic_count++].first_line = first_line;
+}
+
+/// Reads the I/O APICs' addresses and the overrides of legacy lines from the MADT.
+void read_madt() {
+  for (unsigned line = 0; line < 16; ++line) routes[line] = {line, 0, false};
   const uint8_t* table = nullptr;
   size_t size = 0;
-  if (!acpi_find_table("APIC", &table, &size)) return address;
-  for (size_t at = 44; at + 2 <= size && table[at + 1] >= 2 && at + table[at + 1] <= size;
-       at += table[at + 1]) {
-    const uint8_t* entry = table + at;
-    if (entry[0] == 1 && entry[1] >= 12) {
-      address = *reinterpret_cast<const uint32_t*>(entry + 4);
-      io_apic_base_interrupt = *reinterpret_cast<const uint32_t*>(entry + 8);
-    } else if (entry[0] == 2 && entry[1] >= 10 && entry[3] < 16) {
-      routes[entry[3]] = {*reinterpret_cast<const uint32_t*>(entry + 4),
-                          *reinterpret_cast<const uint16_t*>(entry + 8)};
+  if (acpi_find_table("APIC", &table, &size)) {
+    for (size_t at = 44; at + 2 <= size && table[at + 1] >= 2 && at + table[at + 1] <= size;
+         at += table[at + 1]) {
+      const uint8_t* entry = table + at;
+      if (entry[0] == 1 && entry[1] >= 12) {
+        add_io_apic(*reinterpret_cast<const uint32_t*>(entry + 4),
+                    *reinterpret_cast<const uint32_t*>(entry + 8));
+      } else if (entry[0] == 2 && entry[1] >= 10 && entry[3] < 16) {
+        routes[entry[3]] = {*reinterpret_cast<const uint32_t*>(entry + 4),
+                            *reinterpret_cast<const uint16_t*>(entry + 8), true};
+      }
     }
   }
-  return address;
+  if (io_apic_count == 0) add_io_apic(kDefaultIoApic, 0);
 }
 
 void enable_local_apic() {
@@ -115,21 +159,50 @@ const char* apic_initialise() {
   local_apic = static_cast<volatile uint32_t*>(mapped.value());
   enable_local_apic();
 
-  mapped = map_device(PhysAddr(read_madt()), kPageSize);
-  if (mapped.is_error()) return "no memory to map the I/O APIC";
-  io_apic = static_cast<volatile uint32_t*>(mapped.value());
+  read_madt();
+  for (unsigned i = 0; i < io_apic_count; ++i) {
+    IoApic& io_apic = io_apics[i];
+    mapped = map_device(PhysAddr(io_apic.address), kPageSize);
+    if (mapped.is_error()) return "no memory to map an I/O APIC";
+    io_apic.registers = static_cast<volatile uint32_t*>(mapped.value());
+    io_apic.line_count = (read_io_apic(io_apic, kIoApicVersion) >> 16 & 0xff) + 1;
+  }
   return nullptr;
 }
 
 void apic_route_legacy(unsigned line) {
-  const LegacyRoute& route = routes[line];
-  const uint32_t pin = route.interrupt - io_apic_base_interrupt;
-  uint32_t low = kLegacyVectorBase + line;
-  if ((route.flags & 3) == 3) low |= 1 << 13;       // active low
-  if ((route.flags >> 2 & 3) == 3) low |= 1 << 15;  // level triggered
-  write_io_apic(0x10 + pin * 2 + 1, read_register(kRegisterId) & 0xff000000);
-  write_io_apic(0x10 + pin * 2, low);
+  const LegacyRoute& legacy = routes[line];
+  uint32_t flags = 0;
+  if ((legacy.flags & 3) == 3) flags |= kActiveLow;
+  if ((legacy.flags >> 2 & 3) == 3) flags |= kLevelTriggered;
+  route(legacy.interrupt, kLegacyVectorBase + line, flags);
 }
+
+InterruptLine apic_line_of_legacy(unsigned legacy) {
+  const LegacyRoute& found = routes[legacy];
+  const bool is_active_low = !found.is_override || (found.flags & 3) == 3;
+  return {found.interrupt, is_active_low};
+}
+
+bool apic_has_line(uint32_t number) { return io_apic_of(number) != nullptr; }
+
+void apic_route_line(const InterruptLine& line, unsigned vector) {
+  route(line.number, vector, kLevelTriggered | (line.is_active_low ? kActiveLow : 0));
+}
+
+void apic_mask_line(uint32_t number, bool is_masked) {
+  SpinGuard guard(io_apic_lock);
+  const IoApic* const io_apic = io_apic_of(number);
+  if (!io_apic) return;
+  const uint32_t index = kRedirection + (number - io_apic->first_line) * 2;
+  const uint32_t entry = read_io_apic(*io_apic, index);
+  write_io_apic(*io_apic, index, is_masked ? entry | kMasked : entry & ~kMasked);
+}
+
+uint64_t apic_message_address() {
+  return 0xfee00000 | static_cast<uint64_t>(read_register(kRegisterId) >> 24) << 12;
+}
+uint32_t apic_message_data(unsigned vector) { return vector; }  // fixed delivery, edge
 
 void apic_end_of_interrupt() { write_register(kRegisterEndOfInterrupt, 0); }
 

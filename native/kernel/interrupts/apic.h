@@ -1,4 +1,7 @@
-// Local APIC (timer, end of interrupt) and I/O APIC (legacy lines).
+// Local APIC (timer, end of interrupt) and I/O APICs (lines). Vectors:
+//   0x30 to 0x3f  legacy lines that the kernel itself uses
+//   0x50 to 0xdf  devices, device_interrupts.h
+//   0xf0, 0xff    timer, spurious
 #pragma once
 
 #include <stdint.h>
@@ -30,6 +33,23 @@ void apic_initialise_secondary();
 void apic_send(uint32_t to, unsigned vector);
 void apic_send_init(uint32_t to);
 void apic_send_startup(uint32_t to, PhysAddr page);
+/// A line into an I/O APIC, by its number among all of them (ACPI's global system interrupts).
+struct InterruptLine {
+  uint32_t number;
+  bool is_active_low;
+};
+/// The line that legacy interrupt `legacy` (0 to 15) comes in on. PCI lines are active low unless the
+/// MADT says otherwise.
+InterruptLine apic_line_of_legacy(unsigned legacy);
+/// True when an I/O APIC has the line.
+bool apic_has_line(uint32_t number);
+/// Routes a line, level-triggered and not masked, to `vector` on this CPU.
+void apic_route_line(const InterruptLine& line, unsigned vector);
+/// Keeps a routed line from interrupting, or lets it again. Interrupt-safe.
+void apic_mask_line(uint32_t number, bool is_masked);
+/// What a device writes, and where to, to interrupt this CPU with `vector` (SDM volume 3, 10.11).
+uint64_t apic_message_address();
+uint32_t apic_message_data(unsigned vector);
 
 /// Starts the local timer for one interrupt after `ticks` of its clock.
 void apic_timer_start(uint32_t ticks);

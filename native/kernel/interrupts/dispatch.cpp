@@ -7,6 +7,7 @@
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
 #include "interrupts/apic.h"
+#include "interrupts/device_interrupts.h"
 #include "lib/format.h"
 #include "linux/signals_internal.h"
 #include "memory/address_space.h"
@@ -161,6 +162,10 @@ void device_interrupt(const TrapFrame* frame) {
     case kSpuriousVector:
       return;
     default:
+      if (handle_device_interrupt(static_cast<unsigned>(frame->vector))) {
+        apic_end_of_interrupt();
+        return;
+      }
       apic_end_of_interrupt();
       log(LogLevel::Warn, "interrupt on vector %llu, which nobody asked for",
           static_cast<unsigned long long>(frame->vector));

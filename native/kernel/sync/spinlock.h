@@ -14,7 +14,8 @@
 //  11 Scheduler   run queues, thread states
 //  12 Heap        kernel heap
 //  13 Frames      physical frame allocator
-//  14 Log         log ring and console
+//  14 Device      PCI configuration ports, I/O APICs, the table of device interrupts
+//  15 Log         log ring and console
 //
 // The kernel is not preempted: a thread gives up the CPU only in a wait queue, on its way back to
 // the application, or at `Scheduler::yield`. No spinlock is ever held across one of these.
@@ -38,6 +39,7 @@ enum class LockRank : uint8_t {
   Scheduler,
   Heap,
   Frames,
+  Device,
   Log,
 };
 

@@ -7,10 +7,8 @@
 // shim-command-line.test.ts compares what the command line does. The parts are made one by one, not
 // by CommonEnvironmentSetup, so that addons find the app's loop under uv_default_loop().
 //
-// Start-up, measured on a Linux host with one CPU, from exec to the first line of an ES module,
-// median of 150 interleaved runs: stock main 18.4 ms, this one 18.0 ms, with the preload script and
-// the system isolate 18.7 ms. The isolate starts once the app's main module is loaded: nothing
-// needs it earlier yet, and with one CPU its 6 to 10 ms would come out of the app's start.
+// Start-up: the system isolate starts as soon as V8's platform and Node's per-process state are there,
+// beside the making of the app's isolate. An app may block in its first line, for a connection too.
 //
 // What the embedder API cannot do goes to the executable's own main(), see NeedsStockMain().
 
@@ -73,6 +71,9 @@ struct FreeEnvironmentDeleter {
 
 int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface* kernel) {
   const EmbedderSnapshotData::Pointer snapshot = EmbedderSnapshotData::BuiltinSnapshotData();
+  std::unique_ptr<SystemThread> system;  // ends before what it uses: platform and snapshot
+  if (kernel != nullptr) system = SystemThread::Create(*kernel, init.platform(), snapshot.get());
+  if (system != nullptr) system->Start();
   AppIsolate app(init.platform(), snapshot.get());
   if (app.get() == nullptr) {
     std::fputs("V8 could not make an isolate for the app: out of memory.\n", stderr);
@@ -91,11 +92,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   const v8::Context::Scope context_scope(node::GetMainContext(environment.get()));
 
   node::EmbedderPreloadCallback preload;
-  std::unique_ptr<SystemThread> system;
-  if (kernel != nullptr) {
-    preload = AppPreload();
-    system = SystemThread::Create(*kernel, init.platform(), snapshot.get());
-  }
+  if (kernel != nullptr) preload = AppPreload();
   if (system != nullptr) {
     // V8's platform goes away in process.exit(): no other thread may run JavaScript by then.
     node::SetProcessExitHandler(environment.get(), [&system](Environment* exiting, int code) {
@@ -107,8 +104,6 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   // that nothing handles has ended the process by now, and after one that the app handles the event
   // loop runs.
   (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
-  // Only now: see "Start-up" above.
-  if (system != nullptr) system->Start();
   const int code = node::SpinEventLoop(environment.get()).FromMaybe(kGenericUserError);
   if (system != nullptr) system->Stop();
   return code;

@@ -2,6 +2,8 @@
 #ifndef RUNTIME_SHIM_SYSTEM_HOST_H
 #define RUNTIME_SHIM_SYSTEM_HOST_H
 
+#include <v8-array-buffer.h>
+#include <v8-function.h>
 #include <v8-local-handle.h>
 #include <v8-object.h>
 
@@ -17,16 +19,42 @@ class SystemHost {
   explicit SystemHost(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
   const RuntimeKernelInterface& kernel() const { return kernel_; }
 
+  /** The host whose isolate runs on this thread. */
+  static SystemHost& Current() { return *current_; }
+
   /** Monotonic nanoseconds at which this isolate began to be made. */
   virtual uint64_t StartedAt() const = 0;
   /** The bundle's inline source map as a `data:` URL, undefined when it has none. */
   virtual v8::Local<v8::Value> SourceMap() const = 0;
+  /** Names the function that runs in each turn of the loop. */
+  virtual void OnTurn(v8::Local<v8::Function> turn) = 0;
+  /** As the kernel's broker_attach, once in a life of the isolate: later calls give the same. */
+  virtual int32_t AttachBroker(RuntimeMemoryRange* into) = 0;
+  /** The ArrayBuffer over memory of the kernel's. For the same memory it is the same object. */
+  virtual v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) = 0;
+
+  /** The monotonic clock in whole microseconds. */
+  uint64_t NowMicroseconds() const { return kernel_.monotonic_nanoseconds() / 1000; }
+  /** Moves bytes within the arena. Throws a RangeError when they are not all in it. */
+  void CopyInArena(uint32_t to, uint32_t from, uint32_t length) const;
+  /** Sums bytes of the arena, see checksum.h. Throws a RangeError when they are not all in it. */
+  uint32_t ChecksumInArena(uint32_t offset, uint32_t length, double sum) const;
 
  protected:
   ~SystemHost() = default;
 
+  /** Makes this the host of the calling thread, or none. */
+  static void SetCurrent(SystemHost* host) { current_ = host; }
+  /** The arena, empty before AttachBroker(). */
+  const RuntimeMemoryRange& arena() const { return arena_; }
+  void set_arena(const RuntimeMemoryRange& arena) { arena_ = arena; }
+
  private:
+  bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
+
   const RuntimeKernelInterface& kernel_;
+  RuntimeMemoryRange arena_ = {0, 0};
+  static thread_local SystemHost* current_;
 };
 
 /**

@@ -1,7 +1,9 @@
 #include "system_isolate.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "binding_errors.h"
 #include "kernel.h"
 
 namespace runtime {
@@ -19,6 +21,11 @@ constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
 // stopped.
 constexpr size_t kHeapReserveBytes = 16 * 1024 * 1024;
 constexpr int kHeapReserves = 4;
+
+// What ends a wait.
+constexpr uint32_t kEvents = RUNTIME_EVENT_WAKE | RUNTIME_EVENT_BROKER | RUNTIME_EVENT_INTERRUPT;
+// Microseconds from which on a time counts as never: beyond them a double skips numbers.
+constexpr double kLongestSleep = 9e15;
 
 // Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare
 // one.
@@ -54,6 +61,7 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
       timer_host_{kernel, timers_},
       isolate_(NewBareIsolate(platform, snapshot, allocator_.get(), &delegate_)) {
   if (isolate_ == nullptr) return;
+  SetCurrent(this);
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
   const v8::HandleScope handle_scope(isolate_);
@@ -73,7 +81,10 @@ SystemIsolate::~SystemIsolate() {
     timers_ = {};
     rejections_.clear();
     source_map_.Reset();
+    turn_.Reset();
+    buffers_.clear();
   }
+  SetCurrent(nullptr);
   tasks_->Close();
   platform_->DisposeIsolate(isolate_);
 }
@@ -87,8 +98,9 @@ SystemIsolate::End SystemIsolate::Run(const std::string& bundle) {
   bool running = RunBundle(context, bundle) && RunMicrotasks();
   while (running && !terminating_.load()) {
     tasks_->RunReady();
-    running = RunMicrotasks() && RunTimers(context);
-    if (running) Wait();
+    uint64_t deadline = RUNTIME_NO_DEADLINE;
+    running = RunMicrotasks() && RunTimers(context) && RunTurn(context, &deadline);
+    if (running) Wait(deadline);
   }
   return terminating_.load() ? End::kTerminated : End::kFailed;
 }
@@ -124,6 +136,7 @@ bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle)
 }
 
 bool SystemIsolate::RunTimers(Local<Context> context) {
+  if (timers_.NextDeadline() == RUNTIME_NO_DEADLINE) return true;
   const uint64_t now = kernel().monotonic_nanoseconds();
   std::vector<Local<Value>> arguments;
   for (const uint32_t id : timers_.Due(now)) {
@@ -157,9 +170,68 @@ bool SystemIsolate::RunMicrotasks() {
   return !failed_;
 }
 
-void SystemIsolate::Wait() {
-  const uint64_t deadline = std::min(tasks_->NextDeadline(), timers_.NextDeadline());
-  kernel().wait_for_events(RUNTIME_EVENT_WAKE, deadline);
+bool SystemIsolate::RunTurn(Local<Context> context, uint64_t* deadline) {
+  if (turn_.IsEmpty()) return true;
+  const v8::HandleScope handle_scope(isolate_);
+  const v8::TryCatch caught(isolate_);
+  Local<Value> result;
+  if (!turn_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 0, nullptr).ToLocal(&result)) {
+    return Fail(caught);
+  }
+  const double microseconds = result->IsNumber() ? result.As<v8::Number>()->Value() : std::nan("");
+  if (std::isnan(microseconds)) {
+    BindingErrors("loop.onTurn").ThrowReturned("the time until which the isolate may sleep");
+    return Fail(caught);
+  }
+  if (microseconds < kLongestSleep) {
+    *deadline = static_cast<uint64_t>(std::ceil(std::max(microseconds, 0.0))) * 1000;
+  }
+  return RunMicrotasks();
+}
+
+void SystemIsolate::Wait(uint64_t deadline) {
+  deadline = std::min({deadline, tasks_->NextDeadline(), timers_.NextDeadline()});
+  if (deadline <= kernel().monotonic_nanoseconds()) return;
+  RuntimeSharedPage* const page = SharedPage();
+  if (page == nullptr) {
+    kernel().wait_for_events(kEvents, deadline);
+    return;
+  }
+  const std::atomic_ref awake(page->service_awake);
+  awake.store(0);
+  // Before the kernel reads service_awake it has put the socket in the list: whoever comes second sees
+  // what the other has written.
+  const bool has_work = std::atomic_ref(page->service_attention).load() != 0;
+  if (!has_work) kernel().wait_for_events(kEvents, deadline);
+  awake.store(1);
+}
+
+RuntimeSharedPage* SystemIsolate::SharedPage() const {
+  return reinterpret_cast<RuntimeSharedPage*>(arena().address);
+}
+
+int32_t SystemIsolate::AttachBroker(RuntimeMemoryRange* into) {
+  if (arena().address == 0) {
+    RuntimeMemoryRange attached = {0, 0};
+    const int32_t result = kernel().broker_attach(&attached);
+    if (result < 0) return result;
+    set_arena(attached);
+    std::atomic_ref(SharedPage()->service_awake).store(1);
+  }
+  *into = arena();
+  return 0;
+}
+
+Local<v8::ArrayBuffer> SystemIsolate::Buffer(const RuntimeMemoryRange& memory) {
+  v8::Global<v8::ArrayBuffer>& known = buffers_[memory.address];
+  if (known.IsEmpty()) {
+    // With V8's own empty deleter the memory does not count as garbage to be collected.
+    std::unique_ptr<v8::BackingStore> store =
+        v8::ArrayBuffer::NewBackingStore(reinterpret_cast<void*>(memory.address), memory.size,
+                                         v8::BackingStore::EmptyDeleter, nullptr);
+    known.Reset(isolate_, v8::ArrayBuffer::New(isolate_, std::move(store)));
+  }
+  return known.Get(isolate_);
 }
 
 bool SystemIsolate::Fail(const v8::TryCatch& caught) {

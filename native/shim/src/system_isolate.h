@@ -6,6 +6,7 @@
 #include <v8.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "foreground_tasks.h"
 #include "isolate_platform.h"
+#include "shared_memory.h"
 #include "system_globals.h"
 #include "system_host.h"
 #include "timers.h"
@@ -23,8 +25,12 @@ namespace runtime {
  * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may
  * be called from any other in between.
  *
- * Each turn of the loop: V8's foreground tasks, then the timers that are due, each followed by all
- * microtasks; then the thread waits in the kernel until the next deadline or a wake-up.
+ * Each turn of the loop: V8's foreground tasks, the timers that are due, and the function that the
+ * bundle has named (loop.onTurn), each followed by all microtasks; then, unless that function has
+ * more to do, the thread waits in the kernel until the next deadline or an event.
+ *
+ * While the thread runs, service_awake in the shared page says so: the kernel rings no doorbell
+ * then, because sockets that ask for attention are looked for before the thread waits.
  */
 class SystemIsolate final : private SystemHost {
  public:
@@ -54,11 +60,16 @@ class SystemIsolate final : private SystemHost {
 
   uint64_t StartedAt() const override { return started_at_; }
   v8::Local<v8::Value> SourceMap() const override { return source_map_.Get(isolate_); }
+  void OnTurn(v8::Local<v8::Function> turn) override { turn_.Reset(isolate_, turn); }
+  int32_t AttachBroker(RuntimeMemoryRange* into) override;
+  v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
 
   bool RunBundle(v8::Local<v8::Context> context, const std::string& bundle);
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
-  void Wait();
+  bool RunTurn(v8::Local<v8::Context> context, uint64_t* deadline);
+  void Wait(uint64_t deadline);
+  RuntimeSharedPage* SharedPage() const;
   bool Fail(const v8::TryCatch& caught);
   void Report(const char* what, v8::Local<v8::Value> error, v8::Local<v8::Message> message);
 
@@ -75,6 +86,8 @@ class SystemIsolate final : private SystemHost {
   TimerHost timer_host_;
   v8::Isolate* const isolate_;
   v8::Global<v8::Value> source_map_;
+  v8::Global<v8::Function> turn_;
+  std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
   // Promises rejected without a handler since microtasks last ran dry.
   std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
   bool failed_ = false;

@@ -38,7 +38,10 @@ sigset_t BlockedSignals() {
 std::unique_ptr<SystemThread> SystemThread::Create(const RuntimeKernelInterface& kernel,
                                                    node::MultiIsolatePlatform* platform,
                                                    const node::EmbedderSnapshotData* snapshot) {
-  if (access(kSystemBundlePath, F_OK) != 0) return nullptr;
+  if (access(kSystemBundlePath, F_OK) != 0) {
+    kernel.broker_no_service();
+    return nullptr;
+  }
   return std::unique_ptr<SystemThread>(new SystemThread(kernel, platform, snapshot));
 }
 
@@ -57,6 +60,7 @@ void SystemThread::Start() {
   pthread_attr_destroy(&attributes);
   started_ = error == 0;
   if (!started_) {
+    kernel_.broker_no_service();
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: its thread cannot be started: ") + std::strerror(error));
   }
@@ -80,18 +84,21 @@ void SystemThread::Main() {
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: ") + kSystemBundlePath +
             " cannot be read: " + std::strerror(errno));
+    kernel_.broker_no_service();
     return;
   }
   int failures = 0;
   while (!stopping_.load()) {
     const uint64_t start = kernel_.monotonic_nanoseconds();
     if (RunOnce(*bundle)) return;
+    kernel_.broker_detach();
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
     failures = was_stable ? 1 : failures + 1;
     if (failures == kMostFailures) {
       Log(kernel_, RUNTIME_LOG_ERROR,
           "system isolate: it failed " + std::to_string(failures) +
               " times in a row and is not started again; the app runs on without system services");
+      kernel_.broker_no_service();
       return;
     }
     const uint64_t pause = std::min(kSecond << (failures - 1), kLongestPause);

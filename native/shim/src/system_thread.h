@@ -18,7 +18,8 @@ class SystemIsolate;
 
 /**
  * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s.
- * After five failures in a row it gives up. The app is not disturbed either way.
+ * After five failures in a row it gives up. The app is not disturbed either way: after each life the
+ * kernel stops the devices that it used and ends its connections.
  */
 class SystemThread {
  public:
@@ -26,7 +27,7 @@ class SystemThread {
    * @param kernel the kernel underneath
    * @param platform Node's platform
    * @param snapshot the snapshot of the app's isolate; both must outlive this object
-   * @returns nullptr when there is no system bundle
+   * @returns nullptr when there is no system bundle, which the kernel is told
    */
   static std::unique_ptr<SystemThread> Create(const RuntimeKernelInterface& kernel,
                                               node::MultiIsolatePlatform* platform,

@@ -24,6 +24,7 @@
 #include <mutex>
 #include <string>
 
+#include "fake_service.h"
 #include "kernel_interface.h"
 
 namespace {
@@ -109,19 +110,27 @@ void Reboot() {
   _exit(0);
 }
 
-RuntimeKernelInterface interface = {RUNTIME_KERNEL_INTERFACE_VERSION,
-                                    sizeof(RuntimeKernelInterface),
-                                    Log,
-                                    Monotonic,
-                                    WallClock,
-                                    Monotonic,
-                                    Memory,
-                                    Cpu,
-                                    LogRead,
-                                    Wait,
-                                    Notify,
-                                    PowerOff,
-                                    Reboot};
+RuntimeKernelInterface& Interface() {
+  static RuntimeKernelInterface interface = [] {
+    RuntimeKernelInterface made = {};
+    made.version = RUNTIME_KERNEL_INTERFACE_VERSION;
+    made.size = sizeof(made);
+    made.log = Log;
+    made.monotonic_nanoseconds = Monotonic;
+    made.wall_clock_nanoseconds = WallClock;
+    made.uptime_nanoseconds = Monotonic;
+    made.memory_statistics = Memory;
+    made.cpu_statistics = Cpu;
+    made.kernel_log_read = LogRead;
+    made.wait_for_events = Wait;
+    made.notify_events = Notify;
+    made.power_off = PowerOff;
+    made.reboot = Reboot;
+    return made;
+  }();
+  InstallFakeService(&interface);
+  return interface;
+}
 
 const char* Redirect(const char* path) {
   const char* to = nullptr;
@@ -134,6 +143,7 @@ const char* Redirect(const char* path) {
 
 extern "C" unsigned long getauxval(unsigned long type) {
   if (type == RUNTIME_AUXV_KERNEL_INTERFACE) {
+    static RuntimeKernelInterface& interface = Interface();
     const char* const version = std::getenv("FAKE_KERNEL_VERSION");
     if (version != nullptr) interface.version = static_cast<uint32_t>(std::atoi(version));
     return reinterpret_cast<unsigned long>(&interface);

@@ -26,6 +26,7 @@ export interface Initramfs {
  * @param runtime our image; its last segment is the base with Node
  * @param initrd our initrd, with the app
  * @param folder where to make it
+ * @param modules kernel modules that its init loads, in this order
  * @returns both forms
  * @throws ToolError when there is no C compiler
  */
@@ -33,17 +34,21 @@ export async function makeInitramfs(
   runtime: string,
   initrd: string,
   folder: string,
+  modules: readonly string[] = [],
 ): Promise<Initramfs[]> {
   const plain = path.join(folder, 'initramfs.cpio');
   const compressed = `${plain}.gz`;
   const initSource = path.join(import.meta.dirname, 'init.c');
-  const digest = await digestInputs([runtime, initrd, initSource, import.meta.filename]);
+  const digest = await digestInputs([
+    ...[runtime, initrd, initSource, import.meta.filename],
+    ...modules,
+  ]);
   await makeUnlessCurrent(plain, digest, async () => {
     const init = path.join(folder, 'init');
     await runCommand('gcc', ['-static', '-Os', '-s', '-Wall', '-Wextra', '-o', init, initSource], {
       remedy: 'Install a C compiler with its static C library: apt-get install gcc libc6-dev',
     });
-    await writeArchive(runtime, initrd, init, plain);
+    await writeArchive(runtime, initrd, init, modules, plain);
   });
   await makeUnlessCurrent(compressed, digest, async () => {
     const gzip = createGzip({ level: constants.Z_BEST_COMPRESSION });
@@ -71,6 +76,7 @@ async function writeArchive(
   runtime: string,
   initrd: string,
   init: string,
+  modules: readonly string[],
   output: string,
 ): Promise<void> {
   // Only what Node needs: of our base the shim, its parts and the addons' libraries stay out.
@@ -85,6 +91,11 @@ async function writeArchive(
   try {
     for (const name of ['app', 'dev', 'proc', 'sys', 'tmp']) await archive.addDirectory(name);
     await archive.addFile('init', { file: init }, { mode: 0o755 });
+    if (modules.length > 0) await archive.addDirectory('modules');
+    for (const [index, file] of modules.entries()) {
+      const name = `${String(index).padStart(2, '0')}-${path.basename(file)}`;
+      await archive.addFile(`modules/${name}`, { file });
+    }
     for (const { path: name, kind, data, mode } of [...base, ...app]) {
       if (kind === 'file') await archive.addFile(name, data, { mode });
     }

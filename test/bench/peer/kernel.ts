@@ -1,6 +1,6 @@
 // The peer's kernel: what Debian's package linux-image-cloud-amd64 stands for today, downloaded once
 // into the user's cache, without root.
-import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { access, glob, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { runCommand, ToolError } from '../../../lib/cli/src/command.ts';
@@ -8,10 +8,24 @@ import { runCommand, ToolError } from '../../../lib/cli/src/command.ts';
 /** The package that always depends on the current kernel. */
 const metaPackage = 'linux-image-cloud-amd64';
 
+/** Modules for a virtio network device, in the order in which they have to be loaded. */
+const networkModules = [
+  'virtio_ring',
+  'virtio',
+  'virtio_pci_legacy_dev',
+  'virtio_pci_modern_dev',
+  'virtio_pci',
+  'failover',
+  'net_failover',
+  'virtio_net',
+];
+
 /** A Linux kernel that is ready to boot. */
 export interface DebianKernel {
   /** Path of its bzImage. */
   readonly file: string;
+  /** Paths of the modules that its network device needs, in the order of loading. */
+  readonly networkModules: readonly string[];
   /** Debian package, such as linux-image-6.1.0-56-cloud-amd64. */
   readonly package: string;
   /** Version of the package. */
@@ -28,7 +42,7 @@ function cacheFolder(): string {
  * Asks apt which kernel is the current one.
  * @throws ToolError when apt does not know, or there is no apt
  */
-async function currentKernel(): Promise<{ package: string; version: string }> {
+async function currentKernel(): Promise<Pick<DebianKernel, 'package' | 'version'>> {
   const remedy =
     `The peer is the kernel of Debian's package ${metaPackage}. Run this on Debian 12 or newer, ` +
     'after `apt-get update` (as root).';
@@ -59,22 +73,27 @@ export async function fetchKernel(): Promise<DebianKernel> {
   const current = await currentKernel();
   const folder = path.join(cacheFolder(), `${current.package}_${current.version}`);
   const file = path.join(folder, 'vmlinuz');
-  if (!(await isThere(file))) {
+  const modules = networkModules.map((name) => path.join(folder, `${name}.ko`));
+  const present = await Promise.all([file, ...modules].map(isThere));
+  if (!present.every(Boolean)) {
     await mkdir(cacheFolder(), { recursive: true });
     const workFolder = await mkdtemp(path.join(cacheFolder(), 'download-'));
     try {
-      const image = await download(`${current.package}=${current.version}`, workFolder);
+      await download(`${current.package}=${current.version}`, workFolder);
       await mkdir(folder, { recursive: true });
-      await rename(image, file);
+      for (const module of modules) {
+        await rename(await findBelow(workFolder, path.basename(module)), module);
+      }
+      await rename(await findBelow(workFolder, 'vmlinuz-*'), file);
     } finally {
       await rm(workFolder, { recursive: true, force: true });
     }
   }
-  return { file, ...current };
+  return { file, networkModules: modules, ...current };
 }
 
-/** Downloads and unpacks a kernel's package in a folder and gives the path of its bzImage. */
-async function download(specification: string, workFolder: string): Promise<string> {
+/** Downloads a kernel's package into a folder and unpacks it there. */
+async function download(specification: string, workFolder: string): Promise<void> {
   await runCommand('apt-get', ['download', '--quiet', specification], {
     cwd: workFolder,
     remedy:
@@ -84,8 +103,12 @@ async function download(specification: string, workFolder: string): Promise<stri
   const archive = (await readdir(workFolder)).find((name) => name.endsWith('.deb'));
   if (archive === undefined) throw new ToolError(`apt-get left no file for ${specification}.`);
   await runCommand('dpkg-deb', ['-x', archive, 'tree'], { cwd: workFolder });
-  const boot = path.join(workFolder, 'tree/boot');
-  const image = (await readdir(boot)).find((name) => name.startsWith('vmlinuz-'));
-  if (image === undefined) throw new ToolError(`${archive} holds no /boot/vmlinuz-*.`);
-  return path.join(boot, image);
+}
+
+/** Finds the one file of that name in an unpacked package. */
+async function findBelow(workFolder: string, pattern: string): Promise<string> {
+  for await (const file of glob(`tree/**/${pattern}`, { cwd: workFolder })) {
+    return path.join(workFolder, file);
+  }
+  throw new ToolError(`Debian's kernel package holds no ${pattern}.`);
 }

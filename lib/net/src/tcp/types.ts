@@ -74,6 +74,9 @@ export interface TcpConnection {
   /** Bytes after which a reader should be heard of (receive_notify): Infinity when no window update is
    * waited for. */
   readonly windowUpdateAfter: number;
+  /** Nothing is in flight, and no bytes ahead of a gap lie in the receive ring: rings that are empty may be
+   * freed. */
+  readonly isQuiescent: boolean;
   /** Linux's struct tcp_info in its first 232 bytes; returns how many were written. */
   info(into: Uint8Array): number;
 }

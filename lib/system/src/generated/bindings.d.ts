@@ -22,6 +22,54 @@ export interface MemoryStatistics {
   copyOnWriteCopies: number;
 }
 
+/** Memory taken from the arena. */
+export interface ArenaBlock {
+  /** Its place in the arena. */
+  offset: number;
+  /** Bytes, a multiple of the page size. */
+  size: number;
+  /** Where devices see it; 0 when it is not contiguous for them. */
+  physical: number;
+}
+
+/** Where a PCI function is. */
+export interface PciFunction {
+  /** Segment group. */
+  segment: number;
+  /** Bus, 0 to 255. */
+  bus: number;
+  /** Device, 0 to 31. */
+  device: number;
+  /** Function, 0 to 7. */
+  function: number;
+}
+
+/** What is behind a base address register. */
+export interface PciBar {
+  /** RUNTIME_BAR_*. */
+  kind: number;
+  /** Bytes. */
+  size: number;
+}
+
+/** An interrupt that a device raises by writing to memory. */
+export interface MessageInterrupt {
+  /** Its id. */
+  id: number;
+  /** What the device writes. */
+  data: number;
+  /** Where it writes. */
+  address: number;
+}
+
+/** A device that is not on a bus which can be searched. */
+export interface PlatformDevice {
+  /** RUNTIME_PLATFORM_DEVICE_*. */
+  kind: number;
+  /** Bytes of registers. */
+  size: number;
+}
+
 /** The kernel log. */
 export interface LogBindings {
   /**
@@ -48,6 +96,12 @@ export interface ClockBindings {
    * @returns nanoseconds since an arbitrary point at or before boot
    */
   monotonic(): bigint;
+
+  /**
+   * Reads the same clock, for code that counts in microseconds.
+   * @returns whole microseconds since an arbitrary point at or before boot
+   */
+  now(): number;
 
   /**
    * Reads the time of day.
@@ -86,6 +140,253 @@ export interface IsolateBindings {
   sourceMap(): string | undefined;
 }
 
+/** The kernel's random generator. */
+export interface RandomBindings {
+  /**
+   * Fills an array with random bytes, fit for keys.
+   * @param into Where they go.
+   */
+  fill(into: Uint8Array): void;
+
+  /**
+   * Mixes bytes into the generator. They never make it worse.
+   * @param bytes What to mix in.
+   */
+  addEntropy(bytes: Uint8Array): void;
+}
+
+/** The isolate's event loop. */
+export interface LoopBindings {
+  /**
+   * Names the function that runs once in each turn of the loop, after timers and microtasks; the
+   * last call counts. The function returns until when the isolate may sleep unless something
+   * happens, in microseconds on clock.now(): Infinity for as long as it likes, a time that has come
+   * to go on at once.
+   * @param turn The function.
+   */
+  onTurn(turn: () => number): void;
+}
+
+/** The memory that kernel, drivers and network stack share. Needs broker.attach() first. */
+export interface ArenaBindings {
+  /**
+   * Copies bytes within the arena; the ranges may overlap.
+   * @param to Offset of the destination.
+   * @param from Offset of the source.
+   * @param length Bytes.
+   */
+  copy(to: number, from: number, length: number): void;
+
+  /**
+   * Adds bytes of the arena to an Internet checksum (RFC 1071).
+   * @param offset Offset of the first byte, which is the high one of a 16-bit word.
+   * @param length Bytes; an odd last one is padded with zero.
+   * @param sum What to add to: 0, or an earlier result. A whole number.
+   * @returns the sum folded to 16 bits, not complemented
+   */
+  checksum(offset: number, length: number, sum: number): number;
+
+  /**
+   * Takes zeroed, page-aligned memory. Throws when there is none.
+   * @param size Bytes, rounded up to pages.
+   * @param contiguous 1: contiguous for devices, 0: only in the arena.
+   * @param into What was taken.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  allocate(size: number, contiguous: number, into: ArenaBlock): ArenaBlock;
+
+  /**
+   * Gives a block back.
+   * @param offset The block's offset.
+   */
+  free(offset: number): void;
+}
+
+/** The kernel's side of sockets. */
+export interface BrokerBindings {
+  /**
+   * Tells the kernel that the network service starts. Later calls give the same buffer.
+   * @returns the arena
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  attach(): ArrayBuffer;
+
+  /**
+   * Makes the kernel look at its attention list, and wake threads whose sockets' state changed.
+   * @returns how many sockets it looked at
+   */
+  notify(): number;
+
+  /**
+   * Makes the socket of a connection that a listener got.
+   * @param listener The listener's id.
+   * @returns the socket's id, or -errno: ENOMEM, EINVAL
+   */
+  accept(listener: number): number;
+
+  /**
+   * Gives a socket's ring another capacity and moves its content there.
+   * @param socket The socket's id.
+   * @param direction 0 the send ring, 1 the receive ring.
+   * @param capacity Bytes, a power of two, or 0 to free the ring.
+   * @returns 0, or -errno: ENOMEM, EINVAL
+   */
+  resize(socket: number, direction: number, capacity: number): number;
+
+  /**
+   * Says that the service is done with a socket that the app has closed.
+   * @param socket The socket's id.
+   */
+  release(socket: number): void;
+
+  /**
+   * Says which interfaces and addresses there are.
+   * @param bytes publishedInterface structures, each followed by its publishedAddress ones.
+   */
+  publishInterfaces(bytes: Uint8Array): void;
+
+  /**
+   * Gives a generated file its content.
+   * @param name Which one: "resolv.conf", "hosts", "net/tcp", "net/dev"…
+   * @param text The whole content.
+   * @returns 0, or -errno: ENOENT, ENOMEM
+   */
+  publishFile(name: string, text: string): number;
+}
+
+/** PCI functions, platform devices and their interrupts. */
+export interface DeviceBindings {
+  /**
+   * Searches the PCI buses, once, and counts the functions that answer.
+   * @returns how many there are
+   */
+  functionCount(): number;
+
+  /**
+   * Tells where a function is.
+   * @param index Index of the function in the list of functions.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  functionAt(index: number, into: PciFunction): PciFunction;
+
+  /**
+   * Reads configuration space.
+   * @param index Index of the function in the list of functions.
+   * @param offset Its offset, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones where nothing answers
+   */
+  read(index: number, offset: number, width: number): number;
+
+  /**
+   * Writes configuration space. Throws for registers that place the function: see pci_write.
+   * @param index Index of the function in the list of functions.
+   * @param offset Its offset, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  write(index: number, offset: number, width: number, value: number): void;
+
+  /**
+   * Describes a base address register.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  bar(index: number, bar: number, into: PciBar): PciBar;
+
+  /**
+   * Maps the registers behind a base address register.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @returns the registers
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  mapBar(index: number, bar: number): ArrayBuffer;
+
+  /**
+   * Reads a register in I/O port space.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones outside the range
+   */
+  readPort(index: number, bar: number, offset: number, width: number): number;
+
+  /**
+   * Writes a register in I/O port space.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  writePort(index: number, bar: number, offset: number, width: number, value: number): void;
+
+  /**
+   * Makes an interrupt that a function raises by a message (MSI or MSI-X).
+   * @param index Index of the function in the list of functions.
+   * @param into What the device needs.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openMessageInterrupt(index: number, into: MessageInterrupt): MessageInterrupt;
+
+  /**
+   * Opens a function's interrupt line.
+   * @param index Index of the function in the list of functions.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openLineInterrupt(index: number): number;
+
+  /**
+   * Lets a line interrupt again.
+   * @param id The interrupt's id.
+   */
+  acknowledgeInterrupt(id: number): void;
+
+  /**
+   * Gives an interrupt back.
+   * @param id The interrupt's id.
+   */
+  releaseInterrupt(id: number): void;
+
+  /**
+   * Counts the devices that the platform describes itself.
+   * @returns how many there are
+   */
+  platformCount(): number;
+
+  /**
+   * Describes a platform device.
+   * @param index Index in the list of platform devices.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  platformAt(index: number, into: PlatformDevice): PlatformDevice;
+
+  /**
+   * Maps a platform device's registers.
+   * @param index Index in the list of platform devices.
+   * @returns the registers
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  mapPlatform(index: number): ArrayBuffer;
+
+  /**
+   * Opens a platform device's interrupt line.
+   * @param index Index in the list of platform devices.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openPlatformInterrupt(index: number): number;
+}
+
 /** All bindings of this kind of isolate. */
 export interface SystemBindings {
   /** The kernel log. */
@@ -96,4 +397,14 @@ export interface SystemBindings {
   readonly memory: MemoryBindings;
   /** This isolate. */
   readonly isolate: IsolateBindings;
+  /** The kernel's random generator. */
+  readonly random: RandomBindings;
+  /** The isolate's event loop. */
+  readonly loop: LoopBindings;
+  /** The memory that kernel, drivers and network stack share. Needs broker.attach() first. */
+  readonly arena: ArenaBindings;
+  /** The kernel's side of sockets. */
+  readonly broker: BrokerBindings;
+  /** PCI functions, platform devices and their interrupts. */
+  readonly device: DeviceBindings;
 }

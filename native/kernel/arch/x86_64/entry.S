@@ -209,7 +209,7 @@ thread_first_return:
 
 // ---- direct calls from the shim ---------------------------------------------------------------------
 // Each gate switches to the thread's kernel stack as a system call does and calls the function of its
-// index. The numbers follow kernel_interface.cpp.
+// index in kernel_gate_functions (linux/kernel_interface.cpp).
 .macro kernel_gate index
   .globl kernel_gate_\index
 kernel_gate_\index:
@@ -220,17 +220,9 @@ kernel_gate_\index:
 .endm
 
 .section .gate
-  kernel_gate 0
-  kernel_gate 1
-  kernel_gate 2
-  kernel_gate 3
-  kernel_gate 4
-  kernel_gate 5
-  kernel_gate 6
-  kernel_gate 7
-  kernel_gate 8
-  kernel_gate 9
-  kernel_gate 10
+#define KERNEL_FUNCTION(index, name) kernel_gate index
+#include <kernel_functions.def>
+#undef KERNEL_FUNCTION
 kernel_gate_common:
   movq %gs:GS_STACK_TOP, %rsp
   jmp kernel_gate_on_kernel_stack

@@ -1,0 +1,33 @@
+/** States of a connection (RFC 9293, section 3.3.2), numbered as Linux numbers them in tcp_info. */
+
+export const tcpState = {
+  established: 1,
+  synSent: 2,
+  synReceived: 3,
+  finWait1: 4,
+  finWait2: 5,
+  timeWait: 6,
+  closed: 7,
+  closeWait: 8,
+  lastAck: 9,
+  listen: 10,
+  closing: 11,
+} as const;
+
+export type TcpState = (typeof tcpState)[keyof typeof tcpState];
+
+/** Names for listings, indexed by state. */
+export const tcpStateNames: readonly string[] = [
+  'NONE',
+  'ESTABLISHED',
+  'SYN_SENT',
+  'SYN_RECEIVED',
+  'FIN_WAIT_1',
+  'FIN_WAIT_2',
+  'TIME_WAIT',
+  'CLOSED',
+  'CLOSE_WAIT',
+  'LAST_ACK',
+  'LISTEN',
+  'CLOSING',
+];

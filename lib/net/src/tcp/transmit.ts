@@ -1,0 +1,251 @@
+/**
+ * Sending: what is lost goes first, then new data as far as congestion window, the peer's window,
+ * Nagle and silly-window avoidance let it (RFC 9293, sections 3.7.4 and 3.8.6.2.1), then FIN.
+ */
+import { tcpFlag } from '../wire/tcp.ts';
+import { alarmKind, startPersist, startRetransmission } from './alarm.ts';
+import { type Connection, phase } from './connection.ts';
+import { headerSize, sendData } from './emit.ts';
+import { chunkEnd, type SentRange } from './flight.ts';
+import { ipHeaderSize } from './segment-size.ts';
+import { advance, before, distance, latest } from './sequence.ts';
+import { tcpState } from './state.ts';
+
+/** Pause after the device had no packet, when no acknowledgement will come to wake the connection. */
+const noPacketPause = 5000;
+/** Corked data waits this long at most (tcp(7), TCP_CORK). */
+const corkPause = 200_000;
+
+/** May data or FIN be sent in this state? */
+function maySend(connection: Connection): boolean {
+  switch (connection.state) {
+    case tcpState.established:
+    case tcpState.closeWait:
+    case tcpState.finWait1:
+    case tcpState.closing:
+    case tcpState.lastAck:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * Sends what may be sent.
+ * @param force sends a last, small segment whatever Nagle says, and a part of one that fits the window
+ * @returns how many sequence numbers went out
+ */
+export function transmit(connection: Connection, force = false): number {
+  if (!maySend(connection) || connection.user === null) return 0;
+  let sent = 0;
+  if (connection.flight.toResend > 0) sent += resendLost(connection);
+  if (connection.flight.toResend <= 0) sent += sendNew(connection, force);
+  return sent;
+}
+
+/** Most payload that may be handed over at once: whole segments. */
+function largestChunk(connection: Connection): number {
+  const { route, segmentSize } = connection;
+  const room = route.segmentation - ipHeaderSize(route) - headerSize(connection);
+  if (room < 2 * segmentSize) return segmentSize;
+  return room - (room % segmentSize);
+}
+
+/** RFC 6675, section 5, step (C), with RFC 8985's marks in place of IsLost(). */
+function resendLost(connection: Connection): number {
+  const { congestion, flight, segmentSize } = connection;
+  const most = largestChunk(connection);
+  let sent = 0;
+  for (;;) {
+    const range = flight.nextToResend();
+    if (range === null) return sent;
+    let room = congestion.bytes - connection.pipe;
+    if (room < Math.min(segmentSize, range.length)) {
+      if (connection.pipe > 0) return sent;
+      room = segmentSize;
+    }
+    const whole = Math.max(room - (room % segmentSize), segmentSize);
+    const length = resend(connection, range, Math.min(whole, most));
+    if (length === 0) return sent;
+    sent += length;
+    if (connection.alarm === alarmKind.none) startRetransmission(connection);
+  }
+}
+
+/**
+ * Sends a range again, or its first part.
+ * @returns the sequence numbers sent, 0 when there is no packet
+ */
+export function resend(connection: Connection, range: SentRange, most: number): number {
+  const { context, flight, segmentSize } = connection;
+  const isFin = connection.finSent && range.end === connection.sendNext;
+  let bytes = range.length - (isFin ? 1 : 0);
+  if (bytes > most) {
+    flight.split(range, chunkEnd(range, most));
+    bytes = most;
+  }
+  const withFin = connection.finSent && range.end === connection.sendNext;
+  let flags: number = withFin ? tcpFlag.fin : 0;
+  if (withFin || range.end === connection.sendNext) flags |= tcpFlag.psh;
+  if (!sendData(connection, range.start, bytes, flags)) {
+    pauseForPacket(connection);
+    return 0;
+  }
+  const segments = Math.max(1, Math.ceil(bytes / segmentSize));
+  context.counters.segmentsRetransmitted += segments;
+  context.counters.bytesRetransmitted += bytes;
+  connection.totalResent += segments;
+  connection.bytesResent += bytes;
+  if (connection.undoArmed && connection.undoResent === 0) {
+    connection.undoStamp = context.timestamp(connection.timestampOffset);
+  }
+  connection.undoResent += segments;
+  flight.markResent(range, context.now);
+  connection.prrSent += range.length;
+  return range.length;
+}
+
+/** New data, as long as everything allows it. */
+function sendNew(connection: Connection, force: boolean): number {
+  const { context, congestion, flight, settings } = connection;
+  if (connection.finSent) return 0;
+  let unsent = connection.unsent;
+  const finishing = connection.finQueued;
+  if (unsent <= 0 && !finishing) return 0;
+  restartAfterIdle(connection);
+  const { segmentSize } = connection;
+  const most = largestChunk(connection);
+  let sent = 0;
+  connection.isWindowUsed = false;
+  for (;;) {
+    const room = connection.sendRoom;
+    const pipe = connection.pipe;
+    let length = Math.min(unsent, most);
+    // Congestion window.
+    const free = congestion.bytes - pipe;
+    if (length > free) {
+      length = free < segmentSize ? 0 : free - (free % segmentSize);
+      if (length === 0 && unsent <= free) length = unsent;
+      if (length === 0 && (pipe > 0 || unsent === 0) && !force) {
+        connection.isWindowUsed = true;
+        break;
+      }
+      if (length === 0) length = Math.min(unsent, segmentSize);
+    }
+    // The peer's window, and silly windows (RFC 9293, 3.8.6.2.1).
+    if (length > room) {
+      length = room < segmentSize ? 0 : room - (room % segmentSize);
+      if (length === 0 && room > 0 && (force || 2 * room >= connection.sendWindowMaximum)) {
+        length = Math.min(room, unsent);
+      }
+      if (length === 0) break;
+    }
+    // Nagle (RFC 896), as Minshall changed it: one small segment may be unacknowledged.
+    const small = length % segmentSize;
+    if (small !== 0 && length === unsent && !finishing && !force && holdsSmall(connection)) {
+      length -= small;
+      if (length === 0) break;
+    }
+    let flags = length === unsent ? tcpFlag.psh : 0;
+    const withFin = finishing && length === unsent && room > length;
+    if (withFin) flags |= tcpFlag.fin;
+    if (length === 0 && !withFin) break;
+    const start = connection.sendNext;
+    if (!sendData(connection, start, length, flags)) {
+      pauseForPacket(connection);
+      break;
+    }
+    const end = advance(start, length + (withFin ? 1 : 0));
+    flight.append(start, end, context.now);
+    connection.sendNext = end;
+    if (length % segmentSize !== 0) connection.smallSent = advance(start, length);
+    sent += end - start === 0 ? 0 : distance(end, start);
+    unsent -= length;
+    if (connection.phase !== phase.open) connection.prrSent += length;
+    if (withFin) connection.finSent = true;
+    if (unsent <= 0 && (connection.finSent || !finishing)) break;
+  }
+  const inFlight = connection.pipe;
+  if (inFlight > connection.largestInFlight) connection.largestInFlight = inFlight;
+  if (sent > 0) {
+    if (connection.alarm === alarmKind.none || connection.alarm === alarmKind.tailProbe) {
+      startRetransmission(connection);
+    } else if (connection.alarm === alarmKind.persist) {
+      startRetransmission(connection);
+    }
+  } else if (flight.isEmpty && (unsent > 0 || finishing) && connection.alarm === alarmKind.none) {
+    startPersist(connection);
+    if (settings.cork && connection.sendRoom > 0) {
+      connection.alarmAt = Math.min(connection.alarmAt, context.now + corkPause);
+    }
+  }
+  return sent;
+}
+
+/** Must a segment that is not full wait? */
+function holdsSmall(connection: Connection): boolean {
+  if (connection.settings.cork) return true;
+  if (connection.settings.noDelay) return false;
+  return !connection.flight.isEmpty && before(connection.sendUnacknowledged, connection.smallSent);
+}
+
+/** After a pause the window that was is not known to hold any more (RFC 5681, section 4.1). */
+function restartAfterIdle(connection: Connection): void {
+  const { context, congestion, flight, control } = connection;
+  if (!flight.isEmpty || connection.sentDataAt === 0) return;
+  const idle = context.now - connection.sentDataAt;
+  const timeout = connection.roundTrip.timeout;
+  if (idle < timeout) return;
+  control.resumed(idle);
+  const restart = Math.min(10 * congestion.segment, congestion.bytes);
+  // Halved for every timeout that passed, as Linux does it, down to the restart window.
+  let halvings = Math.floor(idle / timeout);
+  let bytes = congestion.bytes;
+  congestion.threshold = Math.max(congestion.threshold, (3 * congestion.bytes) / 4) | 0;
+  while (halvings > 0 && bytes > restart) {
+    bytes >>= 1;
+    halvings -= 1;
+  }
+  congestion.bytes = Math.max(bytes, restart);
+}
+
+/** The device has no packets: if no acknowledgement will come, tries again a little later. */
+function pauseForPacket(connection: Connection): void {
+  connection.paceAt = connection.context.now + noPacketPause;
+}
+
+/** Tail loss probe (RFC 8985, 7.3): new data if there is some, else the last segment once more. */
+export function sendTailProbe(connection: Connection): void {
+  const { context, flight, segmentSize } = connection;
+  const { last } = flight;
+  if (last === null) return;
+  connection.isProbing = true;
+  const fresh = Math.min(connection.unsent, segmentSize, connection.sendRoom);
+  if (
+    fresh > 0 &&
+    !connection.finQueued &&
+    sendData(connection, connection.sendNext, fresh, tcpFlag.psh)
+  ) {
+    const end = advance(connection.sendNext, fresh);
+    flight.append(connection.sendNext, end, context.now);
+    connection.sendNext = end;
+    connection.probeResent = false;
+  } else {
+    let range = last;
+    const isFin = connection.finSent && range.end === connection.sendNext ? 1 : 0;
+    const data = range.length - isFin;
+    if (data > segmentSize) {
+      const tail = data % segmentSize === 0 ? segmentSize : data % segmentSize;
+      range = flight.split(range, advance(range.end, -(tail + isFin)));
+    }
+    if (resend(connection, range, segmentSize) === 0) {
+      connection.isProbing = false;
+      startRetransmission(connection);
+      return;
+    }
+    connection.probeResent = true;
+  }
+  connection.probeEnd = latest(connection.sendNext, connection.sendUnacknowledged);
+  context.counters.tailLossProbes += 1;
+  startRetransmission(connection);
+}

@@ -1,0 +1,21 @@
+/** What a program in a bare isolate has before anything else: a console, and stack traces that name TypeScript. */
+import { type Console, createConsole } from './console.ts';
+import type { SystemBindings } from './generated/bindings.d.ts';
+import { createPrepareStackTrace } from './stack-trace.ts';
+
+/** The globals of a bare isolate that this module reads or sets. */
+interface IsolateGlobals {
+  readonly runtime: SystemBindings;
+  console: unknown;
+  Error: { prepareStackTrace?: unknown };
+}
+
+/** Sets the console and stack traces up, and gives the bindings, which the host provides as `runtime`. */
+export function prepareIsolate(): SystemBindings {
+  const globals = globalThis as unknown as IsolateGlobals;
+  const { runtime } = globals;
+  globals.Error.prepareStackTrace = createPrepareStackTrace(() => runtime.isolate.sourceMap());
+  const console: Console = createConsole((atLevel, text) => runtime.log.write(atLevel, text));
+  globals.console = console;
+  return runtime;
+}

@@ -1,0 +1,369 @@
+/**
+ * The bindings of bare isolates for drivers and the network service: see service.abi.ts for what
+ * stands behind them. Part of bindings.abi.ts.
+ */
+import {
+  type Argument,
+  argument,
+  type Binding,
+  type BindingGroup,
+  binding,
+  bindingGroup,
+} from './declare.ts';
+import {
+  arenaBlock,
+  messageInterrupt,
+  pciBar,
+  pciFunction,
+  platformDevice,
+} from './service.abi.ts';
+
+const wordMost = 0xffffffff;
+/** Sums up to here are exact in a double. */
+const sumMost = Number.MAX_SAFE_INTEGER;
+
+/** An argument that is any unsigned 32-bit number. */
+const word = (name: string, doc: string, most: number = wordMost): Argument =>
+  argument(name, { kind: 'integer', type: 'u32', least: 0, most }, doc);
+
+/** A binding of bare isolates. */
+const system = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system'], ...description });
+
+const nothing = { kind: 'nothing' } as const;
+const index = word('index', 'Index of the function in the list of functions.');
+const bar = word('bar', 'Which base address register.', 5);
+const width = word('width', 'Bytes: 1, 2 or 4.', 4);
+const interrupt = word('id', "The interrupt's id.", 63);
+const socket = word('socket', "The socket's id.");
+const platformIndex = word('index', 'Index in the list of platform devices.');
+
+const random = bindingGroup('random', "The kernel's random generator.", [
+  system({
+    name: 'fill',
+    doc: 'Fills an array with random bytes, fit for keys.',
+    calls: { kernel: 'random_fill' },
+    arguments: [argument('into', { kind: 'bytes' }, 'Where they go.')],
+    returns: nothing,
+  }),
+  system({
+    name: 'addEntropy',
+    doc: 'Mixes bytes into the generator. They never make it worse.',
+    calls: { kernel: 'random_add_entropy' },
+    arguments: [argument('bytes', { kind: 'source' }, 'What to mix in.')],
+    returns: nothing,
+  }),
+]);
+
+const loop = bindingGroup('loop', "The isolate's event loop.", [
+  system({
+    name: 'onTurn',
+    doc:
+      'Names the function that runs once in each turn of the loop, after timers and microtasks; the last call ' +
+      'counts. The function returns until when the isolate may sleep unless something happens, in microseconds ' +
+      'on clock.now(): Infinity for as long as it likes, a time that has come to go on at once.',
+    calls: { host: 'OnTurn' },
+    arguments: [argument('turn', { kind: 'callback', type: '() => number' }, 'The function.')],
+    returns: nothing,
+  }),
+]);
+
+const arena = bindingGroup(
+  'arena',
+  'The memory that kernel, drivers and network stack share. Needs broker.attach() first.',
+  [
+    system({
+      name: 'copy',
+      doc: 'Copies bytes within the arena; the ranges may overlap.',
+      calls: { host: 'CopyInArena' },
+      arguments: [
+        word('to', 'Offset of the destination.'),
+        word('from', 'Offset of the source.'),
+        word('length', 'Bytes.'),
+      ],
+      returns: nothing,
+      fast: true,
+    }),
+    system({
+      name: 'checksum',
+      doc: 'Adds bytes of the arena to an Internet checksum (RFC 1071).',
+      calls: { host: 'ChecksumInArena' },
+      arguments: [
+        word('offset', 'Offset of the first byte, which is the high one of a 16-bit word.'),
+        word('length', 'Bytes; an odd last one is padded with zero.'),
+        argument(
+          'sum',
+          { kind: 'number', least: 0, most: sumMost },
+          'What to add to: 0, or an earlier result. A whole number.',
+        ),
+      ],
+      returns: {
+        kind: 'scalar',
+        type: 'u32',
+        shown: 'number',
+        doc: 'the sum folded to 16 bits, not complemented',
+      },
+      fast: true,
+    }),
+    system({
+      name: 'allocate',
+      doc: 'Takes zeroed, page-aligned memory. Throws when there is none.',
+      calls: { kernel: 'arena_allocate' },
+      arguments: [
+        word('size', 'Bytes, rounded up to pages.'),
+        word('contiguous', '1: contiguous for devices, 0: only in the arena.', 1),
+        argument('into', { kind: 'fill', structure: arenaBlock }, 'What was taken.'),
+      ],
+      returns: { kind: 'checked', gives: 'filled' },
+    }),
+    system({
+      name: 'free',
+      doc: 'Gives a block back.',
+      calls: { kernel: 'arena_free' },
+      arguments: [word('offset', "The block's offset.")],
+      returns: nothing,
+    }),
+  ],
+);
+
+const broker = bindingGroup('broker', "The kernel's side of sockets.", [
+  system({
+    name: 'attach',
+    doc: 'Tells the kernel that the network service starts. Later calls give the same buffer.',
+    calls: { host: 'AttachBroker' },
+    arguments: [],
+    returns: { kind: 'memory', doc: 'the arena' },
+  }),
+  system({
+    name: 'notify',
+    doc: "Makes the kernel look at its attention list, and wake threads whose sockets' state changed.",
+    calls: { kernel: 'broker_notify' },
+    arguments: [],
+    returns: { kind: 'scalar', type: 'u32', shown: 'number', doc: 'how many sockets it looked at' },
+    fast: true,
+  }),
+  system({
+    name: 'accept',
+    doc: 'Makes the socket of a connection that a listener got.',
+    calls: { kernel: 'broker_accept' },
+    arguments: [word('listener', "The listener's id.")],
+    returns: {
+      kind: 'scalar',
+      type: 'i32',
+      shown: 'number',
+      doc: "the socket's id, or -errno: ENOMEM, EINVAL",
+    },
+    fast: true,
+  }),
+  system({
+    name: 'resize',
+    doc: "Gives a socket's ring another capacity and moves its content there.",
+    calls: { kernel: 'broker_resize' },
+    arguments: [
+      socket,
+      word('direction', '0 the send ring, 1 the receive ring.', 1),
+      word('capacity', 'Bytes, a power of two, or 0 to free the ring.'),
+    ],
+    returns: {
+      kind: 'scalar',
+      type: 'i32',
+      shown: 'number',
+      doc: '0, or -errno: ENOMEM, EINVAL',
+    },
+    fast: true,
+  }),
+  system({
+    name: 'release',
+    doc: 'Says that the service is done with a socket that the app has closed.',
+    calls: { kernel: 'broker_release' },
+    arguments: [socket],
+    returns: nothing,
+    fast: true,
+  }),
+  system({
+    name: 'publishInterfaces',
+    doc: 'Says which interfaces and addresses there are.',
+    calls: { kernel: 'broker_publish_interfaces' },
+    arguments: [
+      argument(
+        'bytes',
+        { kind: 'source' },
+        'publishedInterface structures, each followed by its publishedAddress ones.',
+      ),
+    ],
+    returns: nothing,
+  }),
+  system({
+    name: 'publishFile',
+    doc: 'Gives a generated file its content.',
+    calls: { kernel: 'broker_publish_file' },
+    arguments: [
+      argument(
+        'name',
+        { kind: 'text' },
+        'Which one: "resolv.conf", "hosts", "net/tcp", "net/dev"…',
+      ),
+      argument('text', { kind: 'text' }, 'The whole content.'),
+    ],
+    returns: {
+      kind: 'scalar',
+      type: 'i32',
+      shown: 'number',
+      doc: '0, or -errno: ENOENT, ENOMEM',
+    },
+  }),
+]);
+
+const device = bindingGroup('device', 'PCI functions, platform devices and their interrupts.', [
+  system({
+    name: 'functionCount',
+    doc: 'Searches the PCI buses, once, and counts the functions that answer.',
+    calls: { kernel: 'pci_function_count' },
+    arguments: [],
+    returns: { kind: 'scalar', type: 'u32', shown: 'number', doc: 'how many there are' },
+  }),
+  system({
+    name: 'functionAt',
+    doc: 'Tells where a function is.',
+    calls: { kernel: 'pci_function_at' },
+    arguments: [
+      index,
+      argument('into', { kind: 'fill', structure: pciFunction }, 'Where the answer goes.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'read',
+    doc: 'Reads configuration space.',
+    calls: { kernel: 'pci_read' },
+    arguments: [index, word('offset', 'Its offset, a multiple of width.', 4095), width],
+    returns: {
+      kind: 'scalar',
+      type: 'u32',
+      shown: 'number',
+      doc: 'the value, all ones where nothing answers',
+    },
+  }),
+  system({
+    name: 'write',
+    doc: 'Writes configuration space. Throws for registers that place the function: see pci_write.',
+    calls: { kernel: 'pci_write' },
+    arguments: [
+      index,
+      word('offset', 'Its offset, a multiple of width.', 4095),
+      width,
+      word('value', 'What to write.'),
+    ],
+    returns: { kind: 'checked', gives: 'nothing' },
+  }),
+  system({
+    name: 'bar',
+    doc: 'Describes a base address register.',
+    calls: { kernel: 'pci_bar' },
+    arguments: [
+      index,
+      bar,
+      argument('into', { kind: 'fill', structure: pciBar }, 'Where the answer goes.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'mapBar',
+    doc: 'Maps the registers behind a base address register.',
+    calls: { kernel: 'pci_map' },
+    arguments: [index, bar],
+    returns: { kind: 'memory', doc: 'the registers' },
+  }),
+  system({
+    name: 'readPort',
+    doc: 'Reads a register in I/O port space.',
+    calls: { kernel: 'pci_port_read' },
+    arguments: [index, bar, word('offset', 'From its start.'), width],
+    returns: {
+      kind: 'scalar',
+      type: 'u32',
+      shown: 'number',
+      doc: 'the value, all ones outside the range',
+    },
+    fast: true,
+  }),
+  system({
+    name: 'writePort',
+    doc: 'Writes a register in I/O port space.',
+    calls: { kernel: 'pci_port_write' },
+    arguments: [
+      index,
+      bar,
+      word('offset', 'From its start.'),
+      width,
+      word('value', 'What to write.'),
+    ],
+    returns: { kind: 'checked', gives: 'nothing' },
+    fast: true,
+  }),
+  system({
+    name: 'openMessageInterrupt',
+    doc: 'Makes an interrupt that a function raises by a message (MSI or MSI-X).',
+    calls: { kernel: 'interrupt_open_message' },
+    arguments: [
+      index,
+      argument('into', { kind: 'fill', structure: messageInterrupt }, 'What the device needs.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'openLineInterrupt',
+    doc: "Opens a function's interrupt line.",
+    calls: { kernel: 'interrupt_open_line' },
+    arguments: [index],
+    returns: { kind: 'checked', gives: 'number', doc: "the interrupt's id" },
+  }),
+  system({
+    name: 'acknowledgeInterrupt',
+    doc: 'Lets a line interrupt again.',
+    calls: { kernel: 'interrupt_acknowledge' },
+    arguments: [interrupt],
+    returns: nothing,
+    fast: true,
+  }),
+  system({
+    name: 'releaseInterrupt',
+    doc: 'Gives an interrupt back.',
+    calls: { kernel: 'interrupt_release' },
+    arguments: [interrupt],
+    returns: nothing,
+  }),
+  system({
+    name: 'platformCount',
+    doc: 'Counts the devices that the platform describes itself.',
+    calls: { kernel: 'platform_device_count' },
+    arguments: [],
+    returns: { kind: 'scalar', type: 'u32', shown: 'number', doc: 'how many there are' },
+  }),
+  system({
+    name: 'platformAt',
+    doc: 'Describes a platform device.',
+    calls: { kernel: 'platform_device_at' },
+    arguments: [
+      platformIndex,
+      argument('into', { kind: 'fill', structure: platformDevice }, 'Where the answer goes.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'mapPlatform',
+    doc: "Maps a platform device's registers.",
+    calls: { kernel: 'platform_device_map' },
+    arguments: [platformIndex],
+    returns: { kind: 'memory', doc: 'the registers' },
+  }),
+  system({
+    name: 'openPlatformInterrupt',
+    doc: "Opens a platform device's interrupt line.",
+    calls: { kernel: 'platform_device_interrupt' },
+    arguments: [platformIndex],
+    returns: { kind: 'checked', gives: 'number', doc: "the interrupt's id" },
+  }),
+]);
+
+export const serviceBindingGroups: readonly BindingGroup[] = [random, loop, arena, broker, device];

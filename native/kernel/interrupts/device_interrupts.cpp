@@ -1,0 +1,217 @@
+#include "interrupts/device_interrupts.h"
+
+#include "lib/format.h"
+#include "lib/types.h"
+#include "platform/service_events.h"
+#include "sync/spinlock.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr unsigned kLineVectorBase = kDeviceVectorBase + kMaximumInterrupts;
+constexpr uint32_t kMaximumLines = 32;
+static_assert(kLineVectorBase + kMaximumLines <= kDeviceVectorEnd, "vectors of devices");
+/// A message that nobody wants may be on its way when its interrupt is given back; more are a fault.
+constexpr uint32_t kStorm = 1000;
+
+enum class Kind : uint8_t { Free, Message, Line };
+
+struct Slot {
+  Kind kind = Kind::Free;
+  uint8_t line = 0;  // index of its line
+  bool awaits_acknowledge = false;
+  uint32_t owner = 0;
+  uint32_t unexpected = 0;
+};
+
+struct Line {
+  uint32_t number = 0;
+  unsigned users = 0;
+  unsigned awaited = 0;  // users that have not acknowledged yet; the line is masked until then
+};
+
+struct Table {
+  Slot slots[kMaximumInterrupts];
+  Line lines[kMaximumLines];
+  uint32_t* counts = nullptr;
+  StormHandler storm_handler = nullptr;
+};
+
+SpinLock lock(LockRank::Device);
+Table table;  // guarded by `lock`
+
+/// A free id. The one that was used longest ago would be best; the lowest is good enough.
+Result<uint32_t> take_slot(Kind kind) {
+  for (uint32_t id = 0; id < kMaximumInterrupts; ++id) {
+    Slot& slot = table.slots[id];
+    if (slot.kind != Kind::Free) continue;
+    slot = Slot();
+    slot.kind = kind;
+    return id;
+  }
+  return Errno::NoSpace;
+}
+
+void count(uint32_t id) {
+  if (table.counts) __atomic_fetch_add(&table.counts[id], 1, __ATOMIC_SEQ_CST);
+}
+
+/// A user of the line is content. Returns true when it was the last one that was waited for.
+bool settle(Slot* slot) {
+  if (!slot->awaits_acknowledge) return false;
+  slot->awaits_acknowledge = false;
+  return --table.lines[slot->line].awaited == 0;
+}
+
+/// What a line number stands for must be done outside the lock: the I/O APICs have one of their own.
+constexpr uint32_t kNoLine = UINT32_MAX;
+
+enum class LineChange { None, Mask, Unmask };
+
+LineChange release(uint32_t id, uint32_t* line_number) {
+  SpinGuard guard(lock);
+  Slot& slot = table.slots[id];
+  LineChange change = LineChange::None;
+  if (slot.kind == Kind::Line) {
+    Line& line = table.lines[slot.line];
+    *line_number = line.number;
+    if (settle(&slot)) change = LineChange::Unmask;
+    if (--line.users == 0) change = LineChange::Mask;
+  }
+  slot.kind = Kind::Free;
+  return change;
+}
+
+void message_arrived(uint32_t id) {
+  bool is_wanted;
+  StormHandler handler = nullptr;
+  uint32_t owner = 0;
+  uint32_t unexpected = 0;
+  {
+    SpinGuard guard(lock);
+    Slot& slot = table.slots[id];
+    is_wanted = slot.kind == Kind::Message;
+    if (is_wanted) {
+      count(id);
+    } else {
+      unexpected = ++slot.unexpected;
+      owner = slot.owner;
+      if (unexpected == kStorm) handler = table.storm_handler;
+    }
+  }
+  if (is_wanted) {
+    notify_service(RUNTIME_EVENT_INTERRUPT);
+    return;
+  }
+  if (unexpected == 1) log(LogLevel::Debug, "interrupt %u came after its driver gave it back", id);
+  if (handler) {
+    log(LogLevel::Warn, "interrupt %u came %u times and nobody wants it: its source is silenced",
+        id, kStorm);
+    handler(owner);
+  }
+}
+
+uint32_t line_number(uint32_t index) {
+  SpinGuard guard(lock);
+  return table.lines[index].number;
+}
+
+void line_fired(uint32_t index) {
+  apic_mask_line(line_number(index), true);  // before anybody can see the count and acknowledge
+  {
+    SpinGuard guard(lock);
+    for (uint32_t id = 0; id < kMaximumInterrupts; ++id) {
+      Slot& slot = table.slots[id];
+      if (slot.kind != Kind::Line || slot.line != index) continue;
+      count(id);
+      if (!slot.awaits_acknowledge) ++table.lines[index].awaited;
+      slot.awaits_acknowledge = true;
+    }
+  }
+  notify_service(RUNTIME_EVENT_INTERRUPT);
+}
+
+}  // namespace
+
+void set_interrupt_counts(uint32_t* counts) {
+  SpinGuard guard(lock);
+  table.counts = counts;
+}
+
+void set_storm_handler(StormHandler handler) {
+  SpinGuard guard(lock);
+  table.storm_handler = handler;
+}
+
+Result<uint32_t> open_message_interrupt(uint32_t owner) {
+  SpinGuard guard(lock);
+  Result<uint32_t> id = take_slot(Kind::Message);
+  if (!id.is_error()) table.slots[id.value()].owner = owner;
+  return id;
+}
+
+unsigned message_vector(uint32_t id) { return kDeviceVectorBase + id; }
+
+Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
+  if (!apic_has_line(line.number)) return Errno::NoDeviceOrAddress;
+  uint32_t index = 0;
+  uint32_t id = 0;
+  bool is_new;
+  {
+    SpinGuard guard(lock);
+    while (index < kMaximumLines &&
+           !(table.lines[index].users && table.lines[index].number == line.number))
+      ++index;
+    is_new = index == kMaximumLines;
+    if (is_new) {
+      index = 0;
+      while (index < kMaximumLines && table.lines[index].users) ++index;
+      if (index == kMaximumLines) return Errno::NoSpace;
+    }
+    Result<uint32_t> slot = take_slot(Kind::Line);
+    if (slot.is_error()) return slot.error();
+    id = slot.value();
+    table.slots[id].line = static_cast<uint8_t>(index);
+    if (is_new) table.lines[index] = Line();
+    table.lines[index].number = line.number;
+    ++table.lines[index].users;
+  }
+  if (is_new) apic_route_line(line, kLineVectorBase + index);
+  return id;
+}
+
+void acknowledge_interrupt(uint32_t id) {
+  if (id >= kMaximumInterrupts) return;
+  uint32_t number = kNoLine;
+  {
+    SpinGuard guard(lock);
+    Slot& slot = table.slots[id];
+    if (slot.kind == Kind::Line && settle(&slot)) number = table.lines[slot.line].number;
+  }
+  if (number != kNoLine) apic_mask_line(number, false);
+}
+
+void release_interrupt(uint32_t id) {
+  if (id >= kMaximumInterrupts) return;
+  uint32_t number = kNoLine;
+  const LineChange change = release(id, &number);
+  if (change != LineChange::None) apic_mask_line(number, change == LineChange::Mask);
+}
+
+void release_all_interrupts() {
+  for (uint32_t id = 0; id < kMaximumInterrupts; ++id) release_interrupt(id);
+}
+
+bool handle_device_interrupt(unsigned vector) {
+  if (vector < kDeviceVectorBase) return false;
+  if (vector < kLineVectorBase) {
+    message_arrived(vector - kDeviceVectorBase);
+    return true;
+  }
+  if (vector >= kLineVectorBase + kMaximumLines) return false;
+  line_fired(vector - kLineVectorBase);
+  return true;
+}
+
+}  // namespace runtime

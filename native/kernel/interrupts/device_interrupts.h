@@ -1,0 +1,45 @@
+// Interrupts of devices, as the system isolate sees them: each has an id, and a count in the page that
+// it shares with the kernel. When one comes the count moves, and the isolate's thread is woken.
+//
+// Messages (MSI, MSI-X) have a vector for each id. Lines have one for each line: it may be shared by
+// several ids. A line that fires is masked before its interrupt ends, and let go when all its ids
+// have acknowledged. An interrupt that nobody opened is counted; one that does not stop is turned off
+// at its source.
+#pragma once
+
+#include <stdint.h>
+
+#include "interrupts/apic.h"
+#include "lib/result.h"
+
+namespace runtime {
+
+constexpr unsigned kDeviceVectorBase = 0x50;
+constexpr unsigned kDeviceVectorEnd = 0xe0;
+constexpr uint32_t kMaximumInterrupts = 64;  // RUNTIME_INTERRUPT_MAXIMUM
+
+/// Called when a message comes again and again that nobody opened: keeps its source from sending
+/// more. `owner` is who opened it last. Runs in interrupt context.
+using StormHandler = void (*)(uint32_t owner);
+
+/// Names where counts go, kMaximumInterrupts of them; null: nowhere.
+void set_interrupt_counts(uint32_t* counts);
+void set_storm_handler(StormHandler handler);
+
+/// Opens an interrupt by message; `owner` is for the storm handler. Returns its id. Errors: NoSpace.
+Result<uint32_t> open_message_interrupt(uint32_t owner);
+/// The vector of a message interrupt.
+unsigned message_vector(uint32_t id);
+/// Opens an interrupt by line. Returns its id. Errors: NoDeviceOrAddress (no such line), NoSpace.
+Result<uint32_t> open_line_interrupt(const InterruptLine& line);
+/// Lets a line interrupt again, as far as `id` is concerned. Ids that are not open are ignored.
+void acknowledge_interrupt(uint32_t id);
+/// Gives an interrupt back. Ids that are not open are ignored.
+void release_interrupt(uint32_t id);
+/// Gives all back.
+void release_all_interrupts();
+
+/// Handles the interrupt on `vector`, one of the devices'. Returns false when the vector is never used.
+bool handle_device_interrupt(unsigned vector);
+
+}  // namespace runtime

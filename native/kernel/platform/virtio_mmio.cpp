@@ -1,0 +1,95 @@
+// Source: virtio 1.2, 4.2.2 (MMIO register layout).
+#include "platform/virtio_mmio.h"
+
+#include "interrupts/device_interrupts.h"
+#include "lib/format.h"
+#include "lib/types.h"
+#include "lib/vector.h"
+#include "memory/address_space.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr uint64_t kMagicRegister = 0x000;
+constexpr uint64_t kDeviceRegister = 0x008;
+constexpr uint64_t kStatusRegister = 0x070;
+constexpr uint64_t kSmallestSize = 0x100;
+constexpr uint32_t kMagic = 0x74726976;  // "virt"
+
+struct Device {
+  uint8_t* registers;
+  uint64_t size;
+  uint32_t line;
+  bool is_used;
+};
+
+const CommandLine* options = nullptr;
+Vector<Device> devices;
+bool is_searched = false;
+
+volatile uint32_t* register_of(uint8_t* registers, uint64_t offset) {
+  return reinterpret_cast<volatile uint32_t*>(registers + offset);
+}
+
+void probe(const VirtioMmioOption& option) {
+  if (option.size < kSmallestSize || option.address % 4 != 0) return;
+  Result<void*> mapped = map_device(PhysAddr(option.address), option.size);
+  if (mapped.is_error()) return;
+  uint8_t* const registers = static_cast<uint8_t*>(mapped.value());
+  if (*register_of(registers, kMagicRegister) != kMagic) {
+    log(LogLevel::Warn, "virtio_mmio.device: there is no virtio device at 0x%llx",
+        static_cast<unsigned long long>(option.address));
+    return;
+  }
+  if (*register_of(registers, kDeviceRegister) == 0) return;  // an empty place
+  (void)devices.push({registers, option.size, option.line, false}).is_error();
+}
+
+Device* find(uint32_t index) { return index < devices.size() ? &devices[index] : nullptr; }
+
+}  // namespace
+
+void platform_devices_initialise(const CommandLine& command_line) { options = &command_line; }
+
+uint32_t platform_device_count() {
+  if (!is_searched && options)
+    for (size_t i = 0; i < options->virtio_mmio_count; ++i) probe(options->virtio_mmio[i]);
+  is_searched = true;
+  return static_cast<uint32_t>(devices.size());
+}
+
+Result<RuntimePlatformDevice> platform_device(uint32_t index) {
+  const Device* const device = find(index);
+  if (!device) return Errno::NoDevice;
+  RuntimePlatformDevice described;
+  described.kind = RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO;
+  described.size = device->size;
+  return described;
+}
+
+Result<RuntimeMemoryRange> platform_device_map(uint32_t index) {
+  Device* const device = find(index);
+  if (!device) return Errno::NoDevice;
+  device->is_used = true;
+  RuntimeMemoryRange range;
+  range.address = reinterpret_cast<uint64_t>(device->registers);
+  range.size = device->size;
+  return range;
+}
+
+Result<uint32_t> platform_device_interrupt(uint32_t index) {
+  const Device* const device = find(index);
+  if (!device) return Errno::NoDevice;
+  InterruptLine line = {device->line, false};
+  return open_line_interrupt(line);
+}
+
+void platform_devices_stop_all() {
+  for (Device& device : devices) {
+    if (device.is_used) *register_of(device.registers, kStatusRegister) = 0;
+    device.is_used = false;
+  }
+}
+
+}  // namespace runtime

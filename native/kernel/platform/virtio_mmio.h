@@ -1,0 +1,27 @@
+// virtio devices that are not on a bus: the kernel's command line tells where they are, in the form that
+// Linux gave it (virtio_mmio.device=SIZE@ADDRESS:INTERRUPT[:ID]); QEMU's microvm adds it by itself.
+#pragma once
+
+#include <kernel_interface.h>
+#include <stdint.h>
+
+#include "boot/command_line.h"
+#include "lib/result.h"
+
+namespace runtime {
+
+/// Remembers what the command line says. Once.
+void platform_devices_initialise(const CommandLine& command_line);
+
+/// How many of them answer as virtio devices.
+uint32_t platform_device_count();
+/// Describes a device. Errors: NoDevice.
+Result<RuntimePlatformDevice> platform_device(uint32_t index);
+/// Maps its registers, uncached, for good. Errors: NoDevice.
+Result<RuntimeMemoryRange> platform_device_map(uint32_t index);
+/// Opens its interrupt line; returns the interrupt's id. Errors: NoDevice, NoDeviceOrAddress, NoSpace.
+Result<uint32_t> platform_device_interrupt(uint32_t index);
+/// Resets every device that was used since the last call, so that it no longer touches memory.
+void platform_devices_stop_all();
+
+}  // namespace runtime

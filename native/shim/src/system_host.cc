@@ -1,0 +1,35 @@
+#include "system_host.h"
+
+#include <cstring>
+#include <string>
+
+#include "binding_errors.h"
+#include "checksum.h"
+
+namespace runtime {
+
+// The shim is loaded with the executable, so its thread-local data has a fixed place: no call is needed
+// to find it.
+thread_local SystemHost* SystemHost::current_ __attribute__((tls_model("initial-exec"))) = nullptr;
+
+bool SystemHost::IsInArena(uint32_t offset, uint32_t length, const char* function) const {
+  if (length <= arena_.size && offset <= arena_.size - length) return true;
+  return BindingErrors(function).ThrowRange(
+      std::to_string(length) + " bytes at offset " + std::to_string(offset) +
+      " are not all in the arena of " + std::to_string(arena_.size) + " bytes" +
+      (arena_.size == 0 ? ": call broker.attach() first" : ""));
+}
+
+void SystemHost::CopyInArena(uint32_t to, uint32_t from, uint32_t length) const {
+  if (!IsInArena(to, length, "arena.copy") || !IsInArena(from, length, "arena.copy")) return;
+  char* const base = reinterpret_cast<char*>(arena_.address);
+  std::memmove(base + to, base + from, length);
+}
+
+uint32_t SystemHost::ChecksumInArena(uint32_t offset, uint32_t length, double sum) const {
+  if (!IsInArena(offset, length, "arena.checksum")) return 0;
+  const auto* const base = reinterpret_cast<const uint8_t*>(arena_.address);
+  return InternetChecksum(base + offset, length, static_cast<uint64_t>(sum));
+}
+
+}  // namespace runtime

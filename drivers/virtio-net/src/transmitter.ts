@@ -8,6 +8,7 @@
 import { packetHeadroom } from '@runtimejs/net/device.ts';
 import type { Memory } from '@runtimejs/net/memory.ts';
 import { checksumState, type Packet } from '@runtimejs/net/packet.ts';
+import { Backlog } from '@runtimejs/nic/backlog.ts';
 import type { NicCounters } from '@runtimejs/nic/counters.ts';
 import type { PacketPool } from '@runtimejs/nic/packet-pool.ts';
 import type { Features } from '@runtimejs/virtio/features.ts';
@@ -28,10 +29,8 @@ export class Transmitter {
   readonly #small: PacketPool;
   readonly #large: PacketPool | null;
   readonly #counters: NicCounters;
-  /** Packets that found the queue full, oldest first, in a ring that holds all packets there may be. */
-  readonly #backlog: (Packet | null)[] = [];
-  #backlogHead = 0;
-  #backlogLength = 0;
+  /** Packets that found the queue full. */
+  readonly #backlog: Backlog;
   /** allocate() failed since packets last came back. */
   #isDry = false;
   #canChecksum = false;
@@ -54,7 +53,7 @@ export class Transmitter {
     this.#small = pools.small;
     this.#large = pools.large;
     this.#counters = counters;
-    for (let at = 0; at < pools.limit; at++) this.#backlog.push(null);
+    this.#backlog = new Backlog(pools.limit);
   }
 
   /** Starts afresh with what was agreed with the device. */
@@ -67,7 +66,7 @@ export class Transmitter {
 
   /** Somebody waits for packets to come back. */
   get isShort(): boolean {
-    return this.#isDry || this.#backlogLength > 0;
+    return this.#isDry || this.#backlog.length > 0;
   }
 
   /** NetworkDevice.allocate(). */
@@ -98,9 +97,9 @@ export class Transmitter {
       packet.release();
       return;
     }
-    if (this.#backlogLength > 0 || !this.#submit(packet)) {
+    if (this.#backlog.length > 0 || !this.#submit(packet)) {
       // Sent ones may have come back; then there is room, in order.
-      this.#defer(packet);
+      this.#backlog.push(packet);
       this.reclaim();
     }
   }
@@ -119,11 +118,9 @@ export class Transmitter {
     }
     if (!didReclaim && queue.free === 0) return;
     if (didReclaim) this.#isDry = false;
-    while (this.#backlogLength > 0) {
-      if (!this.#submit(this.#backlog[this.#backlogHead] as Packet)) break;
-      this.#backlog[this.#backlogHead] = null;
-      this.#backlogHead = (this.#backlogHead + 1) % this.#backlog.length;
-      this.#backlogLength -= 1;
+    for (let packet = this.#backlog.peek(); packet !== null; packet = this.#backlog.peek()) {
+      if (!this.#submit(packet)) break;
+      this.#backlog.shift();
     }
   }
 
@@ -142,13 +139,7 @@ export class Transmitter {
 
   /** Throws away what waits, after the device has stopped. */
   dropBacklog(): void {
-    while (this.#backlogLength > 0) {
-      (this.#backlog[this.#backlogHead] as Packet).release();
-      this.#counters.dropSendDown += 1;
-      this.#backlog[this.#backlogHead] = null;
-      this.#backlogHead = (this.#backlogHead + 1) % this.#backlog.length;
-      this.#backlogLength -= 1;
-    }
+    this.#counters.dropSendDown += this.#backlog.releaseAll();
   }
 
   #submit(packet: Packet): boolean {
@@ -158,12 +149,6 @@ export class Transmitter {
     this.#counters.sentPackets += 1;
     this.#counters.sentBytes += length;
     return true;
-  }
-
-  #defer(packet: Packet): void {
-    const at = (this.#backlogHead + this.#backlogLength) % this.#backlog.length;
-    this.#backlog[at] = packet;
-    this.#backlogLength += 1;
   }
 
   /** Writes the header into the packet's headroom. False, and counted, when it cannot be sent. */

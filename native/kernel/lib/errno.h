@@ -58,6 +58,7 @@ enum class Errno : int {
   AddressNotAvailable = 99,
   NetworkDown = 100,
   NetworkUnreachable = 101,
+  NetworkReset = 102,
   ConnectionAborted = 103,
   ConnectionReset = 104,
   NoBuffers = 105,

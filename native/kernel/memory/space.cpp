@@ -103,6 +103,23 @@ Result<void> map_kernel_pages(uint64_t address, size_t pages) {
   return {};
 }
 
+Result<void> map_kernel_frames(uint64_t address, PhysAddr first, size_t pages) {
+  SpinGuard guard(memory_lock);
+  for (size_t i = 0; i < pages; ++i) {
+    Result<uint64_t*> entry = space().tables.find_or_create(address + i * kPageSize);
+    if (entry.is_error()) {
+      while (i-- > 0) {
+        *space().tables.find(address + i * kPageSize) = 0;
+        flush_page(address + i * kPageSize);
+      }
+      return entry.error();
+    }
+    *entry.value() = (first.value + i * kPageSize) | kPagePresent | kPageWrite | kPageNoExecute |
+                     kPageAccessed | kPageDirty;
+  }
+  return {};
+}
+
 void unmap_kernel_pages(uint64_t address, size_t pages) {
   SpinGuard guard(memory_lock);
   TranslationFlush flush;

@@ -196,7 +196,9 @@ export class Output {
     const length = packet.end - packet.start;
     const header = route.isV4 ? ipv4HeaderSize : ipv6HeaderSize;
     const fits = length + header <= route.mtu;
-    if ((!fits && options.dontFragment) || length > 0xffff - header) {
+    // IPv6's payload length leaves its own header out.
+    const largest = route.isV4 ? 0xffff - header : 0xffff;
+    if ((!fits && options.dontFragment) || length > largest) {
       this.#count('dropTooBig');
       packet.release();
       return;

@@ -157,9 +157,7 @@ export class UdpSocket implements UdpEndpoint {
         address.word1 !== header.destination1 ||
         address.word0 !== header.destination0
       ) {
-        // A connected endpoint's address was chosen for it: groups that it joined still reach it.
-        if (!header.isMulticast || !this.binding.local.address.isUnspecified) return 0;
-        if (this.binding.local.address.isV4 && !header.isV4) return 0;
+        return 0;
       }
       score += 4;
     }

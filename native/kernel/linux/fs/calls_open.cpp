@@ -3,6 +3,7 @@
 #include "linux/fs/inode_file.h"
 #include "linux/fs/notify.h"
 #include "linux/fs/path.h"
+#include "linux/fs/published.h"
 #include "linux/system_calls.h"
 #include "linux/vfs.h"
 
@@ -119,6 +120,8 @@ Result<uint64_t> open_call(int directory, UserString path, int flags, uint32_t m
   if (base.is_error()) return base.error();
   Result<RefPtr<File>> file = open_path(base.take(), text.view(), flags, mode, limits);
   if (file.is_error()) return file.error();
+  Result<void> awaited = await_publication(file.value().get());
+  if (awaited.is_error()) return awaited.error();
   Result<int> descriptor = fd_install(file.take(), (flags & kOpenCloseOnExec) != 0);
   if (descriptor.is_error()) return descriptor.error();
   return static_cast<uint64_t>(descriptor.value());

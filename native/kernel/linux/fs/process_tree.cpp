@@ -2,6 +2,7 @@
 #include "lib/format.h"
 #include "linux/fd_table.h"
 #include "linux/fs/process_files.h"
+#include "linux/fs/published.h"
 #include "linux/process_info.h"
 #include "linux/system_calls.h"
 #include "linux/vfs.h"
@@ -350,6 +351,8 @@ Result<void> build_processes(TreeDirectory* processes) {
                                        kMachineFiles[i].generator, 0, kMachineFiles[i].permissions);
     if (added.is_error()) return added;
   }
+  Result<void> published = build_published(processes);
+  if (published.is_error()) return published;
   char id[kNumberSize];
   const size_t id_size = format(id, sizeof(id), "%d", kProcessId);
   Result<RefPtr<TreeDirectory>> process =
@@ -357,6 +360,7 @@ Result<void> build_processes(TreeDirectory* processes) {
   if (process.is_error()) return process.error();
   Result<void> built = build_process(processes, process.value().get());
   if (!built.is_error()) built = make_link(processes, "self", StringView(id, id_size));
+  if (!built.is_error()) built = make_link(process.value().get(), "net", "../net");
   if (!built.is_error()) built = make_link(processes, "mounts", "self/mounts");
   return built;
 }

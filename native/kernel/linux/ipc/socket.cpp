@@ -2,6 +2,7 @@
 
 #include "lib/format.h"
 #include "linux/fd_table.h"
+#include "linux/ipc/interface_ioctl.h"
 #include "linux/signals.h"
 
 namespace runtime {
@@ -52,7 +53,7 @@ Result<uint64_t> Socket::ioctl(uint32_t request, uint64_t argument) {
       bytes = unreceived_bytes();
       break;
     default:
-      return Errno::NotTerminal;
+      return interface_ioctl(request, argument);
   }
   Result<void> copied = UserPtr<int>(argument).write(static_cast<int>(bytes));
   if (copied.is_error()) return copied.error();

@@ -71,8 +71,9 @@ class Socket : public PollableFile {
                                          UserPtr<uint32_t> size);
 
   /// setsockopt(2), getsockopt(2).
-  Result<void> set_option(int level, int option, UserPtr<void> value, uint32_t size);
-  Result<void> get_option(int level, int option, UserPtr<void> value, UserPtr<uint32_t> size);
+  virtual Result<void> set_option(int level, int option, UserPtr<void> value, uint32_t size);
+  virtual Result<void> get_option(int level, int option, UserPtr<void> value,
+                                  UserPtr<uint32_t> size);
 
   Result<size_t> read(IoBuffer& buffer) override;
   Result<size_t> write(IoBuffer& buffer) override;
@@ -95,6 +96,21 @@ class Socket : public PollableFile {
 
   /// SO_SNDBUF changed to `size` bytes.
   virtual void send_buffer_changed(uint32_t size) { (void)size; }
+  /// SO_RCVBUF likewise.
+  virtual void receive_buffer_changed(uint32_t size) { (void)size; }
+  /// What SO_SNDBUF and SO_RCVBUF tell before they are set.
+  void set_default_buffers(uint32_t send, uint32_t receive) {
+    send_buffer_ = send;
+    receive_buffer_ = receive;
+  }
+  /// Takes over the options of level SOL_SOCKET from the listener that made this socket.
+  void inherit_options(const Socket& listener);
+  /// SO_LINGER in seconds; -1 when it is off.
+  int linger_seconds() const { return linger_[0] ? linger_[1] : -1; }
+  /// Copies an option's value out, at most as many bytes as the application has room for, and says
+  /// how many. Errors: Invalid, Fault.
+  static Result<void> put_value(UserPtr<void> target, UserPtr<uint32_t> size, const void* value,
+                                uint32_t value_size);
   bool passes_credentials() const { return passes_credentials_ != 0; }
   uint32_t send_buffer() const { return send_buffer_; }
   uint32_t receive_buffer() const { return receive_buffer_; }
@@ -122,7 +138,7 @@ class Socket : public PollableFile {
 /// The socket behind `descriptor`. Errors: BadFile, NotSocket.
 Result<RefPtr<Socket>> get_socket(int descriptor);
 
-/// What a family offers; kSocketFamilies in socket_family.cpp lists them.
+/// What a family offers; socket_family.cpp lists them.
 struct SocketFamily {
   int family;
   /// Errors: SocketTypeNotSupported, ProtocolNotSupported, NoMemory.
@@ -132,5 +148,7 @@ struct SocketFamily {
 };
 /// Errors: AddressFamilyNotSupported.
 Result<const SocketFamily*> find_socket_family(int family);
+/// Adds a family, at start-up. `family` stays where it is for ever.
+void add_socket_family(const SocketFamily* family);
 
 }  // namespace runtime

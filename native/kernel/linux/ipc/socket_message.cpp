@@ -65,9 +65,11 @@ Result<void> ControlData::copy_from(const ControlData& other) {
   return {};
 }
 
-Result<void> ControlData::load(UserPtr<void> source, uint64_t size) {
+Result<void> ControlData::load(UserPtr<void> from, uint64_t size) {
+  source = from;
+  source_size = size;
   for (uint64_t offset = 0; size - offset >= sizeof(ControlHeader);) {
-    const uint64_t address = source.address() + offset;
+    const uint64_t address = from.address() + offset;
     Result<ControlHeader> header = UserPtr<ControlHeader>(address).read();
     if (header.is_error()) return header.error();
     const uint64_t length = header.value().length;
@@ -113,7 +115,7 @@ Result<void> ControlWriter::put_files(ControlData& control, bool close_on_exec) 
   }
   if (count < control.files.size()) is_truncated_ = true;
   if (count == 0) return {};
-  return put_header(count * sizeof(int), kRightsType);
+  return put_header(count * sizeof(int), kSocketLevel, kRightsType);
 }
 
 Result<void> ControlWriter::put_credentials(const PeerCredentials& credentials) {
@@ -125,13 +127,54 @@ Result<void> ControlWriter::put_credentials(const PeerCredentials& credentials) 
   UserPtr<PeerCredentials> target(address_ + used_ + sizeof(ControlHeader));
   Result<void> copied = target.write(credentials);
   if (copied.is_error()) return copied;
-  return put_header(sizeof(PeerCredentials), kCredentialsType);
+  return put_header(sizeof(PeerCredentials), kSocketLevel, kCredentialsType);
+}
+
+Result<void> ControlWriter::put_message(const ControlMessage& message) {
+  const uint64_t space = capacity_ - used_;
+  if (space < sizeof(ControlHeader)) {
+    is_truncated_ = true;
+    return {};
+  }
+  const uint64_t room = space - sizeof(ControlHeader);
+  if (room < message.size) is_truncated_ = true;
+  const uint64_t size = min_of<uint64_t>(message.size, room);
+  Result<void> copied = copy_to_user(address_ + used_ + sizeof(ControlHeader), message.data, size);
+  if (copied.is_error()) return copied;
+  return put_header(size, message.level, message.type);
+}
+
+void IncomingMessage::add_control(int level, int type, const void* bytes, uint32_t size) {
+  if (message_count == array_size(messages)) return;
+  ControlMessage& message = messages[message_count++];
+  message.level = level;
+  message.type = type;
+  message.size = min_of<uint32_t>(size, sizeof(message.data));
+  memcpy(message.data, bytes, message.size);
+}
+
+Result<bool> ControlReader::next(ControlMessage* message) {
+  if (offset_ > size_ || size_ - offset_ < sizeof(ControlHeader)) return false;
+  const uint64_t address = address_ + offset_;
+  Result<ControlHeader> header = UserPtr<ControlHeader>(address).read();
+  if (header.is_error()) return header.error();
+  const uint64_t length = header.value().length;
+  if (length < sizeof(ControlHeader) || length > size_ - offset_) return Errno::Invalid;
+  message->level = header.value().level;
+  message->type = header.value().type;
+  message->size = static_cast<uint32_t>(length - sizeof(ControlHeader));
+  memset(message->data, 0, sizeof(message->data));
+  Result<void> copied = copy_from_user(message->data, address + sizeof(ControlHeader),
+                                       min_of<uint64_t>(message->size, sizeof(message->data)));
+  if (copied.is_error()) return copied.error();
+  offset_ += align_up(length, sizeof(uint64_t));
+  return true;
 }
 
 /// Completes the message whose payload is in place and moves behind it.
-Result<void> ControlWriter::put_header(uint64_t payload_size, int type) {
+Result<void> ControlWriter::put_header(uint64_t payload_size, int level, int type) {
   const uint64_t length = sizeof(ControlHeader) + payload_size;
-  const ControlHeader header = {length, kSocketLevel, type};
+  const ControlHeader header = {length, level, type};
   Result<void> copied = UserPtr<ControlHeader>(address_ + used_).write(header);
   if (copied.is_error()) return copied;
   const uint64_t aligned = align_up(length, sizeof(uint64_t));

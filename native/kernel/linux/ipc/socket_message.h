@@ -45,9 +45,12 @@ struct PeerCredentials {
 /// The one process of this kernel.
 PeerCredentials own_credentials();
 
-/// Ancillary data, unix(7): descriptions on their way to another socket.
+/// Ancillary data: descriptions on their way to another socket, unix(7); other families read the
+/// messages of their levels themselves.
 struct ControlData {
   Vector<RefPtr<File>> files;
+  UserPtr<void> source;  // where `load` read from, for ControlReader
+  uint64_t source_size = 0;
 
   bool is_empty() const { return files.is_empty(); }
   /// Copies the references, for a peek. Errors: NoMemory.
@@ -56,6 +59,28 @@ struct ControlData {
   /// Reads the control messages of sendmsg(2). Errors: Invalid (malformed, more than 253 files),
   /// BadFile, Perm (credentials that are not the sender's), Fault, NoMemory.
   Result<void> load(UserPtr<void> source, uint64_t size);
+};
+
+/// One control message of sendmsg(2), cmsg(3), copied in.
+struct ControlMessage {
+  int level;
+  int type;
+  uint32_t size;     // of the payload; of a longer one only the beginning is in `data`
+  uint8_t data[32];  // zeroes behind a shorter one
+};
+
+/// Walks through the control messages that the application passed.
+class ControlReader {
+ public:
+  explicit ControlReader(const ControlData& control)
+      : address_(control.source.address()), size_(control.source_size) {}
+  /// false at the end. Errors: Invalid (malformed), Fault.
+  Result<bool> next(ControlMessage* message);
+
+ private:
+  uint64_t address_;
+  uint64_t size_;
+  uint64_t offset_ = 0;
 };
 
 /// Writes control messages into the application's buffer for recvmsg(2).
@@ -68,12 +93,14 @@ class ControlWriter {
   Result<void> put_files(ControlData& control, bool close_on_exec);
   /// SCM_CREDENTIALS.
   Result<void> put_credentials(const PeerCredentials& credentials);
+  /// Any other message; cut when there is too little room, as on Linux.
+  Result<void> put_message(const ControlMessage& message);
   uint64_t used() const { return used_; }
   /// MSG_CTRUNC: something did not fit.
   bool is_truncated() const { return is_truncated_; }
 
  private:
-  Result<void> put_header(uint64_t payload_size, int type);
+  Result<void> put_header(uint64_t payload_size, int level, int type);
 
   uint64_t address_;
   uint64_t capacity_;
@@ -100,8 +127,12 @@ struct IncomingMessage {
   SocketAddress address;  // the sender's; size 0 when it has none
   ControlData control;
   bool has_credentials = false;
+  ControlMessage messages[8];  // what else comes beside the data
+  size_t message_count = 0;
 
   IncomingMessage(IoBuffer& buffer, int message_flags) : data(buffer), flags(message_flags) {}
+  /// Adds a control message of at most 32 bytes.
+  void add_control(int level, int type, const void* bytes, uint32_t size);
 };
 
 }  // namespace runtime

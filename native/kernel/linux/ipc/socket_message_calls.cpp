@@ -107,6 +107,10 @@ Result<void> finish_receive(MessageHeader& header, UserPtr<MessageHeader> target
   Result<void> result;
   if (message.has_credentials) result = control.put_credentials(own_credentials());
   if (result.is_error()) return result;
+  for (size_t i = 0; i < message.message_count && !result.is_error(); ++i) {
+    result = control.put_message(message.messages[i]);
+  }
+  if (result.is_error()) return result;
   result = control.put_files(message.control, (message.flags & kMessageCloseOnExec) != 0);
   if (result.is_error()) return result;
   if (header.name) {

@@ -64,9 +64,10 @@ TimeValue timeout_value(uint64_t nanoseconds) {
                    static_cast<int64_t>(nanoseconds % kNanosecondsPerSecond / 1000)};
 }
 
-/// Copies out at most as many bytes as the application has room for, and says how many.
-Result<void> put_value(UserPtr<void> target, UserPtr<uint32_t> size, const void* value,
-                       uint32_t value_size) {
+}  // namespace
+
+Result<void> Socket::put_value(UserPtr<void> target, UserPtr<uint32_t> size, const void* value,
+                               uint32_t value_size) {
   Result<uint32_t> capacity = size.read();
   if (capacity.is_error()) return capacity.error();
   if (static_cast<int32_t>(capacity.value()) < 0) return Errno::Invalid;
@@ -76,7 +77,16 @@ Result<void> put_value(UserPtr<void> target, UserPtr<uint32_t> size, const void*
   return size.write(copied_size);
 }
 
-}  // namespace
+void Socket::inherit_options(const Socket& listener) {
+  receive_timeout_ = listener.receive_timeout_;
+  send_timeout_ = listener.send_timeout_;
+  send_buffer_ = listener.send_buffer_;
+  receive_buffer_ = listener.receive_buffer_;
+  receive_low_mark_ = listener.receive_low_mark_;
+  stored_flags_ = listener.stored_flags_;
+  linger_[0] = listener.linger_[0];
+  linger_[1] = listener.linger_[1];
+}
 
 Result<void> Socket::set_family_option(int, int, UserPtr<void>, uint32_t) {
   return Errno::NotSupported;
@@ -110,6 +120,7 @@ Result<void> Socket::set_option(int level, int option, UserPtr<void> value, uint
       return {};
     case kOptionReceiveBuffer:
       receive_buffer_ = effective_buffer(number.value());
+      receive_buffer_changed(receive_buffer_);
       return {};
     case kOptionLinger:
       if (size < sizeof(linger_)) return Errno::Invalid;

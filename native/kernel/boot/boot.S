@@ -207,6 +207,7 @@ boot_kind: .quad 0
 boot_information: .quad 0
 
   .balign 4096
+.globl boot_pdpt
 boot_pml4: .fill 4096, 1, 0
 boot_pdpt: .fill 4096, 1, 0
 boot_directories: .fill 4 * 4096, 1, 0

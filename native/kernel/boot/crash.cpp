@@ -20,6 +20,7 @@
 #include "memory/frames.h"
 #include "memory/user.h"
 #include "sched/thread.h"
+#include "smp/cpus.h"
 
 extern "C" uint64_t load_word_guarded(const void* address, uint64_t* value);
 
@@ -127,6 +128,7 @@ void panic_with_frame(const TrapFrame* frame, const char* what) {
     end_machine(255, "panic");
   }
   is_panicking = true;
+  stop_other_cpus();
   log_enter_panic();
   console_enter_panic();
   Report report;

@@ -42,6 +42,7 @@
 #include "platform/virtio_mmio.h"
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
+#include "smp/cpus.h"
 #include "time/clock_source.h"
 
 namespace runtime {
@@ -191,6 +192,18 @@ void start_files() {
   fifo_initialise();
 }
 
+/// A page below 1 MiB that belongs to nobody: the frame allocator leaves all of that alone.
+PhysAddr unused_low_page() {
+  constexpr uint64_t kLowest = 0x1000;
+  constexpr uint64_t kTop = 0x90000;  // the BIOS's extended data area and video memory are above
+  for (unsigned i = 0; i < information.usable_count; ++i) {
+    const uint64_t end = align_down(min_of(information.usable[i].end, kTop), kPageSize);
+    if (end >= max_of(information.usable[i].start, kLowest) + kPageSize)
+      return PhysAddr(end - kPageSize);
+  }
+  return PhysAddr(0);
+}
+
 void start_program() {
   ProgramStart start;
   start.path = kProgram;
@@ -207,7 +220,7 @@ void start_program() {
     refuse("Node cannot be loaded; build the base again with `npm run build`");
   }
   clock_calibration_end();
-  set_cpu_figures(1, clock_frequency_hertz());
+  set_cpu_frequency(clock_frequency_hertz());
   set_boot_nanoseconds(monotonic_nanoseconds());
   log(LogLevel::Info,
       "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
@@ -221,6 +234,7 @@ void start_program() {
 void finish_boot() {
   set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
   power_initialise();
+  check_other_cpus();
 }
 
 }  // namespace
@@ -263,6 +277,7 @@ extern "C" [[noreturn]] void boot_main() {
   kernel_map_initialise(command_line.fixed_layout);
   acpi_initialise(information.rsdp);
   require(apic_initialise());
+  reset_other_cpus();
   clock_calibration_begin();
   drop_identity_map();
   start_files();
@@ -270,6 +285,7 @@ extern "C" [[noreturn]] void boot_main() {
   broker_initialise();
   apic_route_legacy(kConsoleInterrupt);
   console_enable_receive();
+  start_other_cpus(unused_low_page());
   start_program();
   run_idle_loop(finish_boot);
 }

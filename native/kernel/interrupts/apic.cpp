@@ -22,6 +22,12 @@ constexpr uint32_t kRegisterLint0 = 0x350;
 constexpr uint32_t kRegisterTimerInitial = 0x380;
 constexpr uint32_t kRegisterTimerCurrent = 0x390;
 constexpr uint32_t kRegisterTimerDivide = 0x3e0;
+constexpr uint32_t kRegisterCommandLow = 0x300;
+constexpr uint32_t kRegisterCommandHigh = 0x310;
+constexpr uint32_t kCommandPending = 1 << 12;
+constexpr uint32_t kCommandAssert = 1 << 14;
+constexpr uint32_t kCommandInit = 5 << 8;
+constexpr uint32_t kCommandStartup = 6 << 8;
 constexpr uint32_t kMasked = 1 << 16;
 constexpr uint32_t kActiveLow = 1 << 13;
 constexpr uint32_t kLevelTriggered = 1 << 15;
@@ -122,6 +128,24 @@ void read_madt() {
   if (io_apic_count == 0) add_io_apic(kDefaultIoApic, 0);
 }
 
+void enable_local_apic() {
+  write_register(kRegisterTaskPriority, 0);
+  write_register(kRegisterLint0, kMasked);
+  write_register(kRegisterTimer, kMasked | kTimerVector);
+  write_register(kRegisterTimerDivide, kDivideBy1);
+  write_register(kRegisterSpurious, 0x100 | kSpuriousVector);
+}
+
+/// The two halves of the command register must not be mixed with those of an interrupt handler.
+void send_command(uint32_t to, uint32_t command) {
+  const bool enabled = interrupts_enabled();
+  disable_interrupts();
+  while (read_register(kRegisterCommandLow) & kCommandPending) asm volatile("pause");
+  write_register(kRegisterCommandHigh, to << 24);
+  write_register(kRegisterCommandLow, command);
+  if (enabled) enable_interrupts();
+}
+
 }  // namespace
 
 const char* apic_initialise() {
@@ -133,11 +157,7 @@ const char* apic_initialise() {
   Result<void*> mapped = map_device(PhysAddr(base & 0xffffff000ull), kPageSize);
   if (mapped.is_error()) return "no memory to map the local APIC";
   local_apic = static_cast<volatile uint32_t*>(mapped.value());
-  write_register(kRegisterTaskPriority, 0);
-  write_register(kRegisterLint0, kMasked);
-  write_register(kRegisterTimer, kMasked | kTimerVector);
-  write_register(kRegisterTimerDivide, kDivideBy1);
-  write_register(kRegisterSpurious, 0x100 | kSpuriousVector);
+  enable_local_apic();
 
   read_madt();
   for (unsigned i = 0; i < io_apic_count; ++i) {
@@ -185,6 +205,19 @@ uint64_t apic_message_address() {
 uint32_t apic_message_data(unsigned vector) { return vector; }  // fixed delivery, edge
 
 void apic_end_of_interrupt() { write_register(kRegisterEndOfInterrupt, 0); }
+
+uint32_t apic_id() { return read_register(kRegisterId) >> 24; }
+
+void apic_initialise_secondary() {
+  write_msr(kMsrApicBase, read_msr(kMsrApicBase) | 1 << 11);
+  enable_local_apic();
+}
+
+void apic_send(uint32_t to, unsigned vector) { send_command(to, kCommandAssert | vector); }
+void apic_send_init(uint32_t to) { send_command(to, kCommandAssert | kCommandInit); }
+void apic_send_startup(uint32_t to, PhysAddr page) {
+  send_command(to, kCommandAssert | kCommandStartup | static_cast<uint32_t>(page.value >> 12));
+}
 
 void apic_timer_start(uint32_t ticks) {
   write_register(kRegisterTimer, kTimerVector);

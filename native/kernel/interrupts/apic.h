@@ -11,6 +11,9 @@
 namespace runtime {
 
 constexpr unsigned kTimerVector = 0xf0;
+constexpr unsigned kRescheduleVector = 0xf1;
+constexpr unsigned kFlushVector = 0xf2;
+constexpr unsigned kStopVector = 0xf3;
 constexpr unsigned kSpuriousVector = 0xff;
 constexpr unsigned kLegacyVectorBase = 0x30;
 
@@ -22,6 +25,14 @@ const char* apic_initialise();
 void apic_route_legacy(unsigned line);
 void apic_end_of_interrupt();
 
+/// This CPU's local APIC id.
+uint32_t apic_id();
+/// Enables the local APIC of a further CPU.
+void apic_initialise_secondary();
+/// Sends an interrupt, or the messages that start a CPU, to the CPU with an APIC id.
+void apic_send(uint32_t to, unsigned vector);
+void apic_send_init(uint32_t to);
+void apic_send_startup(uint32_t to, PhysAddr page);
 /// A line into an I/O APIC, by its number among all of them (ACPI's global system interrupts).
 struct InterruptLine {
   uint32_t number;

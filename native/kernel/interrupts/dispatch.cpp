@@ -15,6 +15,8 @@
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
+#include "smp/cpus.h"
+#include "smp/shootdown.h"
 #include "time/clock_source.h"
 
 namespace runtime {
@@ -134,6 +136,7 @@ void kernel_exception(TrapFrame* frame, uint64_t address) {
 }
 
 void device_interrupt(const TrapFrame* frame) {
+  end_halt();
   ++this_cpu().interrupts;
   switch (frame->vector) {
     case kTimerVector:
@@ -146,6 +149,16 @@ void device_interrupt(const TrapFrame* frame) {
       console_interrupt();
       apic_end_of_interrupt();
       return;
+    case kRescheduleVector:
+      apic_end_of_interrupt();
+      this_cpu().reschedule_wanted = 1;
+      return;
+    case kFlushVector:
+      apic_end_of_interrupt();
+      serve_flush();
+      return;
+    case kStopVector:
+      stop_this_cpu();
     case kSpuriousVector:
       return;
     default:

@@ -234,10 +234,8 @@ void cpu_features_initialise() {
   read_version();
 }
 
-void set_cpu_figures(unsigned count, uint64_t frequency_hertz) {
-  info.count = count;
-  info.frequency_hertz = frequency_hertz;
-}
+void set_cpu_count(unsigned count) { info.count = count; }
+void set_cpu_frequency(uint64_t hertz) { info.frequency_hertz = hertz; }
 
 bool check_required_cpu_features(char* message, size_t capacity) {
   const Requirement* later;

@@ -10,8 +10,9 @@ namespace runtime {
 
 /// Reads the CPU's identity and features into `cpu_info()`. Call once, early; needs no heap.
 void cpu_features_initialise();
-/// Completes `cpu_info()` with what only calibration and CPU start-up know.
-void set_cpu_figures(unsigned count, uint64_t frequency_hertz);
+/// Complete `cpu_info()` with what only calibration and CPU start-up know.
+void set_cpu_count(unsigned count);
+void set_cpu_frequency(uint64_t hertz);
 
 /// Checks that the CPU has what stock Node and this kernel cannot do without. On failure returns
 /// false and writes a sentence that names the missing features and the remedy.

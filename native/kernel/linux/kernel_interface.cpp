@@ -16,6 +16,7 @@
 #include "memory/kernel_map.h"
 #include "platform/service_events.h"
 #include "sched/thread.h"
+#include "smp/cpus.h"
 #include "time/clock.h"
 
 #define KERNEL_FUNCTION(index, name) extern "C" void kernel_gate_##index();
@@ -63,14 +64,17 @@ void memory_statistics(RuntimeMemoryStatistics* into) {
 }
 
 void cpu_statistics(RuntimeCpuStatistics* into) {
-  const CpuTimes times = cpu_times(0);
-  into->cpus = cpu_info().count;
+  *into = RuntimeCpuStatistics();
+  into->cpus = cpu_count();
   into->threads = thread_count();
-  into->context_switches = times.context_switches;
-  into->interrupts = times.interrupts;
-  into->system_calls = this_cpu().system_calls;
-  into->idle_nanoseconds = times.idle;
-  into->busy_nanoseconds = runtime::monotonic_nanoseconds() - times.idle;
+  for (unsigned i = 0; i < cpu_count(); ++i) {
+    const CpuTimes times = cpu_times(i);
+    into->context_switches += times.context_switches;
+    into->interrupts += times.interrupts;
+    into->idle_nanoseconds += times.idle;
+    into->system_calls += cpu_at(i).system_calls;
+  }
+  into->busy_nanoseconds = into->cpus * runtime::monotonic_nanoseconds() - into->idle_nanoseconds;
   into->boot_nanoseconds = boot_nanoseconds;
 }
 
@@ -123,18 +127,10 @@ void set_boot_nanoseconds(uint64_t nanoseconds) {
   if (!boot_nanoseconds) boot_nanoseconds = nanoseconds;
 }
 
-CpuTimes cpu_times(unsigned cpu) {
-  (void)cpu;
-  CpuTimes times = {0, 0, 0, 0, 0};
-  ThreadInfo info;
-  for (int id = 0; next_thread(id, &info); id = info.id + 1) {
-    times.user += info.user_nanoseconds;
-    times.system += info.system_nanoseconds;
-  }
-  times.idle = this_cpu().idle_nanoseconds;
-  times.interrupts = this_cpu().interrupts;
-  times.context_switches = this_cpu().context_switches;
-  return times;
+CpuTimes cpu_times(unsigned index) {
+  const CpuLocal& cpu = cpu_at(index);
+  return {cpu.user_nanoseconds, cpu.system_nanoseconds, cpu.idle_nanoseconds, cpu.interrupts,
+          cpu.context_switches};
 }
 
 }  // namespace runtime

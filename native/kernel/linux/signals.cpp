@@ -42,6 +42,7 @@ bool is_ignored(const ProcessSignals& process, int signal) {
 void wake_for_signal(Thread* thread) {
   if (thread->state == Thread::State::Sleeping && !thread->sleeps_interruptibly) return;
   Scheduler::make_runnable(thread);
+  Scheduler::interrupt(thread);
 }
 
 /// A thread that would take `signal` now: the first one, by id, that does not block it.

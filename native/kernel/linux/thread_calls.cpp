@@ -10,6 +10,8 @@
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
+#include "smp/cpus.h"
+#include "smp/shootdown.h"
 
 namespace runtime {
 
@@ -249,20 +251,22 @@ Result<uint64_t> sys_sched_get_priority_min(int policy) {
   return Errno::Invalid;
 }
 
-Result<uint64_t> sys_sched_setaffinity(int thread, uint64_t size, UserPtr<void> mask) {
-  if (!thread_or_caller(thread)) return Errno::NoProcess;
+Result<uint64_t> sys_sched_setaffinity(int id, uint64_t size, UserPtr<void> mask) {
+  RefPtr<Thread> thread = thread_or_caller(id);
+  if (!thread) return Errno::NoProcess;
   uint64_t wanted = 0;
   Result<void> read = copy_from_user(&wanted, mask.address(), min_of<uint64_t>(size, 8));
   if (read.is_error()) return read.error();
-  const uint64_t present = (1ull << cpu_info().count) - 1;
-  if ((wanted & present) == 0) return Errno::Invalid;
+  if ((wanted & cpu_mask()) == 0) return Errno::Invalid;
+  Scheduler::set_affinity(thread.get(), wanted);
   return 0;
 }
 
-Result<uint64_t> sys_sched_getaffinity(int thread, uint64_t size, UserPtr<void> mask) {
-  if (!thread_or_caller(thread)) return Errno::NoProcess;
+Result<uint64_t> sys_sched_getaffinity(int id, uint64_t size, UserPtr<void> mask) {
+  RefPtr<Thread> thread = thread_or_caller(id);
+  if (!thread) return Errno::NoProcess;
   if (size < 8 || size % 8) return Errno::Invalid;
-  Result<void> written = mask.cast<uint64_t>().write((1ull << cpu_info().count) - 1);
+  Result<void> written = mask.cast<uint64_t>().write(thread->affinity & cpu_mask());
   if (written.is_error()) return written.error();
   return 8;
 }
@@ -284,8 +288,8 @@ Result<uint64_t> sys_membarrier(int command, uint32_t flags, int) {
     case kMembarrierGlobal:
     case kMembarrierGlobalExpedited:
     case kMembarrierPrivateExpedited:
-      // One CPU: every other thread passed through the scheduler, which orders memory.
-      asm volatile("mfence" : : : "memory");
+      // Every CPU runs through an interrupt's handler, which orders memory.
+      membarrier_everywhere();
       return 0;
     case kMembarrierRegisterGlobalExpedited:
     case kMembarrierRegisterPrivateExpedited:

@@ -43,11 +43,9 @@ void free_tables_around(uint64_t start, uint64_t end) {
   const uint64_t gap_end = next < state.areas.count() ? state.areas.at(next)->start : kUserEnd;
   // Tables of 1 GiB and finer: the few above are kept.
   const uint64_t span = level_span(3);
-  const uint64_t before = state.tables.table_bytes();
+  TranslationFlush flush;
   state.tables.free_tables(max_of(gap_start, align_down(start, span)),
-                           min_of(gap_end, align_up(end, span)));
-  // Also forgets what the CPU cached of the tables themselves (SDM volume 3, 4.10.4.1).
-  if (state.tables.table_bytes() != before) flush_page(start);
+                           min_of(gap_end, align_up(end, span)), &flush);
 }
 
 /// Removes areas and pages in [start, end). The lock is held.
@@ -159,6 +157,7 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
     TranslationFlush flush;
     Result<void> changed = state.tables.for_each_present(
         area->start, area->end, [area, &flush](uint64_t page, uint64_t* entry, uint64_t page_size) {
+          flush.add(page);
           const bool is_large = page_size != kPageSize;
           const bool gains_shared_write = area->is_shared && area->object &&
                                           (area->protection & kProtectionWrite) &&
@@ -166,8 +165,9 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
           if (gains_shared_write && !is_large) {
             // The frame may be the image's: the next touch asks the file for a writable one.
             count_resident(*entry, -1);
-            release_frame(PhysAddr(*entry & kPageAddressMask));
+            const PhysAddr frame(*entry & kPageAddressMask);
             *entry = 0;
+            flush.release_later(frame);
           } else if (is_large && (area->protection == 0 || area->protection & kProtectionWrite)) {
             count_resident(*entry, -static_cast<int64_t>(page_size / kPageSize));
             *entry = 0;
@@ -175,7 +175,6 @@ Result<void> AddressSpace::protect(uint64_t start, uint64_t size, uint8_t protec
             *entry = (*entry & kPageAddressMask) | leaf_flags(*area, *entry & kPageOwned) |
                      (is_large ? kPageLarge : 0);
           }
-          flush.add(page);
         });
     if (changed.is_error()) return changed;
   }
@@ -247,6 +246,7 @@ Result<uint64_t> AddressSpace::remap(uint64_t address, uint64_t old_size, uint64
     return inserted.error();
   }
   bool out_of_memory = false;
+  TranslationFlush flush;
   Result<void> walked = state.tables.for_each_present(
       address, address + min_of(old_size, new_size),
       [&](uint64_t page, uint64_t* entry, uint64_t size) {
@@ -262,8 +262,9 @@ Result<uint64_t> AddressSpace::remap(uint64_t address, uint64_t old_size, uint64
         }
         *home.value() = *entry;
         *entry = 0;
-        flush_page(page);
+        flush.add(page);
       });
+  flush.finish();
   if (walked.is_error() || out_of_memory)
     panic("out of memory for page tables while a mapping was moved");
   Result<void> removed = remove_locked(address, address + old_size, &graveyard);

@@ -58,8 +58,10 @@ FaultOutcome install(uint64_t page, PhysAddr frame, uint64_t flags) {
   count_resident(flags, 1);
   if (old != 0) {
     count_resident(old, -1);
-    release_frame(PhysAddr(old & kPageAddressMask));
-    flush_page(page);  // the CPU never caches that a page is absent, so else there is nothing to do
+    TranslationFlush
+        flush;  // a CPU never caches that a page is absent, so else there is nothing to do
+    flush.add(page);
+    flush.release_later(PhysAddr(old & kPageAddressMask));
   }
   return FaultOutcome::Resolved;
 }

@@ -2,6 +2,7 @@
 #include "memory/page_table.h"
 
 #include "memory/frames.h"
+#include "smp/shootdown.h"
 
 namespace runtime {
 
@@ -90,7 +91,7 @@ Result<void> PageTable::walk(PhysAddr table, unsigned level, uint64_t table_star
 }
 
 void PageTable::free_below(PhysAddr table, unsigned level, uint64_t table_start, uint64_t start,
-                           uint64_t end) {
+                           uint64_t end, TranslationFlush* flush) {
   const uint64_t span = level_span(level);
   const uint64_t first = start > table_start ? (start - table_start) / span : 0;
   for (uint64_t index = first; index < 512; ++index) {
@@ -98,17 +99,36 @@ void PageTable::free_below(PhysAddr table, unsigned level, uint64_t table_start,
     if (at >= end) break;
     uint64_t* entry = &table_at(table)[index];
     if (!(*entry & kPagePresent) || (*entry & kPageLarge)) continue;
-    if (level > 2) free_below(target(*entry), level - 1, at, start, end);
+    if (level > 2) free_below(target(*entry), level - 1, at, start, end, flush);
     if (at >= start && at + span <= end) {
-      release_frame(target(*entry));
-      table_bytes_ -= kPageSize;
+      // CPUs also cache tables themselves; forgetting any page of the range makes them forget these
+      // (SDM volume 3, 4.10.4.1).
+      const PhysAddr table = target(*entry);
       *entry = 0;
+      flush->add(at);
+      flush->release_later(table);
+      table_bytes_ -= kPageSize;
     }
   }
 }
 
-void PageTable::free_tables(uint64_t start, uint64_t end) {
-  free_below(root_, kLevels, 0, start, end);
+void PageTable::free_tables(uint64_t start, uint64_t end, TranslationFlush* flush) {
+  free_below(root_, kLevels, 0, start, end, flush);
+}
+
+void TranslationFlush::release_later(PhysAddr frame) {
+  if (other_cpus_may_translate()) {
+    if (frame_count_ == kMostFrames) finish();
+    frames_[frame_count_++] = frame.value;
+  } else {
+    release_frame(frame);
+  }
+}
+
+void TranslationFlush::finish() {
+  if (page_count_ > 0) flush_everywhere(pages_, page_count_);
+  for (unsigned i = 0; i < frame_count_; ++i) release_frame(PhysAddr(frames_[i]));
+  page_count_ = frame_count_ = 0;
 }
 
 #ifndef RUNTIME_HOST_TEST

@@ -4,8 +4,11 @@
 #include "arch/x86_64/paging.h"
 #include "lib/result.h"
 #include "lib/types.h"
+#include "smp/shootdown.h"
 
 namespace runtime {
+
+class TranslationFlush;
 
 /// A tree of page tables. In the kernel there is one; on the host, tests build more over fake memory.
 class PageTable {
@@ -30,7 +33,7 @@ class PageTable {
   }
 
   /// Frees tables that lie wholly inside [start, end), whose leaves must all be gone.
-  void free_tables(uint64_t start, uint64_t end);
+  void free_tables(uint64_t start, uint64_t end, TranslationFlush* flush);
   /// Bytes in tables that this object allocated.
   uint64_t table_bytes() const { return table_bytes_; }
 
@@ -46,7 +49,7 @@ class PageTable {
   Result<uint64_t*> descend(uint64_t address, unsigned to_level);
   Result<void> split(uint64_t* entry);
   void free_below(PhysAddr table, unsigned level, uint64_t table_start, uint64_t start,
-                  uint64_t end);
+                  uint64_t end, TranslationFlush* flush);
 
   PhysAddr root_;
   uint64_t table_bytes_ = 0;
@@ -57,31 +60,31 @@ void flush_page(uint64_t address);
 /// Drops all translations of the application.
 void flush_all_pages();
 
-/// Collects pages whose translations changed and drops these at the end of the scope, one by one when
-/// they are few, else all at once. The memory lock is held all the while, so nothing runs on a stale
-/// translation in between.
+/// Collects pages whose translations changed, and the frames that they gave up. At the end of the scope,
+/// or when there are many, all CPUs forget the translations, and only then are the frames given back.
+/// The memory lock is held all the while.
 class TranslationFlush {
  public:
   TranslationFlush() = default;
   TranslationFlush(const TranslationFlush&) = delete;
   TranslationFlush& operator=(const TranslationFlush&) = delete;
-  ~TranslationFlush() {
-    if (count_ > kMostSinglePages) {
-      flush_all_pages();
-    } else {
-      for (unsigned i = 0; i < count_; ++i) flush_page(pages_[i]);
-    }
-  }
+  ~TranslationFlush() { finish(); }
 
+  /// The page's translation changed.
   void add(uint64_t page) {
-    if (count_ < kMostSinglePages) pages_[count_] = page;
-    if (count_ <= kMostSinglePages) ++count_;
+    if (page_count_ < kMostSinglePages) pages_[page_count_] = page;
+    if (page_count_ <= kMostSinglePages) ++page_count_;
   }
+  /// Drops a reference to a frame once no CPU can reach it any more.
+  void release_later(PhysAddr frame);
+  void finish();
 
  private:
-  static constexpr unsigned kMostSinglePages = 16;
+  static constexpr unsigned kMostFrames = 128;
   uint64_t pages_[kMostSinglePages];
-  unsigned count_ = 0;
+  uint64_t frames_[kMostFrames];
+  unsigned page_count_ = 0;
+  unsigned frame_count_ = 0;
 };
 
 }  // namespace runtime

@@ -57,7 +57,7 @@ Result<void> drop_pages(uint64_t start, uint64_t end, PrivateCopies copies) {
         const bool is_large = size != kPageSize;
         *entry = 0;
         flush.add(page);
-        if (!is_large) release_frame(frame);
+        if (!is_large) flush.release_later(frame);
       });
 }
 
@@ -122,13 +122,14 @@ Result<void> map_kernel_frames(uint64_t address, PhysAddr first, size_t pages) {
 
 void unmap_kernel_pages(uint64_t address, size_t pages) {
   SpinGuard guard(memory_lock);
+  TranslationFlush flush;
   for (size_t i = 0; i < pages; ++i) {
     uint64_t* entry = space().tables.find(address + i * kPageSize);
     if (!entry || !*entry) continue;
     const PhysAddr frame(*entry & kPageAddressMask);
     *entry = 0;
-    flush_page(address + i * kPageSize);
-    release_frame(frame);
+    flush.add(address + i * kPageSize);
+    flush.release_later(frame);
   }
 }
 

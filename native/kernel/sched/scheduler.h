@@ -10,6 +10,10 @@ class Scheduler {
  public:
   /// Makes a new or sleeping thread runnable. Interrupt-safe.
   static void make_runnable(Thread* thread);
+  /// Has a thread that runs on another CPU look at its signals soon.
+  static void interrupt(Thread* thread);
+  /// Lets `thread` run on the CPUs of a mask only, of which one at least must exist.
+  static void set_affinity(Thread* thread, uint64_t affinity);
   /// Gives the CPU to another runnable thread, if there is one; returns when scheduled again.
   static void yield();
   /// Ends the calling thread. Its kernel stack is freed by the next thread.

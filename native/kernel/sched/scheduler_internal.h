@@ -11,10 +11,13 @@ extern "C" void switch_stacks(uint64_t* save, uint64_t load);
 
 namespace runtime {
 
+struct CpuLocal;
+
 /// Runs on the new thread's stack after each switch: frees the thread that just ended.
 void scheduler_finish_switch();
-/// Gives the CPU away; the calling thread is already marked as sleeping. Interrupts are off.
-void scheduler_block();
+/// Puts the calling thread to sleep, unless a wake-up came since Sleeper::prepare: then returns false at
+/// once. Interrupts are off.
+bool scheduler_sleep(Thread* thread, bool interruptible);
 /// Called by the timer interrupt: has the running thread used up its slice?
 void scheduler_tick();
 /// Turns the boot flow into the idle thread's loop. `first_idle` runs once, when there is nothing else
@@ -22,6 +25,12 @@ void scheduler_tick();
 [[noreturn]] void run_idle_loop(void (*first_idle)());
 /// Makes the thread record for the boot flow, which becomes the idle thread.
 void scheduler_initialise();
+/// Makes the idle thread of a further CPU. Returns false when there is no memory.
+bool prepare_idle_thread(CpuLocal& cpu);
+/// Runs on a further CPU: it takes part from now on.
+void join_scheduler(CpuLocal& cpu);
+/// Further CPUs will join; called before the first application thread exists.
+void scheduler_expect_several_cpus();
 
 /// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
 Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);

@@ -15,18 +15,13 @@ void Sleeper::prepare() { __atomic_store_n(&thread_->wake_pending, false, __ATOM
 WaitResult Sleeper::sleep(Deadline deadline, bool interruptible) {
   if (deadline.has_passed()) return WaitResult::TimedOut;
   if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
+  if (__atomic_load_n(&thread_->wake_pending, __ATOMIC_SEQ_CST)) return WaitResult::Ready;
+  if (!deadline.is_never()) start_timer(&thread_->sleep_timer, deadline);
   const bool enabled = interrupts_enabled();
   disable_interrupts();
-  if (!thread_->wake_pending) {
-    // From here a wake-up finds the thread asleep: interrupts stay off until it has left the CPU.
-    thread_->sleeps_interruptibly = interruptible;
-    thread_->state = Thread::State::Sleeping;
-    if (!deadline.is_never()) start_timer(&thread_->sleep_timer, deadline);
-    scheduler_block();
-    thread_->sleeps_interruptibly = false;
-    if (!deadline.is_never()) cancel_timer(&thread_->sleep_timer);
-  }
+  scheduler_sleep(thread_, interruptible);
   if (enabled) enable_interrupts();
+  if (!deadline.is_never()) cancel_timer_and_wait(&thread_->sleep_timer);
   if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
   if (deadline.has_passed()) return WaitResult::TimedOut;
   return WaitResult::Ready;

@@ -1,6 +1,7 @@
 #include "sched/thread.h"
 
 #include "arch/x86_64/cpu.h"
+#include "interrupts/apic.h"
 #include "lib/format.h"
 #include "lib/new.h"
 #include "lib/string.h"
@@ -22,7 +23,7 @@ constexpr size_t kStackPages = kKernelStackSize / kPageSize;
 struct ThreadTable {
   List<Thread, &Thread::all_node> threads;  // by id, lowest first
   unsigned count = 0;
-  int next_id = 1;
+  int next_id = kProcessId;
 };
 Locked<ThreadTable> thread_table(LockRank::Scheduler);
 
@@ -44,8 +45,10 @@ void sleep_timer_fired(Timer* timer) {
 
 }  // namespace
 
-Result<RefPtr<Thread>> Thread::create(const char* name) {
-  const int id = thread_table.with([](ThreadTable& table) { return table.next_id++; });
+Result<RefPtr<Thread>> Thread::create(const char* name, Role role) {
+  const int id = role == Role::Idle
+                     ? 0
+                     : thread_table.with([](ThreadTable& table) { return table.next_id++; });
   RefPtr<Thread> thread = RefPtr<Thread>::adopt(new Thread(id));
   if (!thread) return Errno::NoMemory;
   const size_t length = min_of(strlen(name), sizeof(thread->name) - 1);
@@ -102,19 +105,24 @@ Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFra
   return created;
 }
 
-void scheduler_initialise() {
-  Result<RefPtr<Thread>> idle = Thread::create("idle");
-  RUNTIME_ASSERT(!idle.is_error());
+bool prepare_idle_thread(CpuLocal& cpu) {
+  Result<RefPtr<Thread>> idle = Thread::create("idle", Thread::Role::Idle);
+  if (idle.is_error()) return false;
   Thread* thread = idle.value().get();
   thread->retain();
   thread->is_idle = true;
   thread->state = Thread::State::Running;
-  // The boot flow goes on as the idle thread on the stack that it has.
-  CpuLocal& cpu = this_cpu();
   thread->kernel_stack_base = cpu.kernel_stack_base;
   thread->kernel_stack_top = cpu.kernel_stack_top;
   cpu.idle = cpu.current = thread;
-  thread_table.with([](ThreadTable& table) { table.next_id = kProcessId; });
+  return true;
+}
+
+void scheduler_initialise() {
+  // The boot flow goes on as the idle thread on the stack that it has.
+  RUNTIME_ASSERT(prepare_idle_thread(this_cpu()));
+  this_cpu().apic_id = apic_id();
+  join_scheduler(this_cpu());
 }
 
 void forget_thread(Thread* thread) {
@@ -163,8 +171,10 @@ void account_time(bool in_application) {
   thread->accounting_mark = now;
   if (in_application) {
     thread->user_nanoseconds += used;
+    this_cpu().user_nanoseconds += used;
   } else {
     thread->system_nanoseconds += used;
+    this_cpu().system_nanoseconds += used;
   }
 }
 

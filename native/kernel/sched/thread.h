@@ -51,8 +51,10 @@ class Thread : public RefCounted {
  public:
   enum class State : uint8_t { Runnable, Running, Sleeping, Dead };
 
-  /// Creates the record of a thread, without a kernel stack. Errors: NoMemory.
-  static Result<RefPtr<Thread>> create(const char* name);
+  enum class Role : uint8_t { Ordinary, Idle };
+
+  /// Creates the record of a thread, without a kernel stack. Idle threads have the id 0. Errors: NoMemory.
+  static Result<RefPtr<Thread>> create(const char* name, Role role = Role::Ordinary);
   /// Errors: NoMemory.
   Result<void> allocate_kernel_stack();
   static Thread* current();
@@ -63,6 +65,8 @@ class Thread : public RefCounted {
 
   // Scheduler's; guarded by the scheduler lock.
   State state = State::Sleeping;
+  unsigned cpu = 0;           // index of the CPU that runs it, will or did so last
+  uint64_t affinity = ~0ull;  // one bit for each CPU that may run it
   bool wake_pending = false;  // a wake-up came since Sleeper::prepare
   bool is_idle = false;
   bool sleeps_interruptibly = false;
@@ -82,6 +86,7 @@ class Thread : public RefCounted {
   uint64_t saved_stack_pointer = 0;  // while not running
   uint64_t fs_base = 0;
   uint8_t* extended_state = nullptr;  // XSAVE area
+  unsigned extended_state_cpu = ~0u;  // index of the CPU that loaded it last
 
   // Linux personality.
   uint64_t clear_child_thread_id = 0;  // set_tid_address(2)

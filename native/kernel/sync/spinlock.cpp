@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/cpu.h"
 #include "lib/format.h"
+#include "smp/shootdown.h"
 
 namespace runtime {
 
@@ -13,7 +14,11 @@ bool SpinLock::lock() {
   // Holding this rank or a later one means that the order in spinlock.h is broken.
   RUNTIME_ASSERT(cpu.held_lock_ranks < bit);
   cpu.held_lock_ranks |= bit;
-  while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) asm volatile("pause");
+  while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) {
+    // Who holds the lock may wait for this CPU to forget translations.
+    serve_flush();
+    asm volatile("pause");
+  }
   return enabled;
 }
 

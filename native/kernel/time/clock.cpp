@@ -32,7 +32,6 @@ uint64_t tsc_frequency = 0;
 uint64_t tsc_to_nanoseconds = 0;   // 32.32 fixed point
 uint64_t nanoseconds_to_apic = 0;  // 32.32 fixed point
 uint64_t wall_clock_offset = 0;
-uint64_t programmed = UINT64_MAX;
 
 uint16_t read_pit() {
   out8(kPitControl, 0x80);
@@ -109,8 +108,9 @@ uint64_t wall_clock_nanoseconds() {
 }
 
 void alarm_at(uint64_t deadline) {
-  if (deadline >= programmed || !is_calibrated) return;
-  programmed = deadline;
+  CpuLocal& cpu = this_cpu();
+  if ((cpu.alarm && deadline >= cpu.alarm) || !is_calibrated) return;
+  cpu.alarm = deadline;
   const uint64_t now = monotonic_nanoseconds();
   const uint64_t wait = deadline > now ? deadline - now : 0;
   const uint64_t ticks = wait > kNanosecondsPerSecond * 3600
@@ -119,6 +119,6 @@ void alarm_at(uint64_t deadline) {
   apic_timer_start(static_cast<uint32_t>(min_of<uint64_t>(ticks, 0xffffffff)));
 }
 
-void alarm_fired() { programmed = UINT64_MAX; }
+void alarm_fired() { this_cpu().alarm = 0; }
 
 }  // namespace runtime

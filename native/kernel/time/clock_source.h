@@ -5,6 +5,8 @@
 
 namespace runtime {
 
+struct Timer;
+
 /// Starts measuring the time-stamp counter and the APIC timer against the PIT; other start-up work
 /// may run meanwhile.
 void clock_calibration_begin();
@@ -17,6 +19,11 @@ uint64_t clock_frequency_hertz();
 void alarm_at(uint64_t deadline);
 /// Called by the timer interrupt before it looks for what is due.
 void alarm_fired();
+
+/// Notes whose callback runs on this CPU from now on; null: nobody's.
+void note_running_timer(Timer* timer);
+/// Returns when no other CPU runs the callback of `timer`.
+void wait_for_running_timer(Timer* timer);
 
 /// Runs the timers that are due and programs the next alarm. Interrupts are off.
 void run_timers();

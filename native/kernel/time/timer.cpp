@@ -44,6 +44,10 @@ bool cancel_timer(Timer* timer) {
   });
 }
 
+void cancel_timer_and_wait(Timer* timer) {
+  if (!cancel_timer(timer)) wait_for_running_timer(timer);
+}
+
 void run_timers() {
   for (;;) {
     const uint64_t now = monotonic_nanoseconds();
@@ -56,10 +60,12 @@ void run_timers() {
       }
       first->node.unlink();
       first->is_active = false;
+      note_running_timer(first);
       return first;
     });
     if (!due) return;
     due->callback(due);
+    note_running_timer(nullptr);
   }
 }
 

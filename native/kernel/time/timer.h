@@ -22,5 +22,8 @@ struct Timer {
 void start_timer(Timer* timer, Deadline deadline);
 /// Stops `timer`. Returns true when it was still active, i.e. its callback will not run.
 bool cancel_timer(Timer* timer);
+/// Stops `timer` and waits until its callback does not run on another CPU any more: for owners that go
+/// away. No lock may be held that the callback takes.
+void cancel_timer_and_wait(Timer* timer);
 
 }  // namespace runtime

@@ -82,7 +82,8 @@ class PageTable : public Napi::ObjectWrap<PageTable> {
     return result;
   }
   void free_tables(const Napi::CallbackInfo& info) {
-    tables_.free_tables(long_of(info[0]), long_of(info[1]));
+    runtime::TranslationFlush flush;
+    tables_.free_tables(long_of(info[0]), long_of(info[1]), &flush);
   }
   Napi::Value table_bytes(const Napi::CallbackInfo& info) {
     return to_number(info.Env(), tables_.table_bytes());

@@ -145,6 +145,9 @@ bool SpinLock::lock() {
 
 void SpinLock::unlock(bool) { taken_ = false; }
 
+bool other_cpus_may_translate() { return false; }
+void flush_everywhere(const uint64_t*, unsigned) {}
+
 void panic(const char* pattern, ...) {
   char line[512];
   va_list arguments;

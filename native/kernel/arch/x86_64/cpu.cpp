@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu.h"
 
 #include "boot/image_layout.h"
+#include "lib/new.h"
 #include "lib/string.h"
 #include "lib/types.h"
 
@@ -46,12 +47,23 @@ constexpr unsigned kNonMaskableStack = 3;
 constexpr unsigned kMachineCheckStack = 4;
 constexpr unsigned kStackCount = 4;
 constexpr size_t kInterruptStackSize = 8192;
+constexpr size_t kBootStackSize = 16384;
 
-alignas(16) uint8_t interrupt_stacks[kStackCount][kInterruptStackSize];
-alignas(16) uint64_t descriptor_table[5];
+}  // namespace
+
+/// What each CPU has for itself.
+struct CpuTables {
+  alignas(16) uint8_t interrupt_stacks[kStackCount][kInterruptStackSize];
+  alignas(16) uint64_t descriptor_table[5];
+  alignas(16) TaskStateSegment task_state;
+  CpuLocal local;
+};
+static_assert(sizeof(CpuTables) <= kCpuTablesSize, "cpu.h knows how large this is");
+
+namespace {
+
 alignas(16) InterruptGate gates[256];
-alignas(16) TaskStateSegment task_state;
-CpuLocal boot_cpu;
+CpuTables boot_tables = {};
 
 unsigned stack_for(unsigned vector) {
   switch (vector) {
@@ -71,20 +83,23 @@ unsigned stack_for(unsigned vector) {
 extern "C" char interrupt_stubs[];
 extern "C" char system_call_entry[];
 
-void cpu_initialise() {
-  descriptor_table[1] = 0x00af9b000000ffffull;  // 64-bit code
-  descriptor_table[2] = 0x00cf93000000ffffull;  // data
-  const uint64_t task = reinterpret_cast<uint64_t>(&task_state);
-  descriptor_table[3] = (sizeof(task_state) - 1) | (task & 0xffffff) << 16 | 0x89ull << 40 |
-                        (task >> 24 & 0xff) << 56;
-  descriptor_table[4] = task >> 32;
-  for (unsigned i = 0; i < kStackCount; ++i)
-    task_state.interrupt_stacks[i] =
-        reinterpret_cast<uint64_t>(interrupt_stacks[i]) + kInterruptStackSize;
-  task_state.io_map_base = sizeof(task_state);
+namespace {
 
-  const TablePointer gdt = {sizeof(descriptor_table) - 1,
-                            reinterpret_cast<uint64_t>(descriptor_table)};
+void load_descriptor_table(CpuTables& tables) {
+  uint64_t* const descriptors = tables.descriptor_table;
+  descriptors[1] = 0x00af9b000000ffffull;  // 64-bit code
+  descriptors[2] = 0x00cf93000000ffffull;  // data
+  const uint64_t task = reinterpret_cast<uint64_t>(&tables.task_state);
+  descriptors[3] = (sizeof(TaskStateSegment) - 1) | (task & 0xffffff) << 16 | 0x89ull << 40 |
+                   (task >> 24 & 0xff) << 56;
+  descriptors[4] = task >> 32;
+  for (unsigned i = 0; i < kStackCount; ++i)
+    tables.task_state.interrupt_stacks[i] =
+        reinterpret_cast<uint64_t>(tables.interrupt_stacks[i]) + kInterruptStackSize;
+  tables.task_state.io_map_base = sizeof(TaskStateSegment);
+
+  const TablePointer gdt = {sizeof(tables.descriptor_table) - 1,
+                            reinterpret_cast<uint64_t>(descriptors)};
   asm volatile(
       "lgdt %0\n"
       "pushq $8\n"
@@ -102,8 +117,10 @@ void cpu_initialise() {
       : "m"(gdt)
       : "rax", "memory");
   asm volatile("ltr %w0" : : "r"(kTaskSelector));
+}
 
-  // Stubs have a fixed stride (entry.S aligns them to 16).
+/// Stubs have a fixed stride (entry.S aligns them to 16).
+void fill_gates() {
   for (unsigned vector = 0; vector < 256; ++vector) {
     const uint64_t address = reinterpret_cast<uint64_t>(interrupt_stubs) + vector * 16;
     gates[vector] = {static_cast<uint16_t>(address),
@@ -114,19 +131,45 @@ void cpu_initialise() {
                      static_cast<uint32_t>(address >> 32),
                      0};
   }
+}
+
+void start_cpu(CpuTables& tables, uint64_t stack_base, uint64_t stack_top) {
+  load_descriptor_table(tables);
   const TablePointer idt = {sizeof(gates) - 1, reinterpret_cast<uint64_t>(gates)};
   asm volatile("lidt %0" : : "m"(idt));
 
-  boot_cpu.self = &boot_cpu;
-  boot_cpu.kernel_stack_top = reinterpret_cast<uint64_t>(boot_stack_top);
-  boot_cpu.kernel_stack_base = boot_cpu.kernel_stack_top - 16384;
-  write_msr(kMsrGsBase, reinterpret_cast<uint64_t>(&boot_cpu));
+  tables.local.self = &tables.local;
+  tables.local.kernel_stack_top = stack_top;
+  tables.local.kernel_stack_base = stack_base;
+  write_msr(kMsrGsBase, reinterpret_cast<uint64_t>(&tables.local));
 
   // SYSCALL loads CS 8 and SS 16: ring 0, where the application already is.
   write_msr(kMsrStar, static_cast<uint64_t>(kCodeSelector) << 32);
   write_msr(kMsrLstar, reinterpret_cast<uint64_t>(system_call_entry));
   write_msr(kMsrSyscallMask, kFlagInterrupt | kFlagTrap | kFlagDirection | 1 << 18);
 }
+
+}  // namespace
+
+void cpu_initialise() {
+  fill_gates();
+  const uint64_t stack_top = reinterpret_cast<uint64_t>(boot_stack_top);
+  start_cpu(boot_tables, stack_top - kBootStackSize, stack_top);
+}
+
+CpuLocal* prepare_cpu(void* memory, unsigned index) {
+  CpuTables* const tables = new (memory) CpuTables();
+  tables->local.index = index;
+  return &tables->local;
+}
+
+void cpu_initialise_secondary(CpuLocal* local) {
+  CpuTables* const tables =
+      reinterpret_cast<CpuTables*>(reinterpret_cast<uint64_t>(local) - offsetof(CpuTables, local));
+  start_cpu(*tables, local->kernel_stack_base, local->kernel_stack_top);
+}
+
+CpuLocal* boot_cpu() { return &boot_tables.local; }
 
 void set_kernel_stack(uint64_t base, uint64_t top) {
   CpuLocal& cpu = this_cpu();

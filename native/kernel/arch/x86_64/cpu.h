@@ -7,6 +7,7 @@
 namespace runtime {
 
 class Thread;
+struct Timer;
 
 /// What entry.S and the kernel keep per CPU. entry.S depends on the first six offsets.
 struct CpuLocal {
@@ -20,9 +21,17 @@ struct CpuLocal {
   Thread* extended_state_owner = nullptr;
   Thread* dead_thread = nullptr;  // its last reference is dropped by the next thread
   unsigned index = 0;
+  uint32_t apic_id = 0;
+  uint32_t flush_wanted = 0;       // smp/shootdown.cpp
+  uint32_t flush_deferred = 0;     // likewise
+  uint32_t is_halted = 0;          // likewise
+  uint64_t alarm = 0;              // when the timer is programmed to fire, 0: it is not
+  Timer* running_timer = nullptr;  // whose callback runs here
   uint64_t interrupts = 0;
   uint64_t system_calls = 0;
   uint64_t context_switches = 0;
+  uint64_t user_nanoseconds = 0;
+  uint64_t system_nanoseconds = 0;
   uint64_t idle_nanoseconds = 0;
   uint32_t held_lock_ranks = 0;
 };
@@ -77,14 +86,21 @@ inline uint64_t fault_address() {
   return address;
 }
 
-/// Sets up this CPU's GDT, TSS, IDT, system-call entry and per-CPU data.
+/// Sets up the first CPU: GDT, TSS, IDT, system-call entry and per-CPU data.
 void cpu_initialise();
+CpuLocal* boot_cpu();
+/// Bytes of memory that a further CPU's tables and stacks take.
+constexpr size_t kCpuTablesSize = 40 * 1024;
+/// Makes tables for a further CPU in zeroed memory of kCpuTablesSize bytes that stays.
+CpuLocal* prepare_cpu(void* memory, unsigned index);
+/// Runs on the further CPU, with the kernel stack that `local` names.
+void cpu_initialise_secondary(CpuLocal* local);
 /// Loads the kernel stack of the thread that runs next.
 void set_kernel_stack(uint64_t base, uint64_t top);
 
 /// Size of the XSAVE (or FXSAVE) area of a thread in bytes.
 size_t extended_state_size();
-/// Turns on the FPU, SSE and what XSAVE can save.
+/// Turns on the FPU, SSE and what XSAVE can save, on this CPU.
 void extended_state_initialise();
 /// Saves the CPU's extended state to a 64-byte aligned area whose header is zero or its own.
 void save_extended_state(uint8_t* area);

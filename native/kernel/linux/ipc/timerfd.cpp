@@ -102,7 +102,7 @@ class TimerFd : public AnonymousFile {
   }
 
  protected:
-  ~TimerFd() override { cancel_timer(&timer_); }
+  ~TimerFd() override { cancel_timer_and_wait(&timer_); }
 
  private:
   static void expire(Timer* timer) {

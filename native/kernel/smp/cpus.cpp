@@ -1,0 +1,61 @@
+#include "smp/cpus.h"
+
+#include "interrupts/apic.h"
+#include "linux/cpu_features.h"
+#include "smp/cpu_table.h"
+#include "time/clock_source.h"
+
+namespace runtime {
+
+namespace {
+
+CpuLocal* cpus[kMaximumCpus];
+unsigned count = 0;
+
+}  // namespace
+
+unsigned cpu_count() { return __atomic_load_n(&count, __ATOMIC_ACQUIRE); }
+CpuLocal& cpu_at(unsigned index) { return *cpus[index]; }
+uint64_t cpu_mask() {
+  const unsigned known = cpu_count();
+  return known >= 64 ? UINT64_MAX : (1ull << known) - 1;
+}
+
+void add_cpu(CpuLocal* cpu) {
+  cpu->index = count;
+  cpus[count] = cpu;
+  __atomic_store_n(&count, count + 1, __ATOMIC_RELEASE);
+  set_cpu_count(count);
+}
+
+void request_reschedule(CpuLocal& cpu) {
+  if (&cpu == &this_cpu()) {
+    cpu.reschedule_wanted = 1;
+  } else {
+    apic_send(cpu.apic_id, kRescheduleVector);
+  }
+}
+
+void note_running_timer(Timer* timer) {
+  __atomic_store_n(&this_cpu().running_timer, timer, __ATOMIC_RELEASE);
+}
+
+void wait_for_running_timer(Timer* timer) {
+  for (unsigned i = 0; i < cpu_count(); ++i) {
+    if (cpus[i] == &this_cpu()) continue;
+    while (__atomic_load_n(&cpus[i]->running_timer, __ATOMIC_ACQUIRE) == timer)
+      asm volatile("pause");
+  }
+}
+
+void stop_other_cpus() {
+  for (unsigned i = 0; i < cpu_count(); ++i)
+    if (cpus[i] != &this_cpu()) apic_send(cpus[i]->apic_id, kStopVector);
+}
+
+void stop_this_cpu() {
+  disable_interrupts();
+  for (;;) asm volatile("hlt");
+}
+
+}  // namespace runtime

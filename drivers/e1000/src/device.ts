@@ -51,6 +51,8 @@ export class E1000Device implements NetworkDevice {
   #mustReadLink = false;
   /** Interrupts for frames are on; those for the link always are. */
   #isArmed = false;
+  /** An interrupt came since the last poll. */
+  #wasInterrupted = false;
   #sentProgress = -1;
   #cancelWatchdog: () => void = () => {};
 
@@ -121,6 +123,7 @@ export class E1000Device implements NetworkDevice {
   poll(budget: number): boolean {
     const upper = this.#upper;
     if (upper === null) return false;
+    this.#wasInterrupted = false;
     if (this.#mustReadLink && this.#state === 'running') {
       this.#mustReadLink = false;
       this.linkUp = this.#card.linkUp;
@@ -206,6 +209,7 @@ export class E1000Device implements NetworkDevice {
     const causes = this.#card.takeCauses();
     if (causes !== 0) {
       this.counters.interrupts += 1;
+      this.#wasInterrupted = true;
       this.#note(causes);
     }
     this.#interrupts.vectors[0]?.acknowledge();
@@ -246,7 +250,9 @@ export class E1000Device implements NetworkDevice {
   readonly #onWatchdog = (): void => {
     if (this.#state !== 'running') return;
     // The turn of the loop that runs this timer polls as well, and takes what is found here.
-    if (this.#isArmed && this.#receive.hasReceived) this.counters.watchdogFound += 1;
+    if (this.#isArmed && this.#receive.hasReceived && !this.#wasInterrupted) {
+      this.counters.watchdogFound += 1;
+    }
     this.#transmit.reclaim();
     if (this.#transmit.isBusy) {
       if (this.#transmit.progress === this.#sentProgress) {

@@ -31,6 +31,9 @@ constexpr double kLongestSleep = 9e15;
 // one.
 constexpr uint32_t kSelfSlot = 0;
 
+// What a bundle ends with: ECMA-426, section 11.1.
+constexpr std::string_view kSourceMapComment = "\n//# sourceMappingURL=";
+
 SystemIsolate* Self(v8::Isolate* isolate) {
   return static_cast<SystemIsolate*>(isolate->GetData(kSelfSlot));
 }
@@ -38,6 +41,11 @@ SystemIsolate* Self(v8::Isolate* isolate) {
 std::string ToText(v8::Isolate* isolate, Local<Value> value) {
   const String::Utf8Value text(isolate, value);
   return *text == nullptr ? "(cannot be shown)" : std::string(*text, text.length());
+}
+
+v8::MaybeLocal<String> ToString(v8::Isolate* isolate, std::string_view text) {
+  return String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal,
+                             static_cast<int>(text.size()));
 }
 
 }  // namespace
@@ -80,7 +88,6 @@ SystemIsolate::~SystemIsolate() {
     const v8::Isolate::Scope isolate_scope(isolate_);
     timers_ = {};
     rejections_.clear();
-    source_map_.Reset();
     turn_.Reset();
     buffers_.clear();
   }
@@ -115,6 +122,14 @@ bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle)
   const v8::HandleScope handle_scope(isolate_);
   const v8::TryCatch caught(isolate_);
   const Local<v8::Object> bindings = v8::Object::New(isolate_);
+  // V8 is not given the map, which is as long as the code, to read through each time it starts.
+  std::string_view code = bundle;
+  const size_t map_at = code.rfind(kSourceMapComment);
+  if (map_at != std::string_view::npos) {
+    source_map_ = code.substr(map_at + kSourceMapComment.size());
+    source_map_ = source_map_.substr(0, source_map_.find_first_of("\r\n"));
+    code = code.substr(0, map_at);
+  }
   Local<String> text;
   if (!InstallSystemGlobals(context, &timer_host_) ||
       !InstallSystemBindings(context, bindings, this) ||
@@ -122,17 +137,22 @@ bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle)
            ->DefineOwnProperty(context, String::NewFromUtf8Literal(isolate_, "runtime"), bindings,
                                v8::DontEnum)
            .FromMaybe(false) ||
-      !String::NewFromUtf8(isolate_, bundle.data(), v8::NewStringType::kNormal,
-                           static_cast<int>(bundle.size()))
-           .ToLocal(&text)) {
+      !ToString(isolate_, code).ToLocal(&text)) {
     return Fail(caught);
   }
   const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
   v8::ScriptCompiler::Source source(text, origin);
   Local<v8::Script> script;
   if (!v8::ScriptCompiler::Compile(context, &source).ToLocal(&script)) return Fail(caught);
-  source_map_.Reset(isolate_, script->GetUnboundScript()->GetSourceMappingURL());
   return script->Run(context).IsEmpty() ? Fail(caught) : true;
+}
+
+Local<Value> SystemIsolate::SourceMap() const {
+  Local<String> url;
+  if (source_map_.empty() || !ToString(isolate_, source_map_).ToLocal(&url)) {
+    return v8::Undefined(isolate_);
+  }
+  return url;
 }
 
 bool SystemIsolate::RunTimers(Local<Context> context) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -59,7 +60,7 @@ class SystemIsolate final : private SystemHost {
                 const node::EmbedderSnapshotData* snapshot);
 
   uint64_t StartedAt() const override { return started_at_; }
-  v8::Local<v8::Value> SourceMap() const override { return source_map_.Get(isolate_); }
+  v8::Local<v8::Value> SourceMap() const override;
   void OnTurn(v8::Local<v8::Function> turn) override { turn_.Reset(isolate_, turn); }
   int32_t AttachBroker(RuntimeMemoryRange* into) override;
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
@@ -85,7 +86,8 @@ class SystemIsolate final : private SystemHost {
   Timers timers_;
   TimerHost timer_host_;
   v8::Isolate* const isolate_;
-  v8::Global<v8::Value> source_map_;
+  // The `data:` URL of the bundle's source map, in the bundle; made a string when somebody asks.
+  std::string_view source_map_;
   v8::Global<v8::Function> turn_;
   std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
   // Promises rejected without a handler since microtasks last ran dry.

@@ -43,13 +43,14 @@ export function processAcknowledgment(connection: Connection, segment: Segment):
       ? (segment.options.timestampEcho as Timestamp)
       : null;
   const sackedBefore = flight.sacked;
+  const highest = connection.rackHighest;
   let delivered = 0;
-  if (newly > 0) delivered = acknowledgeThrough(connection, acknowledgment, echo);
+  if (newly > 0) delivered = acknowledgeThrough(connection, acknowledgment, echo, highest);
   if (connection.sackPermitted) {
     if (segment.options.sackCount > 0) {
-      const before_ = flight.sacked;
-      processSacks(connection, segment, echo);
-      delivered += flight.sacked - before_;
+      const already = flight.sacked;
+      processSacks(connection, segment, echo, highest);
+      delivered += flight.sacked - already;
     }
   } else if (
     newly === 0 &&
@@ -111,6 +112,7 @@ function acknowledgeThrough(
   connection: Connection,
   acknowledgment: SequenceNumber,
   echo: Timestamp | null,
+  highest: SequenceNumber,
 ): number {
   const { flight, context, user } = connection;
   const { now } = context;
@@ -136,7 +138,7 @@ function acknowledgeThrough(
       }
       if (connection.sackPermitted) {
         rackDelivered(connection, range, echo);
-        rackOrder(connection, range);
+        rackOrder(connection, range, highest);
       }
     }
     flight.shift();
@@ -172,7 +174,12 @@ function acknowledgeThrough(
 }
 
 /** RFC 2018, RFC 6675 Update(), RFC 2883. */
-function processSacks(connection: Connection, segment: Segment, echo: Timestamp | null): void {
+function processSacks(
+  connection: Connection,
+  segment: Segment,
+  echo: Timestamp | null,
+  highest: SequenceNumber,
+): void {
   const { options } = segment;
   const { context, flight } = connection;
   let roundTrip = -1;
@@ -202,7 +209,7 @@ function processSacks(connection: Connection, segment: Segment, echo: Timestamp 
       if (before(range.start, left)) range = flight.split(range, left);
       if (before(right, range.end)) flight.split(range, right);
       rackDelivered(connection, range, echo);
-      rackOrder(connection, range);
+      rackOrder(connection, range, highest);
       if ((range.marks & sentMark.everResent) === 0) roundTrip = context.now - range.sentAt;
       flight.markSacked(range);
       range = flight.melt(range).next;
@@ -289,12 +296,17 @@ function control(
 ): void {
   const { congestion, context, flight } = connection;
   // Eifel (RFC 3522): the first acknowledgement that moves on after a retransmission.
-  if (newly > 0 && connection.undoArmed && echo !== null && connection.undoResent > 0) {
+  if (newly > 0 && connection.undoByEcho && echo !== null && connection.undoResent > 0) {
+    connection.undoByEcho = false;
     if (isSpurious(connection, echo)) undo(connection);
     else if (connection.phase === phase.loss) connection.undoArmed = false;
   }
+  let mayGrow = newly > 0;
   if (connection.phase !== phase.open && isRecovered(connection)) {
-    if (connection.sackPermitted || newly > 0) leaveRecovery(connection);
+    if (connection.sackPermitted || newly > 0) {
+      leaveRecovery(connection);
+      mayGrow = false;
+    }
   }
   let lost = false;
   if (connection.sackPermitted) {
@@ -317,10 +329,11 @@ function control(
     const counted = connection.sackPermitted
       ? delivered
       : Math.max(delivered, flight.sacked - sackedBefore);
-    reduceProportionally(connection, counted, newly > 0 && !lost);
+    const isPartial = !connection.sackPermitted && newly > 0;
+    reduceProportionally(connection, counted, newly > 0 && !lost, isPartial);
     return;
   }
-  if (newly <= 0) return;
+  if (!mayGrow) return;
   // Only a window that was in use may grow (RFC 7661; RFC 9438, section 5.8).
   const used = congestion.inSlowStart
     ? congestion.bytes < 2 * connection.largestInFlight
@@ -329,7 +342,7 @@ function control(
   const { roundTrip } = connection;
   connection.control.acknowledged(
     congestion,
-    newly,
+    delivered,
     context.now,
     connection.rackRoundTrip || roundTrip.smoothed,
     roundTrip.minimum,

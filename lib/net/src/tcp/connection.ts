@@ -144,6 +144,7 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   undoThreshold = 0;
   undoStamp: Timestamp = timestamp(0);
   undoArmed = false;
+  undoByEcho = false;
   undoResent = 0;
   /** RACK (RFC 8985): the newest delivered segment, its round trip, reordering. */
   rackSentAt: Instant = 0;

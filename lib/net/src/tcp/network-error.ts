@@ -52,9 +52,9 @@ function packetTooBig(connection: Connection, error: NetworkError, quoted: Seque
   context.counters.pathMtuReductions += 1;
   context.network.learnMtu(connection.remoteAddress, mtu);
   connection.refreshRoute();
-  const before_ = connection.segmentSize;
+  const sizeBefore = connection.segmentSize;
   limitSegment(connection);
-  if (connection.segmentSize >= before_ || connection.state === tcpState.synSent) return;
+  if (connection.segmentSize >= sizeBefore || connection.state === tcpState.synSent) return;
   // This is no congestion: the window stays (RFC 1191, section 6.5).
   for (let range = flight.first; range !== null; range = range.next) {
     if (range.isSacked || range.length <= connection.segmentSize) continue;

@@ -2,7 +2,7 @@
 import { alarmKind } from './alarm.ts';
 import { type Connection, phase } from './connection.ts';
 import { type SentRange, sentMark } from './flight.ts';
-import { before, distance, type Timestamp } from './sequence.ts';
+import { before, distance, type SequenceNumber, type Timestamp } from './sequence.ts';
 
 /** RFC 8985, 6.2: so many segments beyond a hole decide without a reordering window. */
 const duplicateThreshold = 3;
@@ -42,14 +42,13 @@ function sentStamp(connection: Connection, range: SentRange): Timestamp {
   return ((context.timestamp(connection.timestampOffset) - behind) | 0) as Timestamp;
 }
 
-/** Step 3: was this delivered below what is the highest delivered, without having been sent again? */
-export function rackOrder(connection: Connection, range: SentRange): void {
-  if (before(connection.rackHighest, range.end)) {
-    connection.rackHighest = range.end;
-  } else if (
-    (range.marks & sentMark.everResent) === 0 &&
-    before(range.end, connection.rackHighest)
-  ) {
+/**
+ * Step 3: was this delivered below what was the highest delivered, without having been sent again?
+ * @param highest the highest before this acknowledgement: its own blocks come in any order
+ */
+export function rackOrder(connection: Connection, range: SentRange, highest: SequenceNumber): void {
+  if (before(connection.rackHighest, range.end)) connection.rackHighest = range.end;
+  if ((range.marks & sentMark.everResent) === 0 && before(range.end, highest)) {
     if (!connection.rackReordering) connection.context.counters.reorderingSeen += 1;
     connection.rackReordering = true;
   }

@@ -8,6 +8,7 @@ function arm(connection: Connection): void {
   connection.undoWindow = congestion.bytes;
   connection.undoThreshold = congestion.threshold;
   connection.undoArmed = true;
+  connection.undoByEcho = true;
   connection.undoResent = 0;
 }
 
@@ -15,8 +16,7 @@ function arm(connection: Connection): void {
 export function enterRecovery(connection: Connection): void {
   const { congestion, control, context } = connection;
   arm(connection);
-  const inFlight = connection.pipe + connection.flight.toResend;
-  control.lost(congestion, inFlight);
+  control.lost(congestion, connection.outstanding);
   connection.phase = phase.recovery;
   connection.recoveryPoint = connection.sendNext;
   connection.prrDelivered = 0;
@@ -71,11 +71,13 @@ export function leaveRecovery(connection: Connection): void {
  * that it comes down to the threshold by the end of recovery.
  * @param delivered bytes that this acknowledgement says have arrived
  * @param progressed SND.UNA advanced and nothing more was found lost
+ * @param isPartial a partial acknowledgement without SACK: the next hole is sent again at once (RFC 6582)
  */
 export function reduceProportionally(
   connection: Connection,
   delivered: number,
   progressed: boolean,
+  isPartial: boolean,
 ): void {
   const { congestion } = connection;
   if (delivered <= 0) return;
@@ -92,7 +94,7 @@ export function reduceProportionally(
     allowed = Math.min(target - pipe, limit);
   }
   // The first segment is sent again at once.
-  if (connection.prrSent === 0) allowed = Math.max(allowed, congestion.segment);
+  if (connection.prrSent === 0 || isPartial) allowed = Math.max(allowed, congestion.segment);
   congestion.bytes = pipe + Math.max(allowed, 0);
 }
 
@@ -116,7 +118,7 @@ export function undo(connection: Connection): void {
  * before that: the first transmission had arrived.
  */
 export function isSpurious(connection: Connection, echo: Timestamp): boolean {
-  return connection.undoArmed && connection.undoResent > 0 && before(echo, connection.undoStamp);
+  return connection.undoArmed && before(echo, connection.undoStamp);
 }
 
 /** Is everything acknowledged that was in flight when recovery began? */

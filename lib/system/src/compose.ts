@@ -6,9 +6,9 @@
  * import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
  * import { system } from '@runtimejs/system/compose.ts';
  * import { network } from '@runtimejs/system/network.ts';
- * import { dhcp } from '@runtimejs/system/network-dhcp.ts';
+ * import { automatic } from '@runtimejs/system/network-automatic.ts';
  *
- * system({ services: [network({ drivers: [virtioNet], configuration: [dhcp()] })] });
+ * system({ services: [network({ drivers: [virtioNet], configuration: [automatic()] })] });
  * ```
  */
 import type { LogLevel } from '@runtimejs/net/environment.ts';

@@ -12,8 +12,9 @@ import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
 import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
 import { system } from './compose.ts';
 import { network } from './network.ts';
+import { automatic } from './network-automatic.ts';
 
 system({
   drivers: [virtioRng],
-  services: [network({ drivers: [virtioNet, e1000] })],
+  services: [network({ drivers: [virtioNet, e1000], configuration: [automatic()] })],
 });

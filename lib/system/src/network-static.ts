@@ -1,4 +1,4 @@
-/** Addresses that do not change, for compositions of networks without DHCP. */
+/** Addresses that do not change, for compositions without the code of DHCP and IPv6's autoconfiguration. */
 import { anyV4, anyV6, type IpAddress } from '@runtimejs/net/address.ts';
 import {
   type AddressWithPrefix,
@@ -28,11 +28,14 @@ export function staticAddresses(options: StaticOptions): Configuration {
     address: parse(text),
     scope: '',
   }));
-  return ({ stack, resolver }) => {
+  return ({ stack, resolver }, { log }) => {
     stack.observe({
       interfaceAdded: (on) => {
         if (on.name !== options.interface) return;
-        for (const { address, prefixLength } of addresses) on.addAddress(address, prefixLength);
+        for (const { address, prefixLength } of addresses) {
+          on.addAddress(address, prefixLength);
+          log('info', `${on.name}: ${formatWithPrefix(address, prefixLength)} (static)`);
+        }
         for (const gateway of gateways) {
           const destination = gateway.isV4 ? anyV4 : anyV6;
           stack.routes.add({ destination, prefixLength: 0, gateway, interface: on });

@@ -5,7 +5,6 @@
 import { Capture, type CaptureOptions } from '@runtimejs/net/capture/capture.ts';
 import type { NetworkDevice } from '@runtimejs/net/device.ts';
 import type { Environment } from '@runtimejs/net/environment.ts';
-import type { Interface } from '@runtimejs/net/interface/interface.ts';
 import { NetworkService } from '@runtimejs/net/network-service.ts';
 import type { Broker } from '@runtimejs/net/sockets/broker.ts';
 import { snapshot } from '@runtimejs/net/statistics/publisher.ts';
@@ -18,19 +17,12 @@ import {
   type Turn,
 } from './compose.ts';
 import type { SystemBindings } from './generated/bindings.d.ts';
-import { logAddresses } from './network-log.ts';
 
 /** Bytes of the arena that the stack has for its own packets. */
 const regionSize = 8 * 1024 * 1024;
 
 /** Gives interfaces addresses: DHCP, IPv6, static addresses. Called once, before there are interfaces. */
 export type Configuration = (network: NetworkService, context: SystemContext) => void;
-
-/** What is captured, and how the app gets at it. */
-export interface CaptureSettings extends CaptureOptions {
-  /** Loopback's packets, too. */
-  readonly loopback?: boolean;
-}
 
 /** What a network is made of. */
 export interface NetworkOptions {
@@ -76,7 +68,6 @@ function start(options: NetworkOptions, context: SystemContext): Turn {
     region: { offset: block.offset, size: regionSize },
     now: () => bindings.clock.now(),
   });
-  logAddresses(service.stack, context.log);
   for (const configure of options.configuration ?? []) configure(service, context);
   const recording = options.capture?.(environment, context);
   for (const device of findDevices(options, context)) {
@@ -127,5 +118,3 @@ function logCounters(
   };
   platform.at(platform.now() + seconds * 1e6, print);
 }
-
-export type { Interface };

@@ -99,6 +99,8 @@ class KernelPlatform implements GuestPlatform {
   at(instant: number, run: () => void): () => void {
     const timer = new Timer(run);
     this.#timers.set(timer, instant);
+    // The loop may have asked already until when it may sleep.
+    this.#bindings.loop.again();
     return () => this.#timers.remove(timer);
   }
 

@@ -38,7 +38,7 @@ export class Publisher {
   readonly #now: () => number;
   #interfacesChanged = true;
   #isDirty = true;
-  #nextAt: Instant = 0;
+  #nextAt: Instant;
 
   /** @param now reads the clock: how long publishing takes is to be known */
   constructor(stack: Stack, sockets: SocketService, broker: Broker, now: () => number) {
@@ -46,6 +46,8 @@ export class Publisher {
     this.#sockets = sockets;
     this.#broker = broker;
     this.#now = now;
+    // Not while the machine starts.
+    this.#nextAt = now() + shortestInterval;
     const changed = (): void => {
       this.#interfacesChanged = true;
     };

@@ -165,6 +165,12 @@ export interface LoopBindings {
    * @param turn The function.
    */
   onTurn(turn: () => number): void;
+
+  /**
+   * Makes the loop turn once more before the isolate sleeps: for code that runs outside a turn, in
+   * a microtask say, and has moved the time that the last turn returned.
+   */
+  again(): void;
 }
 
 /** The memory that kernel, drivers and network stack share. Needs broker.attach() first. */

@@ -66,6 +66,16 @@ const loop = bindingGroup('loop', "The isolate's event loop.", [
     arguments: [argument('turn', { kind: 'callback', type: '() => number' }, 'The function.')],
     returns: nothing,
   }),
+  system({
+    name: 'again',
+    doc:
+      'Makes the loop turn once more before the isolate sleeps: for code that runs outside a turn, in a microtask ' +
+      'say, and has moved the time that the last turn returned.',
+    calls: { host: 'TurnAgain' },
+    arguments: [],
+    returns: nothing,
+    fast: true,
+  }),
 ]);
 
 const arena = bindingGroup(

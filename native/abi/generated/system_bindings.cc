@@ -111,6 +111,19 @@ void LoopOnTurn(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.host().OnTurn(turn);
 }
 
+void CallLoopAgain(const FastArguments& arguments) {
+  arguments.host().TurnAgain();
+}
+
+void FastLoopAgain(v8::Local<v8::Value>) {
+  return CallLoopAgain(FastArguments("loop.again"));
+}
+
+void LoopAgain(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "loop.again");
+  CallLoopAgain(arguments.fast());
+}
+
 void CallArenaCopy(const FastArguments& arguments, double to_number, double from_number, double length_number) {
   uint32_t to = 0;
   uint32_t from = 0;
@@ -567,6 +580,8 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   }
   const v8::Local<v8::Object> loop_group = v8::Object::New(isolate);
   if (!(method(loop_group, "onTurn", LoopOnTurn, 1) &&
+        method(loop_group, "again", LoopAgain, 0,
+               FastCall<FastLoopAgain>()) &&
         define(target, "loop", loop_group))) {
     return false;
   }

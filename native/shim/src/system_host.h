@@ -8,6 +8,7 @@
 #include <v8-object.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "kernel_interface.h"
 
@@ -28,6 +29,8 @@ class SystemHost {
   virtual v8::Local<v8::Value> SourceMap() const = 0;
   /** Names the function that runs in each turn of the loop. */
   virtual void OnTurn(v8::Local<v8::Function> turn) = 0;
+  /** Makes the loop turn once more before it waits. */
+  void TurnAgain() { is_turn_wanted_ = true; }
   /** As the kernel's broker_attach, once in a life of the isolate: later calls give the same. */
   virtual int32_t AttachBroker(RuntimeMemoryRange* into) = 0;
   /** The ArrayBuffer over memory of the kernel's. For the same memory it is the same object. */
@@ -48,11 +51,14 @@ class SystemHost {
   /** The arena, empty before AttachBroker(). */
   const RuntimeMemoryRange& arena() const { return arena_; }
   void set_arena(const RuntimeMemoryRange& arena) { arena_ = arena; }
+  /** Whether TurnAgain() was called since this was last asked. */
+  bool TakeTurnWanted() { return std::exchange(is_turn_wanted_, false); }
 
  private:
   bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
 
   const RuntimeKernelInterface& kernel_;
+  bool is_turn_wanted_ = false;
   RuntimeMemoryRange arena_ = {0, 0};
   static thread_local SystemHost* current_;
 };

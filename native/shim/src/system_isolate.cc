@@ -211,7 +211,7 @@ bool SystemIsolate::RunTurn(Local<Context> context, uint64_t* deadline) {
 
 void SystemIsolate::Wait(uint64_t deadline) {
   deadline = std::min({deadline, tasks_->NextDeadline(), timers_.NextDeadline()});
-  if (deadline <= kernel().monotonic_nanoseconds()) return;
+  if (TakeTurnWanted() || deadline <= kernel().monotonic_nanoseconds()) return;
   RuntimeSharedPage* const page = SharedPage();
   if (page == nullptr) {
     kernel().wait_for_events(kEvents, deadline);

@@ -1,0 +1,122 @@
+// What drivers get of the machine: PCI functions and their registers, interrupts by message and by
+// line, memory that devices use, and a second life after an exception. system/platform.ts does the work.
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { bundleSystem } from '../../lib/system/bundle.ts';
+import { bootApp, expectEnd } from './support/endings.ts';
+import { guestFolder } from './support/guest.ts';
+
+const system = path.join(guestFolder, 'platform-system.js');
+const app = { name: 'platform', entry: 'apps/platform.ts', system } as const;
+
+const mac = '52:54:00:ab:cd:ef';
+const card = ['-netdev', 'user,id=n', '-device', `virtio-net-pci,netdev=n,mac=${mac},addr=6`];
+/** The last two share an interrupt line: devices whose numbers differ by four do. */
+const testDevices = ['8,dma_mask=0xffffffff', '9', '0xd'].flatMap((address) => [
+  '-device',
+  `edu,addr=${address}`,
+]);
+const devices = [...card, '-device', 'virtio-rng-pci,addr=7', ...testDevices];
+
+test.before(async () => bundleSystem(system, inRepository('test/guest/system/platform.ts')));
+
+/** The lines "platform: NAME JSON" of the console, in order. */
+function reports(output: string): [string, unknown][] {
+  return [...output.matchAll(/platform: ([a-z ]+) ([^\r\n]*)/g)].map(([, name, value]) => [
+    name ?? '',
+    JSON.parse(value ?? ''),
+  ]);
+}
+
+function last(output: string, name: string): unknown {
+  return reports(output).findLast(([each]) => each === name)?.[1];
+}
+
+interface FoundFunction {
+  readonly place: readonly number[];
+  readonly identity: string;
+  readonly bars: readonly unknown[];
+}
+
+function expectDevicesWork(t: ExecutionContext, output: string): void {
+  t.deepEqual(last(output, 'liveness'), [0xed, 0x12345678], 'registers in memory');
+  t.is(last(output, 'messages'), 100);
+  t.true(last(output, 'clean'), 'memory for devices is zeroed, also in the second life');
+  t.deepEqual(last(output, 'dma'), [true, true], 'the device read and wrote the memory');
+  t.deepEqual(last(output, 'lines'), [20, 20], 'both who share a line hear each interrupt');
+  t.is(last(output, 'unacknowledged'), 1, 'a line is masked until it is acknowledged');
+  t.is(last(output, 'entropy'), 64, 'virtio with MSI-X');
+  t.deepEqual(last(output, 'mac again'), [0x52, 0x54, 0, 0xab, 0xcd, 0xef]);
+}
+
+test.serial('devices on PCI, and a restart', async (t) => {
+  const result = await bootApp(app, { append: 'log=info', extraArguments: devices });
+  expectEnd(t, result, 0, [
+    /the app runs/,
+    /the first life ends here\r?\n.* at firstLife \(test\/guest\/system\/platform\.ts:\d+:\d+\)/,
+    /started again in 1 s/,
+    /platform: end 2/,
+  ]);
+  const { output } = result;
+  expectDevicesWork(t, output);
+
+  const functions = last(output, 'functions') as readonly FoundFunction[];
+  const places = functions.map(({ place }) => place.join('.'));
+  t.deepEqual(places, [...places].sort(), 'in order of address');
+  t.deepEqual(
+    functions.filter(({ place }) => place[2] === 1).map(({ place }) => place[3]),
+    [0, 1, 3],
+    'the functions of the chipset, one of which is missing',
+  );
+  const found = functions.find(({ identity }) => identity === '10001af4');
+  t.deepEqual(found?.place, [0, 0, 6, 0]);
+  t.deepEqual(found?.bars, [
+    { kind: 'ports', size: 32 },
+    { kind: 'memory', size: 4096 },
+    null,
+    null,
+    { kind: 'memory', size: 16384 },
+    null,
+  ]);
+
+  t.deepEqual(last(output, 'left behind'), {
+    busMaster: [false, false, false],
+    lineDisable: [true, true, true],
+    messages: 0,
+  });
+});
+
+test.serial('what would reach beyond a device is refused', async (t) => {
+  const { output } = await bootApp(app, { append: 'log=info', extraArguments: devices });
+  const refusals = last(output, 'refusals') as Record<string, unknown>;
+  t.regex(String(refusals.bar), /^PCI 0000:00:08\.0: register 0x10 may not be written .*EPERM/);
+  t.regex(String(refusals.halfBar), /EPERM/);
+  t.regex(String(refusals.unaligned), /EINVAL/);
+  t.regex(String(refusals.noBar), /base address register 5 .*ENXIO/);
+  t.regex(String(refusals.notPorts), /there are no ports behind base address register 0/);
+  t.regex(String(refusals.port), /EINVAL/);
+  t.is(refusals.readPort, 0xffffffff);
+  t.is(refusals.status, 0);
+  t.regex(String(refusals.dma), /There are no 1073741824 bytes of memory for a device/);
+});
+
+test.serial(
+  'PCI Express: configuration space in memory, and what is behind a bridge',
+  async (t) => {
+    const result = await bootApp(app, {
+      append: 'log=info',
+      extraArguments: [
+        ...['-machine', 'q35', '-device', 'pcie-root-port,id=root,addr=3'],
+        ...['-netdev', 'user,id=n', '-device', `virtio-net-pci,netdev=n,mac=${mac},bus=root`],
+        ...['-device', 'virtio-rng-pci,addr=7', ...testDevices],
+      ],
+    });
+    expectEnd(t, result, 0, [/platform: end 2/]);
+    expectDevicesWork(t, result.output);
+    const functions = last(result.output, 'functions') as readonly FoundFunction[];
+    // A modern virtio card, as it is not on the root bus.
+    const behind = functions.find(({ identity }) => identity === '10411af4');
+    t.is(behind?.place[1], 1, JSON.stringify(functions));
+  },
+);

@@ -1,5 +1,7 @@
 /** ICMP for IPv4: echo and errors; loopback. */
+import { anyV4 } from '@runtimejs/net/address.ts';
 import { plateauBelow } from '@runtimejs/net/icmp/icmpv4.ts';
+import { Ping } from '@runtimejs/net/icmp/ping.ts';
 import { TokenBucket } from '@runtimejs/net/icmp/rate-limit.ts';
 import test from 'ava';
 import {
@@ -132,6 +134,63 @@ test('errors name what they mean, for the transport that sent the packet', (t) =
     t.is(heard.pop(), expected);
   }
   t.is(heard.length, 0);
+});
+
+test('echo sockets: requests carry the identifier, replies and errors find their way back', (t) => {
+  const it = new TestStack();
+  it.knowPeer('192.168.1.1');
+  const ping = new Ping(it.stack);
+  const flags = { reuseAddress: false, reusePort: false, v6Only: false };
+  const binding = ping.bind({ address: anyV4, port: 0, scope: 0 }, flags);
+  if (typeof binding === 'string') throw new Error(binding);
+  const heard: number[][] = [];
+  const errors: string[] = [];
+  const endpoint = ping.open(binding, {
+    receive: (packet, length) => {
+      heard.push([...it.memory.bytes.subarray(packet.start, packet.start + length)]);
+      return true;
+    },
+    failed: (error) => errors.push(error),
+    sendable: () => {},
+  });
+  const options = { hopLimit: 0, trafficClass: 0xffffffff, interfaceIndex: 0, source: undefined };
+  const peer = { address: ip('192.168.1.1'), port: 0, scope: 0 };
+  const send = (message: number[]) => {
+    it.memory.bytes.set(message, 3 << 20);
+    return endpoint.send(peer, 3 << 20, message.length, options);
+  };
+  t.is(send([0, 0, 0, 0, 0, 0, 0, 0]), 'EINVAL', 'not a request');
+  t.is(send([8, 0, 0, 0]), 'EINVAL', 'too short');
+  t.is(send([8, 0, 9, 9, 9, 9, 0, 7, 1, 2, 3]), null);
+  const [sent] = it.take().map(openIpv4);
+  t.is(checksumOf(sent?.payload ?? []), 0);
+  const { port } = binding.local;
+  t.deepEqual(sent?.payload.slice(4), [...word16(port), 0, 7, 1, 2, 3]);
+  const reply = [0, 0, 0, 0, ...word16(port), 0, 7, 1, 2, 3];
+  reply.splice(2, 2, ...word16(checksumOf(reply)));
+  it.exchange(ethernet(ipv4Type, ipv4({ protocol: 1, payload: reply })));
+  t.deepEqual(heard, [reply]);
+  const other = [...reply];
+  other[4] = (port >> 8) ^ 1;
+  other.splice(2, 2, 0, 0);
+  other.splice(2, 2, ...word16(checksumOf(other)));
+  it.exchange(ethernet(ipv4Type, ipv4({ protocol: 1, payload: other })));
+  t.is(heard.length, 1);
+  t.is(it.counter('ping', 'dropNoSocket'), 1);
+  t.is(endpoint.connect(peer), null);
+  const quoted = ipv4({
+    protocol: 1,
+    source: '192.168.1.2',
+    destination: '192.168.1.1',
+    payload: sent?.payload ?? [],
+  });
+  const error = [3, 1, 0, 0, 0, 0, 0, 0, ...quoted];
+  error.splice(2, 2, ...word16(checksumOf(error)));
+  it.exchange(ethernet(ipv4Type, ipv4({ protocol: 1, payload: error })));
+  t.deepEqual(errors, ['EHOSTUNREACH']);
+  endpoint.close();
+  it.exchange(ethernet(ipv4Type, ipv4({ protocol: 1, payload: reply })));
+  t.is(heard.length, 1);
 });
 
 test('plateaus of RFC 1191', (t) => {

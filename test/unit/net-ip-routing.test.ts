@@ -277,14 +277,17 @@ test('configuring lasts until everybody is done; who waits is called when a rout
   done();
   done();
   t.true(network.configuring);
+  it.run();
   t.is(called, 1, 'something changed: try again');
   network.onConfigured(() => {
     called += 1;
   });
   doneToo();
+  it.run();
   t.false(network.configuring);
   t.is(called, 2);
   it.eth0.addAddress(ip('10.0.0.2'), 8);
+  it.run();
   t.is(called, 2, 'once each');
 });
 

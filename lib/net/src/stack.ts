@@ -7,6 +7,7 @@ import { EthernetLink } from './ethernet/link.ts';
 import type { IcmpErrorSender } from './icmp/errors.ts';
 import { IcmpV4 } from './icmp/icmpv4.ts';
 import { Interface, type InterfaceAddress, type InterfaceHost } from './interface/interface.ts';
+import type { Neighbour } from './interface/neighbours.ts';
 import { Observers, type StackObserver } from './interface/observer.ts';
 import { matchesPrefix } from './ip/addresses.ts';
 import { Delivery } from './ip/delivery.ts';
@@ -244,6 +245,11 @@ export class Stack implements InterfaceHost {
         entry.prefixLength === prefixLength &&
         matchesPrefix(address, entry.destination, prefixLength),
     );
+  }
+
+  neighbourChanged({ address }: Neighbour): void {
+    // Hosts that come and go change no route, routers do.
+    if (this.routes.entries.some(({ gateway }) => gateway?.equals(address))) this.routesChanged();
   }
 
   unreachable(_on: Interface, packet: Packet): void {

@@ -32,6 +32,8 @@ const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 export interface EchoReceiver {
   /** Takes an echo reply, from the type on. Does not take the packet. */
   receive(packet: Packet, header: ReceivedHeader, identifier: number): boolean;
+  /** An ICMP error came for an ICMP message of ours. */
+  networkError(error: NetworkError): void;
 }
 
 /** The largest plateau below a length. */
@@ -189,8 +191,9 @@ export class IcmpV4 implements Transport, IcmpErrorSender {
     this.#network.send(error.route, error.packet, protocol.icmp, options);
   }
 
-  networkError(_error: NetworkError): void {
-    // An echo reply or an error of ours could not be delivered: nobody waits for it.
+  networkError(error: NetworkError): void {
+    // Echo replies and errors of ours that could not be delivered: nobody waits for them.
+    this.echo?.networkError(error);
   }
 
   /** RFC 1122, section 3.2.2: no errors about errors, groups, or to what is not one host. */

@@ -84,6 +84,8 @@ export interface InterfaceHost {
   routesChanged(): void;
   addressAdded(address: InterfaceAddress): void;
   addressRemoved(address: InterfaceAddress): void;
+  /** A neighbour stopped answering, or answers again. */
+  neighbourChanged(neighbour: Neighbour): void;
   /** The neighbour of an IP packet does not answer. Takes the packet. */
   unreachable(on: Interface, packet: Packet): void;
   /** 32 random bits. */
@@ -309,8 +311,8 @@ export class Interface implements NetworkInterface, DeviceReceiver, NeighbourOwn
     this.#host.unreachable(this, packet);
   }
 
-  neighbourChanged(_neighbour: Neighbour): void {
-    this.#host.routesChanged();
+  neighbourChanged(neighbour: Neighbour): void {
+    this.#host.neighbourChanged(neighbour);
   }
 
   /** Several groups share an Ethernet address: 23 bits of 28 are in it. */

@@ -50,6 +50,7 @@ export class InternetLayer implements NetworkLayer {
   readonly #configured: (() => void)[] = [];
   readonly #looped: Looped[] = [];
   readonly #unreachable: Packet[] = [];
+  #configurationChanged = false;
 
   constructor(parts: LayerParts) {
     this.#parts = parts;
@@ -152,7 +153,7 @@ export class InternetLayer implements NetworkLayer {
 
   /** Something is left to do at once. */
   get hasDeferred(): boolean {
-    return this.#looped.length > 0 || this.#unreachable.length > 0;
+    return this.#looped.length > 0 || this.#unreachable.length > 0 || this.#configurationChanged;
   }
 
   /** Does what had to wait until no transport was at work. */
@@ -167,11 +168,14 @@ export class InternetLayer implements NetworkLayer {
     if (this.#unreachable.length > 0) {
       for (const packet of this.#unreachable.splice(0)) this.#sent.failed(packet, 'EHOSTUNREACH');
     }
+    if (this.#configurationChanged) {
+      this.#configurationChanged = false;
+      for (const then of this.#configured.splice(0)) then();
+    }
   }
 
-  /** Routes may have come up, or configuration ended: wakes who waited for that. */
+  /** Routes may have come up, or configuration ended: who waits for that is called later in this turn. */
   configurationChanged(): void {
-    if (this.#configured.length === 0) return;
-    for (const then of this.#configured.splice(0)) then();
+    this.#configurationChanged ||= this.#configured.length > 0;
   }
 }

@@ -2,6 +2,7 @@
 import { anyV4, anyV6, type IpAddress } from '@runtimejs/net/address.ts';
 import {
   type AddressWithPrefix,
+  formatWithPrefix,
   parseAddress,
   parseWithPrefix,
 } from '@runtimejs/net/address-text.ts';

@@ -157,6 +157,19 @@ test('FIN goes with the last data, and data and FIN are acknowledged together', 
   t.is(script.tcp.timeWaitCount, 1);
 });
 
+test('a FIN that comes before the data in front of it is remembered', (t) => {
+  const script = new TcpScript().established();
+  script.peer('FA 101+50 ack 1').expect('A 1+0 ack 1');
+  script.told();
+  script.peer('PA 1+100 ack 1').expect('A 1+0 ack 152');
+  script.told('receivable', 'receiveEnded').take(150);
+  const bare = new TcpScript().established();
+  bare.peer('FA 101+0 ack 1').expect('A 1+0 ack 1');
+  bare.peer('PA 1+100 ack 1').expect('A 1+0 ack 102');
+  bare.told('receivable', 'receiveEnded').take(100);
+  t.pass();
+});
+
 test('after close() data is answered by RST', (t) => {
   const script = new TcpScript().established();
   script.do(() => script.connection.close()).expect('FA 1+0 ack 1');

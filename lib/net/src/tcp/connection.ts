@@ -101,6 +101,9 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   /** What the receive ring may hold now, and at most. */
   receiveLimit: number;
   finReceived = false;
+  /** A FIN came while data before it is missing, and where it lies. */
+  finAhead = false;
+  finAt: SequenceNumber = sequence(0);
   ahead: Reassembly | null = null;
   /** Bytes of the largest segment seen: RCV.MSS for delayed acknowledgements. */
   receiveSegment = 536;

@@ -230,10 +230,21 @@ function receiveAhead(
  * @returns true when it was taken: the state is to change
  */
 export function receiveFin(connection: Connection, segment: Segment): boolean {
-  if (!segment.has(tcpFlag.fin) || connection.finReceived) return false;
-  const at = advance(segment.sequence, segment.length);
-  if (at !== connection.receiveNext) return false; // data is missing: the peer sends its FIN again
-  connection.receiveNext = advance(at, 1);
+  if (connection.finReceived) return false;
+  if (segment.has(tcpFlag.fin)) {
+    const at = advance(segment.sequence, segment.length);
+    // Within the window as the text is; what it follows may still be missing.
+    if (before(connection.receiveEdge, at) || before(at, connection.receiveNext)) return false;
+    connection.finAhead = true;
+    connection.finAt = at;
+    if (at !== connection.receiveNext) {
+      connection.owed = acknowledge.now;
+      connection.schedule();
+    }
+  }
+  if (!connection.finAhead || connection.finAt !== connection.receiveNext) return false;
+  connection.finAhead = false;
+  connection.receiveNext = advance(connection.receiveNext, 1);
   connection.receiveEdge = latest(connection.receiveEdge, connection.receiveNext);
   connection.finReceived = true;
   connection.ahead = null;
@@ -260,6 +271,7 @@ export function isNext(connection: Connection, segment: Segment): boolean {
   return (
     segment.sequence === connection.receiveNext &&
     connection.ahead === null &&
+    !connection.finAhead &&
     notAfter(advance(segment.sequence, segment.length), connection.receiveEdge)
   );
 }

@@ -39,9 +39,18 @@ const lintPackages = [
 
 /** @type {DebianPackage[]} */
 const testPackages = [
+  { name: 'curl', why: 'network tests: the client', command: 'curl' },
+  {
+    name: 'dnsmasq-base',
+    why: 'network tests: DHCP, router advertisements, DNS',
+    command: 'dnsmasq',
+  },
   { name: 'grub-common', why: 'boot tests from a CD image', command: 'grub-mkrescue' },
   { name: 'grub-pc-bin', why: 'boot tests from a CD image' },
+  { name: 'iproute2', why: 'network tests: namespaces and TAP devices', command: 'ip' },
+  { name: 'iputils-ping', why: 'network tests: ping', command: 'ping' },
   { name: 'mtools', why: 'boot tests from a CD image', command: 'mformat' },
+  { name: 'tshark', why: 'network tests: looking for faults in captures', command: 'tshark' },
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
 ];
 

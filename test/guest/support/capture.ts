@@ -26,25 +26,8 @@ const checksums = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6', 'igmp'].map(
   (protocol) => `${protocol}.checksum.status == "Bad"`,
 );
 
-/**
- * What is dissected: the stack's own protocols. What apps send is theirs, and tshark's guesses at it are
- * not faults.
- */
-const protocols = [
-  ...[
-    'frame',
-    'eth',
-    'ethertype',
-    'arp',
-    'ip',
-    'icmp',
-    'igmp',
-    'ipv6',
-    'ipv6.hopopts',
-    'ipv6.fraghdr',
-  ],
-  ...['icmpv6', 'udp', 'tcp', 'dhcp', 'dns', 'data'],
-];
+/** What apps send is theirs: what tshark would make of it by the numbers of the ports is no fault. */
+const asData = ['tcp.port==1-65535,data', 'udp.port==1024-65535,data'];
 
 /** tshark is not installed, or the capture is not there. */
 export class CaptureError extends Error {}
@@ -69,20 +52,25 @@ export async function examineCapture(facts: CaptureFacts): Promise<CaptureVerdic
   ];
   const settings = ['ip', 'tcp', 'udp']
     .flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`])
-    .concat(['-o', 'tcp.analyze_sequence_numbers:TRUE']);
+    .concat([
+      ...['-o', 'tcp.analyze_sequence_numbers:TRUE', '-o', 'tcp.desegment_tcp_streams:FALSE'],
+    ]);
   const columns = ['frame.number', 'frame.time_relative', '_ws.col.Source', '_ws.col.Destination'];
   const fields = [...columns, '_ws.col.Protocol', '_ws.col.Info', '_ws.expert.message'];
   const found = await execa(
     'tshark',
     [
-      ...['--disable-all-protocols', ...protocols.flatMap((name) => ['--enable-protocol', name])],
+      ...asData.flatMap((rule) => ['-d', rule]),
       ...['-n', '-r', facts.file, '-Y', rules.join(' || '), ...settings],
       ...['-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
     ],
     { stdin: 'ignore', reject: false, maxBuffer: 1 << 28 },
   );
   if (found.failed) {
-    const why = found.code === 'ENOENT' ? 'it is not installed (Debian: tshark)' : found.stderr;
+    const why =
+      found.code === 'ENOENT'
+        ? 'it is not installed (Debian: tshark)'
+        : found.stderr.slice(0, 1000);
     throw new CaptureError(`tshark could not read ${facts.file}: ${why}`);
   }
   const lines = found.stdout.split('\n').filter(Boolean);

@@ -56,6 +56,8 @@ export interface GuestOptions {
   readonly name: string;
   /** The app, below test/guest; by default the app of the network tests. */
   readonly entry?: string;
+  /** What the app prints once it runs. */
+  readonly ready?: RegExp;
   readonly network?: NetworkOptions;
   readonly linux?: LinuxAddresses;
   readonly environment?: Readonly<Record<string, string>>;
@@ -204,7 +206,7 @@ export class Guest {
       timeoutMilliseconds: machineLimit,
     });
     const guest = new Guest(running, captureFile, options);
-    await guest.waitForOutput(/servers listen from port/);
+    await guest.waitForOutput(options.ready ?? /servers listen from port/);
     return guest;
   }
 

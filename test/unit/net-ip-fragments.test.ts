@@ -1,5 +1,8 @@
 /** Reassembly and fragmentation of both IP versions. */
 import { anyV6 } from '@runtimejs/net/address.ts';
+import { packetHeadroom } from '@runtimejs/net/device.ts';
+import { PacketPool } from '@runtimejs/net/ip/pool.ts';
+import type { Packet } from '@runtimejs/net/packet.ts';
 import { Udp } from '@runtimejs/net/udp/udp.ts';
 import test from 'ava';
 import {
@@ -267,4 +270,30 @@ test('loopback carries the largest datagrams whole', (t) => {
   }
   t.is(it.take().length, 0);
   t.is(it.stack.pool.inUse, 0);
+});
+
+test('the pool: what runs out of one size can be had of a larger one, and no size takes it all', (t) => {
+  const pool = new PacketPool({ offset: 4096, size: 1 << 20 });
+  const take = (size: number) => {
+    const taken: Packet[] = [];
+    for (let one = pool.allocate(size); one !== null; one = pool.allocate(size)) {
+      t.true(pool.owns(one) && one.capacity >= size + packetHeadroom);
+      t.is(one.base % 64, 0);
+      taken.push(one);
+    }
+    return taken;
+  };
+  const small = take(100);
+  t.is(small.length, 128 + 16 + 7);
+  const ends = small
+    .map((one) => [one.base, one.base + one.capacity])
+    .sort((a, b) => (a[0] as number) - (b[0] as number));
+  t.true(ends.every(([start], n) => n === 0 || (start as number) >= (ends[n - 1]?.[1] as number)));
+  t.true((ends[0]?.[0] as number) >= 4096 && (ends.at(-1)?.[1] as number) <= 4096 + (1 << 20));
+  t.is(pool.allocate(60_000), null);
+  for (const one of small) one.release();
+  t.is(take(60_000).length, 7, 'there is still room for large ones');
+  t.is(pool.inUse, 7);
+  t.is(pool.allocate(70_000), null);
+  t.throws(() => new PacketPool({ offset: 0, size: 1000 }), { message: /256 KiB/ });
 });

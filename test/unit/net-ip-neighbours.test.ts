@@ -104,6 +104,18 @@ test('the cache is bounded and forgets the longest unused', (t) => {
   t.not(it.eth0.neighbours4.lookup(ip('10.1.11.183')), undefined);
 });
 
+test('a flood of strangers does not push out a neighbour that is in use', (t) => {
+  const { it, send } = sender();
+  send('192.168.1.1');
+  it.exchange(answer());
+  for (let n = 0; n < 3000; n += 1) {
+    it.environment.clock.now += 1;
+    it.eth0.neighbours4.learn(ip(`10.1.${n >> 8}.${n & 255}`), Uint8Array.from(otherHardware));
+  }
+  t.is(it.eth0.neighbours4.size, 1024);
+  t.is(it.eth0.neighbours4.lookup(ip('192.168.1.1'))?.state, 'reachable');
+});
+
 test('a question for our address is answered, and who asked is known from then on', (t) => {
   const { it, send } = sender();
   const frame = ethernet(

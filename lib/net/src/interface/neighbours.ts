@@ -384,22 +384,43 @@ export class NeighbourCache {
     for (const packet of queue.splice(0)) this.#owner.unreachable(packet);
   }
 
-  /** Makes room: the longest unused entry goes, one that is being resolved only when all are. */
+  /** Makes room: of the least valuable entries the longest unused goes. */
   #evict(): void {
+    const { now } = this.#environment.clock;
     let victim: Neighbour | undefined;
+    let least = Number.POSITIVE_INFINITY;
     for (const neighbour of this.#entries.values()) {
-      if (victim === undefined) {
+      const value = worthOf(neighbour, now);
+      if (
+        victim === undefined ||
+        value < least ||
+        (value === least && neighbour.used < victim.used)
+      ) {
         victim = neighbour;
-        continue;
+        least = value;
       }
-      const worse =
-        (victim.state === 'incomplete') === (neighbour.state === 'incomplete')
-          ? neighbour.used < victim.used
-          : victim.state === 'incomplete';
-      if (worse) victim = neighbour;
     }
     if (victim === undefined) return;
     this.counters.evicted = (this.counters.evicted as number) + 1;
     this.remove(victim);
+  }
+}
+
+/**
+ * How much is lost with an entry. Strangers can make us learn entries, so what answers our own packets
+ * is worth most; `used` says little about it, for packets to reachable neighbours do not touch it.
+ */
+function worthOf(neighbour: Neighbour, now: Instant): number {
+  const router = neighbour.isRouter ? 4 : 0;
+  switch (neighbour.state) {
+    case 'reachable':
+      return router + (neighbour.reachableUntil >= now ? 3 : 1);
+    case 'delay':
+    case 'probe':
+      return router + 2;
+    case 'incomplete':
+      return router + 1;
+    default:
+      return router;
   }
 }

@@ -10,13 +10,24 @@ export interface MemoryRegion {
   readonly size: number;
 }
 
-/** Content that a buffer of each size has room for: an Ethernet packet, a few pages, the largest IP packet. */
-const contentSizes = [2048 - packetHeadroom, 16_384 - packetHeadroom, 65_536 + 64];
+/**
+ * Content that a buffer of each size has room for (an Ethernet packet, a few pages, the largest IP
+ * packet), and the part of the region that such buffers may take: what was carved is never joined
+ * again, so no burst of one size may leave nothing to the others.
+ */
+const sizes = [
+  { content: 2048 - packetHeadroom, share: 1 / 4 },
+  { content: 16_384 - packetHeadroom, share: 1 / 4 },
+  { content: 65_536 + 64, share: 1 / 2 },
+];
 
 interface SizeClass {
   readonly content: number;
   readonly capacity: number;
   readonly free: Packet[];
+  /** Where its next buffer begins, and where its part of the region ends. */
+  next: number;
+  readonly end: number;
 }
 
 /** Carves buffers out of a region as they are needed, and keeps them by size. */
@@ -24,7 +35,6 @@ export class PacketPool {
   readonly counters: Counters = { allocated: 0, released: 0, exhausted: 0 };
   readonly region: MemoryRegion;
   readonly #classes: readonly SizeClass[];
-  #used = 0;
 
   /** @param region of 256 KiB or more; its content is lost */
   constructor(region: MemoryRegion) {
@@ -32,11 +42,13 @@ export class PacketPool {
       throw new RangeError(`a pool of packets needs 256 KiB or more, not ${region.size} bytes`);
     }
     this.region = region;
-    this.#classes = contentSizes.map((content) => ({
-      content,
-      capacity: (packetHeadroom + content + 63) & ~63,
-      free: [],
-    }));
+    let next = region.offset;
+    this.#classes = sizes.map(({ content, share }) => {
+      const start = next;
+      next += Math.floor(region.size * share) & ~63;
+      const capacity = (packetHeadroom + content + 63) & ~63;
+      return { content, capacity, free: [], next: start, end: next };
+    });
   }
 
   /** How many buffers are out. */
@@ -66,9 +78,9 @@ export class PacketPool {
   }
 
   #carve(one: SizeClass): Packet | null {
-    if (this.#used + one.capacity > this.region.size) return null;
-    const base = this.region.offset + this.#used;
-    this.#used += one.capacity;
+    if (one.next + one.capacity > one.end) return null;
+    const base = one.next;
+    one.next += one.capacity;
     return new Packet(base, one.capacity, 0, (packet) => {
       this.counters.released = (this.counters.released as number) + 1;
       one.free.push(packet);

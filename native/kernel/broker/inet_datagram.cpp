@@ -257,7 +257,7 @@ Result<void> InternetDatagram::shutdown(int how) {
   if (how < kShutRead || how > kShutBoth) return Errno::Invalid;
   endpoint_->set_kernel_flags((how != kShutWrite ? RUNTIME_KERNEL_FLAG_RECEIVE_SHUTDOWN : 0) |
                               (how != kShutRead ? RUNTIME_KERNEL_FLAG_SEND_SHUTDOWN : 0));
-  endpoint_->call_service();
+  if (endpoint_->is_announced()) endpoint_->call_service();
   endpoint_->ready_queue().wake_all();
   if (!is_connected()) return Errno::NotConnected;  // and shut all the same, as on Linux
   return {};

@@ -161,11 +161,10 @@ Result<size_t> InternetStream::send(OutgoingMessage& message) {
   const Waiting patience = waiting(send_patience(message.flags));
   size_t total = 0;
   for (;;) {
+    // After a part was sent, the next call tells of the error.
+    if (total && (endpoint_->pending_error() || is_send_ended())) return total;
     Result<void> checked = check_sendable(patience);
-    if (checked.is_error()) {
-      if (total) return total;
-      return checked.error();
-    }
+    if (checked.is_error()) return checked.error();
     if (message.data.remaining() == 0) return total;
     Result<size_t> moved = endpoint_->put_bytes(message.data);
     if (moved.is_error()) {

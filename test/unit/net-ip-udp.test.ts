@@ -265,6 +265,21 @@ test('a refusal reaches the connected endpoint that sent, and nobody else', (t) 
   t.deepEqual(connected.errors, ['ENOPROTOOPT']);
 });
 
+test('nobody on this machine: every connected sender is refused, over loopback, too', (t) => {
+  const it = new UdpTest();
+  for (const to of ['127.0.0.1', '192.168.1.2']) {
+    const from = it.open({ address: anyV4, port: 0, scope: 0 });
+    t.is(from.endpoint.connect(at(to, 4444)), null);
+    for (let n = 0; n < 20; n += 1) {
+      t.is(it.send(from, null, [1, 2]), null);
+      it.run();
+    }
+    t.is(from.errors.length, 20);
+    t.is(from.errors[0], 'ECONNREFUSED');
+  }
+  t.is(it.stack.pool.inUse, 0);
+});
+
 test('a neighbour that does not answer is no error for UDP, as in Linux', (t) => {
   const it = new UdpTest();
   const from = it.open({ address: anyV4, port: 7000, scope: 0 });

@@ -25,6 +25,8 @@ import { ErrorRateLimit, TokenBucket } from './rate-limit.ts';
 /** Errors are at most as long as every host takes whole (RFC 1812, section 4.3.2.3). */
 const errorMaximum = 576;
 const ipv4Maximum = 65_535;
+/** NetworkInterface.index of loopback. */
+const loopbackIndex = 1;
 /** RFC 1191, section 7.1: what to try when a router does not say. */
 const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 
@@ -170,8 +172,10 @@ export class IcmpV4 implements Transport, IcmpErrorSender {
       this.#count('dropErrorNotAllowed');
       return;
     }
+    // This machine may hear of each of its own errors.
+    const isOwn = header.interface.index === loopbackIndex;
     const hash = hashWords(header.source3, 0, 0, 0, this.#seed);
-    if (!this.#errorLimit.take(hash, clock.now)) {
+    if (!isOwn && !this.#errorLimit.take(hash, clock.now)) {
       this.#count('dropErrorRate');
       return;
     }

@@ -207,9 +207,10 @@ export class Input6 {
     if ((destination0 | destination1 | destination2) === 0 && destination3 === 1) {
       return 'dropMartianDestination';
     }
-    return local.find6(source0, source1, source2, source3, on) === undefined
-      ? undefined
-      : 'dropSourceIsOurs';
+    if (local.find6(source0, source1, source2, source3, on) === undefined) return undefined;
+    // Who has the same address says so from that address (RFC 4862, section 5.4.4).
+    const isNeighbour = nextHeader === protocol.icmpv6 && this.#parsed.hopLimit === 255;
+    return isNeighbour ? undefined : 'dropSourceIsOurs';
   }
 
   /** Drops a packet for its extension headers, with the error that RFC 8200, section 4 asks for. */

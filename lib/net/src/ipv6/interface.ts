@@ -191,6 +191,10 @@ export class Ipv6Interface {
       return;
     }
     this.#count(message.kind);
+    if (message.kind !== 'neighbourAdvertisement' && this.on.findAddress(header.source)) {
+      this.#count('drop: source is ours');
+      return;
+    }
     switch (message.kind) {
       case 'neighbourSolicitation':
         this.#neighbours.solicited(message, header);

@@ -42,6 +42,8 @@ export type Under =
       readonly version?: number;
       /** File that the kernel log goes to. */
       readonly log: string;
+      /** The log also tells of calls that leave no other trace, such as the end of a service. */
+      readonly events?: boolean;
     };
 
 function preloadEnvironment(under: Under): Record<string, string> {
@@ -55,6 +57,7 @@ function preloadEnvironment(under: Under): Record<string, string> {
         LD_PRELOAD: `${fakeKernel} ${shimLibrary}`,
         FAKE_KERNEL_PRELOAD: preloadModule,
         FAKE_KERNEL_LOG: under.log,
+        ...(under.events ? { FAKE_KERNEL_EVENTS: '1' } : {}),
         ...(under.system === undefined ? {} : { FAKE_KERNEL_SYSTEM_BUNDLE: under.system }),
         ...(under.version === undefined ? {} : { FAKE_KERNEL_VERSION: String(under.version) }),
       };
@@ -113,6 +116,21 @@ export async function withFiles<T>(
   }
 }
 
+/** An app that runs on until the kernel log holds a line, so that no test depends on speed. */
+export function appThatAwaits(pattern: RegExp, then = 'clearInterval(timer)'): readonly string[] {
+  const script = `const { readFileSync } = require('fs');
+    const timer = setInterval(() => {
+      if (${pattern}.test(readFileSync('kernel.log', 'utf8'))) { ${then} }
+    }, 5);
+    process.on('exit', () => console.log('app ends'));`;
+  return ['-e', script];
+}
+
+/** The texts of one level's messages. */
+export function messages(log: readonly LogMessage[], level: number): string[] {
+  return log.filter((each) => each.level === level).map(({ text }) => text);
+}
+
 /** One message of the kernel log. */
 export interface LogMessage {
   readonly level: number;
@@ -130,15 +148,21 @@ export interface KernelOutcome extends Outcome {
  */
 export function runOnFakeKernel(
   args: readonly string[],
-  options: { system?: string; files?: Readonly<Record<string, string>>; version?: number } = {},
+  options: {
+    system?: string;
+    files?: Readonly<Record<string, string>>;
+    version?: number;
+    events?: boolean;
+  } = {},
 ): Promise<KernelOutcome> {
-  const { system, files = {}, version } = options;
+  const { system, files = {}, version, events = false } = options;
   return withFiles(
     { ...files, ...(system === undefined ? {} : { 'system.js': system }) },
     (folder) =>
       runOnFakeKernelIn(folder, args, {
         ...(system === undefined ? {} : { system: path.join(folder, 'system.js') }),
         ...(version === undefined ? {} : { version }),
+        events,
       }),
   );
 }
@@ -146,7 +170,7 @@ export function runOnFakeKernel(
 async function runOnFakeKernelIn(
   folder: string,
   args: readonly string[],
-  options: { system?: string; version?: number },
+  options: { system?: string; version?: number; events: boolean },
 ): Promise<KernelOutcome> {
   const log = path.join(folder, 'kernel.log');
   await writeFile(log, '');

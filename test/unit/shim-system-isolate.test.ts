@@ -3,21 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import { bundleSystem } from '../../lib/system/bundle.ts';
-import { type LogMessage, runOnFakeKernel, withFiles } from './shim-fixtures.ts';
-
-/** An app that runs on until the kernel log holds a line, so that no test depends on speed. */
-function appThatAwaits(pattern: RegExp, then = 'clearInterval(timer)'): readonly string[] {
-  const script = `const { readFileSync } = require('fs');
-    const timer = setInterval(() => {
-      if (${pattern}.test(readFileSync('kernel.log', 'utf8'))) { ${then} }
-    }, 5);
-    process.on('exit', () => console.log('app ends'));`;
-  return ['-e', script];
-}
-
-function messages(log: readonly LogMessage[], level: number): string[] {
-  return log.filter((each) => each.level === level).map(({ text }) => text);
-}
+import { appThatAwaits, messages, runOnFakeKernel, withFiles } from './shim-fixtures.ts';
 
 test('bindings, timers and microtasks run in their order', async (t) => {
   const system = `

@@ -11,7 +11,7 @@
  *   of memory behind base address register 0 and 32 ports behind register 1. A write to port 0 raises
  *   the interrupt of that id;
  *   no platform devices, and a broker that knows no sockets.
- * What ends a life of the service is written to the log.
+ * With FAKE_KERNEL_EVENTS in the environment, calls that leave no other trace are written to the log.
  */
 void InstallFakeService(RuntimeKernelInterface* interface);
 

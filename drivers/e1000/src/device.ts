@@ -22,7 +22,7 @@ import { TransmitRing } from './transmit-ring.ts';
 const mtu = 1500;
 const registersBar = 0;
 const ringSize = 256;
-const sendPackets = { initial: 128, limit: 1024 } as const;
+const sendPackets = { initial: 32, limit: 1024 } as const;
 /**
  * How often the watchdog looks, microseconds: for a lost interrupt (an edge missed on a shared line)
  * or a tail write that the card missed, after which nothing would ever move again.

@@ -3,13 +3,13 @@ import type { Packet } from '@runtimejs/net/packet.ts';
 
 /** A queue with room for every packet that there may be, so that it never refuses one. */
 export class Backlog {
-  readonly #packets: (Packet | null)[] = [];
+  readonly #packets: (Packet | null)[];
   #head = 0;
   #length = 0;
 
   /** @param capacity how many packets there may be */
   constructor(capacity: number) {
-    for (let at = 0; at < capacity; at++) this.#packets.push(null);
+    this.#packets = new Array<Packet | null>(capacity).fill(null);
   }
 
   get length(): number {

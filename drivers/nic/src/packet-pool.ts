@@ -2,7 +2,7 @@
 import { Packet } from '@runtimejs/net/packet.ts';
 import type { DmaSource } from './dma-owner.ts';
 
-/** How much is allocated at once: contiguous for the device, so not too much. */
+/** How much is allocated at once at most: contiguous for the device, so not too much. */
 const blockBytes = 256 * 1024;
 
 /** A packet that knows whether its pool holds it. */
@@ -14,7 +14,7 @@ class PooledPacket extends Packet {
 export interface PoolOptions {
   /** Bytes of a packet's buffer. */
   readonly packetSize: number;
-  /** How many packets to make at once, rounded up to blocks. */
+  /** How many packets to make at once; as many again whenever they run out, up to a block. */
   readonly initial: number;
   /** How many packets to make at most. */
   readonly limit: number;
@@ -27,6 +27,7 @@ export class PacketPool {
   doubleReleases = 0;
   readonly #memory: DmaSource;
   readonly #limit: number;
+  readonly #step: number;
   readonly #free: (PooledPacket | null)[] = [];
   #freeCount = 0;
   #made = 0;
@@ -38,6 +39,8 @@ export class PacketPool {
     this.#memory = memory;
     this.packetSize = options.packetSize;
     this.#limit = options.limit;
+    const perBlock = Math.max(1, Math.floor(blockBytes / options.packetSize));
+    this.#step = Math.min(perBlock, options.initial);
     this.#recycle = (packet) => this.#takeBack(packet as PooledPacket);
     while (this.#made < Math.min(options.initial, options.limit)) this.#grow();
   }
@@ -86,8 +89,7 @@ export class PacketPool {
   }
 
   #grow(): void {
-    const perBlock = Math.max(1, Math.floor(blockBytes / this.packetSize));
-    const count = Math.min(perBlock, this.#limit - this.#made);
+    const count = Math.min(this.#step, this.#limit - this.#made);
     const block = this.#memory.allocateDma(count * this.packetSize);
     for (let at = 0; at < count; at++) {
       const offset = at * this.packetSize;

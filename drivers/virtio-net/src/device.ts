@@ -31,7 +31,7 @@ import {
 } from './features.ts';
 import { headerBytes } from './header.ts';
 import { exchangeBytes, ReceiveFilter } from './receive-filter.ts';
-import { Receiver, receiveOffset } from './receiver.ts';
+import { firstBuffers, Receiver, receiveOffset } from './receiver.ts';
 import { Transmitter } from './transmitter.ts';
 
 const ethernetHeader = 14;
@@ -41,7 +41,7 @@ const leastMtu = 1280;
 
 const queueLimit = { receive: 256, transmit: 256, control: 8 } as const;
 /** Packets for sending: at first, and at most. */
-const smallPackets = { initial: 128, limit: 1024 } as const;
+const smallPackets = { initial: 32, limit: 1024 } as const;
 const largePackets = { initial: 4, limit: 64 } as const;
 const largePacketBytes = 65536;
 /** With large receive a frame takes several buffers: larger ones make it fewer. */
@@ -117,7 +117,7 @@ export class VirtioNetworkDevice implements NetworkDevice {
       receiveQueue,
       new PacketPool(dma, {
         packetSize: receiveBufferSize(features, this.mtu),
-        initial: receiveQueue.size,
+        initial: Math.min(firstBuffers, receiveQueue.size),
         // As many again may be held above before the queue runs empty.
         limit: 2 * receiveQueue.size,
       }),

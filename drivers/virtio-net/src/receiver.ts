@@ -12,6 +12,11 @@ import { headerBytes, headerField, headerFlag, read16, segmentationType } from '
 /** Left free at the front of a buffer, so that the IP header behind both others is aligned to 4 bytes. */
 export const receiveOffset = 6;
 const ethernetHeader = 14;
+/**
+ * How many buffers the device gets at first: making all of them would be half of the driver's start.
+ * A device without buffers keeps frames back for a while; when half of them come at once, it gets more.
+ */
+export const firstBuffers = 64;
 
 /** Keeps the receive queue full, and turns what comes back into packets. */
 export class Receiver {
@@ -21,6 +26,8 @@ export class Receiver {
   readonly #memory: Memory;
   readonly #pool: PacketPool;
   readonly #counters: NicCounters;
+  /** How many buffers the device is to have. */
+  #target = firstBuffers;
   #mergeable = false;
   #segmentation4 = false;
   #segmentation6 = false;
@@ -40,11 +47,11 @@ export class Receiver {
     this.#segmentation6 = features.has(networkFeature.guestTso6);
   }
 
-  /** Gives the device every buffer that is free. */
+  /** Gives the device as many buffers as it is to have, if there are so many. */
   fill(): void {
     const { queue } = this;
     const length = this.#pool.packetSize - receiveOffset;
-    while (queue.free > 0) {
+    while (queue.free > 0 && queue.inFlight < this.#target) {
       const packet = this.#pool.take();
       if (packet === null) break; // the layers above hold them; the next fill() finds some
       if (!queue.submit(packet, packet.deviceAddress + receiveOffset, length, true)) {
@@ -78,6 +85,10 @@ export class Receiver {
       this.#counters.receivedPackets += 1;
       this.#counters.receivedBytes += total;
       receiver.receive(packet);
+    }
+    // Frames of several buffers count by their buffers.
+    if (2 * this.queue.inFlight <= this.#target) {
+      this.#target = Math.min(2 * this.#target, this.queue.size);
     }
     return taken;
   }

@@ -73,7 +73,7 @@ export class Virtqueue<Buffer extends object> {
   readonly #availableEvent: number;
 
   /** Who holds the chain that begins with a descriptor. */
-  readonly #owners: (Buffer | null)[] = [];
+  readonly #owners: (Buffer | null)[];
   /** Descriptors in the chain that begins here; 0: nothing in flight begins here. */
   readonly #chainLengths: Uint16Array;
   /** Bytes that the device may write into that chain. */
@@ -126,10 +126,8 @@ export class Virtqueue<Buffer extends object> {
     this.#chainLengths = new Uint16Array(size);
     this.#writable = new Uint32Array(size);
     this.#nextFree = new Uint16Array(size);
-    for (let id = 0; id < size; id++) {
-      this.#owners.push(null);
-      this.#nextFree[id] = id + 1;
-    }
+    this.#owners = new Array<Buffer | null>(size).fill(null);
+    for (let id = 0; id < size; id++) this.#nextFree[id] = id + 1;
     this.#freeCount = size;
   }
 

@@ -153,30 +153,30 @@ async function tryLines(first: PciFunctionAccess, second: PciFunctionAccess): Pr
 
 function tryRefusals(access: PciFunctionAccess, card: PciFunctionAccess): void {
   const ports = card.openPorts(0);
-  report('refusals', {
-    bar: messageOf(() => access.write(0x10, 4, 0)),
-    halfBar: messageOf(() => access.write(0x12, 2, 0)),
-    unaligned: messageOf(() => access.write(0x05, 2, 0)),
-    noBar: messageOf(() => access.mapMemory(5)),
-    notPorts: messageOf(() => access.openPorts(0)),
-    port: messageOf(() => ports.write(ports.size - 2, 4, 0)),
-    readPort: ports.read(ports.size, 1),
-    // The driver-independent part of virtio's legacy registers: status after reset.
-    status: ports.read(18, 1),
-    dma: messageOf(() => platform.allocateDma(1 << 30)),
-  });
+  for (const [what, run] of [
+    ['bar', () => access.write(0x10, 4, 0)],
+    ['halfBar', () => access.write(0x12, 2, 0)],
+    ['unaligned', () => access.write(0x05, 2, 0)],
+    ['noBar', () => access.mapMemory(5)],
+    ['notPorts', () => access.openPorts(0)],
+    ['port', () => ports.write(ports.size - 2, 4, 0)],
+    ['dma', () => platform.allocateDma(1 << 30)],
+  ] as const) {
+    report('refused', [what, messageOf(run)]);
+  }
+  // Outside the ports; then virtio's legacy status register, which is 0 after reset.
+  report('ports', [ports.read(ports.size, 1), ports.read(18, 1)]);
 }
 
 async function firstLife(edus: readonly PciFunctionAccess[]): Promise<void> {
   const [first, second, third] = edus as [PciFunctionAccess, PciFunctionAccess, PciFunctionAccess];
-  report(
-    'functions',
-    platform.pciFunctions().map((access) => ({
+  for (const access of platform.pciFunctions()) {
+    report('function', {
       place: [access.segment, access.bus, access.device, access.function],
       identity: access.read(0, 4).toString(16),
       bars: [0, 1, 2, 3, 4, 5].map((index) => access.bar(index) ?? null),
-    })),
-  );
+    });
+  }
   await tryMessages(first);
   await tryLines(second, third);
   const card = platform.pciFunctions().find((access) => access.read(0, 4) === 0x1000_1af4);

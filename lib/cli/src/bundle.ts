@@ -1,7 +1,8 @@
 // Makes dist/initrd: the app, bundled by Rollup, and the system bundle, as a cpio archive.
-import { mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { CpioWriter } from '../../base/src/cpio.ts';
+import { systemCodeCache } from '../../system/code-cache.ts';
 import { bundleApp } from './bundle/app.ts';
 import { expandAssets } from './bundle/assets.ts';
 import { BundleError } from './bundle/errors.ts';
@@ -64,7 +65,11 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
       ...[...copied].map(([file, path]): [string, { file: string }] => [path, { file }]),
       ...settings(options),
     ];
-    if (system !== undefined) entries.push(['/system/main.js', { file: system }]);
+    if (system !== undefined) {
+      const bundle = readFileSync(system);
+      entries.push(['/system/main.js', bundle]);
+      entries.push(['/system/main.js.cache', systemCodeCache(bundle.toString('latin1'))]);
+    }
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [index, [path, content]] of entries.entries()) {
       if (entries[index - 1]?.[0] === path) {

@@ -11,6 +11,8 @@ namespace runtime {
 
 // Bundle of the system isolate, a classic script; it comes with the initrd and may be missing.
 inline constexpr char kSystemBundlePath[] = "/system/main.js";
+// What V8 made of it at build time (v8::ScriptCompiler::CachedData); may be missing.
+inline constexpr char kSystemCachePath[] = "/system/main.js.cache";
 // Script that runs in every Node environment of the app before the app does; part of the base.
 inline constexpr char kPreloadPath[] = "/lib/runtime/preload.cjs";
 

@@ -96,7 +96,7 @@ SystemIsolate::~SystemIsolate() {
   platform_->DisposeIsolate(isolate_);
 }
 
-SystemIsolate::End SystemIsolate::Run(const std::string& bundle) {
+SystemIsolate::End SystemIsolate::Run(const SystemBundle& bundle) {
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
   const v8::HandleScope handle_scope(isolate_);
@@ -118,12 +118,12 @@ void SystemIsolate::Terminate() {
   kernel().notify_events(RUNTIME_EVENT_WAKE);
 }
 
-bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle) {
+bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle) {
   const v8::HandleScope handle_scope(isolate_);
   const v8::TryCatch caught(isolate_);
   const Local<v8::Object> bindings = v8::Object::New(isolate_);
   // V8 is not given the map, which is as long as the code, to read through each time it starts.
-  std::string_view code = bundle;
+  std::string_view code = bundle.text;
   const size_t map_at = code.rfind(kSourceMapComment);
   if (map_at != std::string_view::npos) {
     source_map_ = code.substr(map_at + kSourceMapComment.size());
@@ -141,9 +141,25 @@ bool SystemIsolate::RunBundle(Local<Context> context, const std::string& bundle)
     return Fail(caught);
   }
   const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
-  v8::ScriptCompiler::Source source(text, origin);
+  // The source takes the cache; V8 does not keep it longer.
+  v8::ScriptCompiler::CachedData* const cache =
+      bundle.cache.empty() ? nullptr
+                           : new v8::ScriptCompiler::CachedData(
+                                 reinterpret_cast<const uint8_t*>(bundle.cache.data()),
+                                 static_cast<int>(bundle.cache.size()),
+                                 v8::ScriptCompiler::CachedData::BufferNotOwned);
+  v8::ScriptCompiler::Source source(text, origin, cache);
   Local<v8::Script> script;
-  if (!v8::ScriptCompiler::Compile(context, &source).ToLocal(&script)) return Fail(caught);
+  if (!v8::ScriptCompiler::Compile(context, &source,
+                                   cache == nullptr ? v8::ScriptCompiler::kNoCompileOptions
+                                                    : v8::ScriptCompiler::kConsumeCodeCache)
+           .ToLocal(&script)) {
+    return Fail(caught);
+  }
+  if (cache != nullptr && cache->rejected) {
+    Log(kernel(), RUNTIME_LOG_DEBUG,
+        "system isolate: the bundle's code cache is of another V8 or other flags; compiled anew");
+  }
   return script->Run(context).IsEmpty() ? Fail(caught) : true;
 }
 

@@ -22,6 +22,14 @@
 
 namespace runtime {
 
+/** What the system isolate runs. */
+struct SystemBundle {
+  /** The script, with its source map in a comment at its end. */
+  std::string text;
+  /** V8's code cache for the script without that comment; empty for none. */
+  std::string cache;
+};
+
 /**
  * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may
  * be called from any other in between.
@@ -50,7 +58,7 @@ class SystemIsolate final : private SystemHost {
    * Runs a bundle, then the event loop. A failure (an exception that escapes, a rejection without a
    * handler, an exhausted heap) is written to the kernel log.
    */
-  End Run(const std::string& bundle);
+  End Run(const SystemBundle& bundle);
 
   /** Makes Run() return soon. */
   void Terminate();
@@ -65,7 +73,7 @@ class SystemIsolate final : private SystemHost {
   int32_t AttachBroker(RuntimeMemoryRange* into) override;
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
 
-  bool RunBundle(v8::Local<v8::Context> context, const std::string& bundle);
+  bool RunBundle(v8::Local<v8::Context> context, const SystemBundle& bundle);
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
   bool RunTurn(v8::Local<v8::Context> context, uint64_t* deadline);

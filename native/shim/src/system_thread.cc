@@ -79,18 +79,20 @@ void SystemThread::Stop() {
 }
 
 void SystemThread::Main() {
-  const std::optional<std::string> bundle = ReadFile(kSystemBundlePath);
-  if (!bundle.has_value()) {
+  std::optional<std::string> text = ReadFile(kSystemBundlePath);
+  if (!text.has_value()) {
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: ") + kSystemBundlePath +
             " cannot be read: " + std::strerror(errno));
     kernel_.broker_no_service();
     return;
   }
+  // Without a cache V8 compiles: slower, and nothing else.
+  const SystemBundle bundle = {std::move(*text), ReadFile(kSystemCachePath).value_or("")};
   int failures = 0;
   while (!stopping_.load()) {
     const uint64_t start = kernel_.monotonic_nanoseconds();
-    if (RunOnce(*bundle)) return;
+    if (RunOnce(bundle)) return;
     kernel_.broker_detach();
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
     failures = was_stable ? 1 : failures + 1;
@@ -109,7 +111,7 @@ void SystemThread::Main() {
 }
 
 // Returns whether the isolate ended because it was told to.
-bool SystemThread::RunOnce(const std::string& bundle) {
+bool SystemThread::RunOnce(const SystemBundle& bundle) {
   const std::unique_ptr<SystemIsolate> isolate =
       SystemIsolate::Create(kernel_, platform_, snapshot_);
   if (isolate == nullptr) {

@@ -15,6 +15,7 @@
 namespace runtime {
 
 class SystemIsolate;
+struct SystemBundle;
 
 /**
  * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s.
@@ -48,7 +49,7 @@ class SystemThread {
       : kernel_(kernel), platform_(platform), snapshot_(snapshot) {}
 
   void Main();
-  bool RunOnce(const std::string& bundle);
+  bool RunOnce(const SystemBundle& bundle);
   void Sleep(uint64_t nanoseconds);
 
   const RuntimeKernelInterface& kernel_;

@@ -1,6 +1,7 @@
 /** Everything between devices and the kernel's sockets, put together: what runs in a guest and in a simulation. */
 import type { IpAddress } from './address.ts';
 import type { Environment } from './environment.ts';
+import { Ping } from './icmp/ping.ts';
 import type { MemoryRegion } from './ip/pool.ts';
 import { protocol } from './network.ts';
 import { ResolverConfiguration } from './resolver/resolver-configuration.ts';
@@ -27,6 +28,8 @@ export class NetworkService {
   readonly stack: Stack;
   readonly tcp: Tcp;
   readonly udp: Udp;
+  /** ICMP echo of both versions; IPv6's is set to it where IPv6 is configured. */
+  readonly ping: Ping;
   readonly sockets: SocketService;
   readonly resolver: ResolverConfiguration;
   readonly publisher: Publisher;
@@ -42,11 +45,13 @@ export class NetworkService {
     stack.registerTransport(protocol.tcp, this.tcp);
     stack.counters.set('tcp', this.tcp.counters);
     this.udp = new Udp(stack);
+    this.ping = new Ping(stack);
     this.sockets = new SocketService({
       environment,
       network: stack.network,
       tcp: this.tcp,
       udp: this.udp,
+      ping: this.ping,
       broker,
       interfaceOf: (address) => this.#interfaceOf(address),
     });

@@ -31,6 +31,8 @@ export interface Route {
   readonly checksumOffload: boolean;
   /** Source or destination is this machine itself. */
   readonly isLocal: boolean;
+  /** The destination is a multicast or broadcast address. */
+  readonly isGroup: boolean;
 }
 
 /** The IP header of a received packet: one object, reused for every packet. */

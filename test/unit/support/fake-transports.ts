@@ -235,6 +235,7 @@ export class FakeNetwork implements NetworkLayer {
       segmentation: 0,
       checksumOffload: false,
       isLocal: false,
+      isGroup: false,
     };
   }
 

@@ -230,6 +230,7 @@ export class TcpScript {
       segmentation: 0,
       checksumOffload: false,
       isLocal: false,
+      isGroup: false,
     };
     const network = this.#network();
     const ports = new PortTable(this.environment, network, true);

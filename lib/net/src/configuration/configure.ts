@@ -1,5 +1,6 @@
 /** Configures all interfaces of a machine: DHCP, IPv6 autoconfiguration, static addresses. */
 import { DhcpService } from '../dhcp/service.ts';
+import type { EchoReceiver } from '../icmp/icmpv4.ts';
 import type { Interface } from '../interface/interface.ts';
 import { Ipv6 } from '../ipv6/ipv6.ts';
 import { Igmp } from '../multicast/igmp.ts';
@@ -14,6 +15,8 @@ export interface ConfigurationTarget {
   readonly stack: Stack;
   readonly udp: UdpApi;
   readonly resolver: ResolverConfiguration;
+  /** Who takes ICMPv6 echo replies. */
+  readonly ping?: EchoReceiver;
 }
 
 /** Settings of all interfaces. */
@@ -38,6 +41,7 @@ export class NetworkConfiguration {
     }
     const fallback = checkSettings('default', settings.default ?? {});
     this.ipv6 = new Ipv6(stack);
+    this.ipv6.icmp.echo = target.ping ?? null;
     new Igmp(stack);
     this.dhcp = new DhcpService(target);
     const parts = { stack, resolver, dhcp: this.dhcp, ipv6: this.ipv6 };

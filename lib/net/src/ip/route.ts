@@ -36,6 +36,7 @@ export class IpRoute implements Route {
   readonly kind: RouteKind;
   readonly isV4: boolean;
   readonly isLocal: boolean;
+  readonly isGroup: boolean;
   readonly segmentation: number;
   readonly checksumOffload: boolean;
   /** Sum of the 16-bit words of both addresses, folded. */
@@ -70,6 +71,7 @@ export class IpRoute implements Route {
     this.source = source;
     this.interface = over;
     this.isV4 = destination.isV4;
+    this.isGroup = kind === 'multicast' || kind === 'broadcast';
     this.isLocal = kind === 'local';
     this.segmentation = this.isV4 ? offloads.segmentation4 : offloads.segmentation6;
     this.checksumOffload = over.isLoopback || offloads.transmitChecksum;

@@ -57,6 +57,8 @@ export interface LinkMessages {
 
 /** The field of an IPv6 header that says what follows. */
 const nextHeaderInFixedHeader = 6;
+/** NetworkInterface.index of loopback. */
+const loopbackIndex = 1;
 
 export class IcmpV6 implements Transport, IcmpErrorSender {
   readonly counters: Counters = {
@@ -156,8 +158,9 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
     packet.release();
   }
 
-  networkError(_error: NetworkError): void {
-    // An echo reply or an error of ours could not be delivered: nobody waits for it.
+  networkError(error: NetworkError): void {
+    // Echo replies and errors of ours that could not be delivered: nobody waits for them.
+    this.echo?.networkError(error);
   }
 
   sendError(
@@ -180,7 +183,9 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
       header.source3,
       this.#seed,
     );
-    if (!this.#errorLimit.take(hash, clock.now)) {
+    // This machine may hear of each of its own errors.
+    const isOwn = header.interface.index === loopbackIndex;
+    if (!isOwn && !this.#errorLimit.take(hash, clock.now)) {
       this.#count('dropErrorRate');
       return;
     }

@@ -199,6 +199,7 @@ export class Tcp implements TcpApi, Transport {
     const source = bound === undefined || bound.isUnspecified ? undefined : bound;
     const route = context.network.route(to, source, remote.scope);
     if (typeof route === 'string') return route;
+    if (route.isGroup) return 'ENETUNREACH'; // RFC 9293, MUST-57; as on Linux
     if (remote.port === 0) return 'ECONNREFUSED';
     const from = source ?? route.source;
     const port =

@@ -2,7 +2,7 @@
 //
 // RUNTIMEJS_TEST_SYSTEM=linux boots the same app on Debian's cloud kernel instead of ours, which tries
 // the tests themselves. RUNTIMEJS_TEST_LONG=1 makes the tests that say so long.
-import { mkdirSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
@@ -200,10 +200,13 @@ export class Guest {
     const { network } = options;
     const captured =
       network && options.capture !== false ? { ...network, pcap: captureFile } : network;
+    const consoleFile = captureFile.replace(/pcap$/, 'console');
+    rmSync(consoleFile, { force: true });
     const running = await startMachine({
       ...machine,
       network: captured,
       timeoutMilliseconds: machineLimit,
+      onOutput: (text) => appendFileSync(consoleFile, text),
     });
     const guest = new Guest(running, captureFile, options);
     await guest.waitForOutput(options.ready ?? /servers listen from port/);

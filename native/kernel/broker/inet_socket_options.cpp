@@ -182,7 +182,10 @@ Result<void> InternetSocket::get_family_option(int level, int option, UserPtr<vo
   const bool is_interface =
       !is_stream && ((level == kLevelIp && option == kIpMulticastInterface) ||
                      (level == kLevelIpv6 && option == kIpv6MulticastInterface && is_v6()));
-  if (!is_mtu && !is_tcp && !is_interface) return Errno::NoProtocolOption;
+  if (!is_mtu && !is_tcp && !is_interface) {
+    const bool is_own_level = level == kLevelIp || is_v6() || (level == kLevelTcp && is_stream);
+    return is_own_level ? Errno::NoProtocolOption : Errno::NotSupported;  // as Linux tells it
+  }
   if (is_mtu && !is_connected) return Errno::NotConnected;
   Request request = Request::option(RUNTIME_REQUEST_GET_OPTION, level, option);
   Result<void> asked = endpoint_->request(request);

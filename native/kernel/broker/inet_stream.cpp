@@ -53,6 +53,8 @@ Result<void> InternetStream::connect(const SocketAddress& address) {
   if (state() == State::Listening) return Errno::IsConnected;
   Result<void> begun = begin_connect(address);
   if (begun.is_error()) return begun;
+  // Whatever the service has reached meanwhile: Linux's handshake never ends within the call either.
+  if (patience.non_blocking) return Errno::InProgress;
   return wait_for_connect(patience, Errno::InProgress);
 }
 
@@ -215,9 +217,9 @@ Result<size_t> InternetStream::receive(IncomingMessage& message) {
     if (total >= least) return total;
     if (total && (is_over || endpoint_->pending_error() || now == State::Closed)) return total;
     if (total == 0) {
-      const bool has_end = endpoint_->has_flag(RUNTIME_SERVICE_FLAG_RECEIVE_END);
-      if (has_end && is_over) return total;
-      const int error = endpoint_->take_error();
+      // After a FIN a reset is no news for the reader: its error is the writer's EPIPE.
+      const bool is_for_writer = endpoint_->pending_error() == static_cast<int>(Errno::BrokenPipe);
+      const int error = is_for_writer && is_over ? 0 : endpoint_->take_error();
       if (error) return static_cast<Errno>(error);
       if (is_over) return total;
       if (now == State::Closed) return Errno::NotConnected;

@@ -2,6 +2,9 @@
 #include <napi.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "broker/broker.h"
 #include "broker/page_buddy.h"
@@ -12,6 +15,25 @@ Napi::Object register_kernel_ipc(Napi::Env env);
 namespace {
 
 std::atomic<uint32_t> doorbell_rings{0};
+std::mutex doorbell_mutex;
+std::condition_variable doorbell_condition;
+bool doorbell_rang = false;  // under doorbell_mutex
+
+void ring_doorbell() {
+  ++doorbell_rings;
+  std::lock_guard<std::mutex> guard(doorbell_mutex);
+  doorbell_rang = true;
+  doorbell_condition.notify_all();
+}
+
+/// waitForDoorbell(microseconds): sleeps until it rings, or rang since the last time.
+Napi::Value wait_for_doorbell(const Napi::CallbackInfo& info) {
+  const auto longest = std::chrono::microseconds(info[0].As<Napi::Number>().Int64Value());
+  std::unique_lock<std::mutex> lock(doorbell_mutex);
+  doorbell_condition.wait_for(lock, longest, [] { return doorbell_rang; });
+  doorbell_rang = false;
+  return info.Env().Undefined();
+}
 
 uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
 
@@ -136,9 +158,15 @@ class BuddyObject : public Napi::ObjectWrap<BuddyObject> {
 }  // namespace
 
 Napi::Object register_kernel_broker(Napi::Env env) {
-  Napi::Object exports = register_kernel_ipc(env);
-  runtime::broker_initialise();
-  runtime::broker_set_doorbell([] { ++doorbell_rings; });
+  // A worker that plays the service loads this a second time, beside the same kernel.
+  static bool is_running = false;
+  Napi::Object exports = is_running ? Napi::Object::New(env) : register_kernel_ipc(env);
+  if (!is_running) {
+    runtime::broker_initialise();
+    runtime::broker_set_doorbell(ring_doorbell);
+  }
+  is_running = true;
+  exports.Set("waitForDoorbell", Napi::Function::New<wait_for_doorbell>(env));
   exports.Set("attach", Napi::Function::New<attach>(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
   exports.Set("noService", Napi::Function::New<no_service>(env));

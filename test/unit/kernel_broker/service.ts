@@ -21,7 +21,8 @@ interface Statistics {
   readonly pages: number;
 }
 
-interface Bindings {
+export interface Bindings {
+  linux(name: string, ...words: Word[]): number;
   kernel(name: string, ...words: Word[]): number;
   kernelAsync(name: string, ...words: Word[]): Promise<number>;
   address(bytes: Exclude<Word, number | bigint | null>): bigint;
@@ -42,6 +43,7 @@ interface Bindings {
   free(offset: number): void;
   limitPages(count: number): void;
   statistics(): Statistics;
+  waitForDoorbell(microseconds: number): void;
   Buddy: new () => {
     allocate(order: number): number;
     free(page: number): number;
@@ -66,11 +68,11 @@ for (const [number, name] of [
   names.set(number, name);
 }
 
-const toOutcome = (result: number): Outcome =>
+export const outcomeOf = (result: number): Outcome =>
   result < 0 && result > -4096 ? (names.get(-result) ?? `errno ${-result}`) : result;
 
 export const call = (name: string, ...words: Word[]): Outcome =>
-  toOutcome(host.kernel(name, ...words));
+  outcomeOf(host.kernel(name, ...words));
 
 /** A call that must succeed. */
 export function must(name: string, ...words: Word[]): number {
@@ -81,7 +83,7 @@ export function must(name: string, ...words: Word[]): number {
 
 /** A call on a thread of its own, which may sleep. */
 export const callAsync = async (name: string, ...words: Word[]): Promise<Outcome> =>
-  toOutcome(await host.kernelAsync(name, ...words));
+  outcomeOf(await host.kernelAsync(name, ...words));
 
 const turnOfLoop = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -66,6 +66,15 @@ export class Inet {
     if (count === 0) throw new Error(`no event of ${events.toString(16)} came`);
     return this.poll(fd, all);
   }
+  /** Waits until one of several descriptors has one of the events that are wanted of it. */
+  waitForAny(wanted: readonly (readonly [fd: number, events: number])[]): void {
+    const records = Buffer.alloc(8 * wanted.length);
+    wanted.forEach(([fd, events], index) => {
+      records.writeInt32LE(fd, index * 8);
+      records.writeUInt16LE(events, index * 8 + 4);
+    });
+    this.must('poll', records, wanted.length, this.isLinux ? 5000 : -1);
+  }
   poll(fd: number, events = 0x3fff): number {
     const record = Buffer.alloc(8);
     record.writeInt32LE(fd, 0);

@@ -54,7 +54,7 @@ export interface LinuxAddresses {
 export interface GuestOptions {
   /** Name of the machine, for its files. */
   readonly name: string;
-  /** The app, below test/guest; by default the app of the network tests. */
+  /** The app's path, below test/guest; by default the app of the network tests. */
   readonly entry?: string;
   /** What the app prints once it runs. */
   readonly ready?: RegExp;
@@ -73,9 +73,16 @@ export interface GuestOptions {
   readonly capture?: boolean;
 }
 
-/** Prepares the machine of an app on the system that is tested. */
-export async function systemMachine(options: GuestOptions): Promise<MachineOptions> {
-  const { name, entry = 'network/main.ts', environment = {}, linux } = options;
+/**
+ * Prepares the machine of an app.
+ * @param options the app and its machine
+ * @param linux whether it runs on Debian's cloud kernel instead of ours
+ */
+export async function systemMachine(
+  options: GuestOptions,
+  linux: boolean = onLinux,
+): Promise<MachineOptions> {
+  const { name, entry = 'network/main.ts', environment = {} } = options;
   const initrd = await guestInitrd(name, entry, options.bundling);
   const words = Object.entries(environment);
   const { memoryMegabytes = 768, processors, launcher, network } = options;
@@ -85,20 +92,21 @@ export async function systemMachine(options: GuestOptions): Promise<MachineOptio
     ...(launcher ? { launcher } : {}),
     ...(processors ? { processors } : {}),
   };
-  if (!onLinux) {
+  if (!linux) {
     const append = words.map(([key, value]) => `env.${key}=${value}`).join(' ');
     return { ...machine, initrd, append };
   }
   const kernel = await fetchKernel();
   const folder = path.dirname(initrd);
   const [form] = await makeInitramfs(runtimeImage, initrd, folder, kernel.networkModules);
-  const settings = linux
+  const addresses = options.linux;
+  const settings = addresses
     ? {
-        PEER_ADDRESS: linux.address,
+        PEER_ADDRESS: addresses.address,
         PEER_NETMASK: '255.255.255.0',
-        PEER_GATEWAY: linux.gateway,
-        PEER_NAMESERVER: linux.nameserver,
-        ...(linux.address6 ? { PEER_ADDRESS6: linux.address6 } : {}),
+        PEER_GATEWAY: addresses.gateway,
+        PEER_NAMESERVER: addresses.nameserver,
+        ...(addresses.address6 ? { PEER_ADDRESS6: addresses.address6 } : {}),
       }
     : {};
   const append = [

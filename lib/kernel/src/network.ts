@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** Where the kernel shows what the network service publishes. */
 const countersPath = '/proc/net/runtime';
+const capturePath = '/proc/net/capture';
 
 /**
  * Counters by part of the stack, such as `tcp`, `ipv4`, `interface.eth0`, `device.eth0`, and by name;
@@ -17,6 +18,11 @@ export interface Network {
    * @returns an empty object while the network service has not started yet
    */
   statistics(): NetworkStatistics;
+  /**
+   * Reads the recording of the newest packets, as a pcapng file for Wireshark, tshark or tcpdump.
+   * @returns undefined when the composition of the system isolate records none
+   */
+  capture(): Uint8Array | undefined;
 }
 
 /**
@@ -28,17 +34,25 @@ export function createNetwork(
   check: () => void,
   read: (path: string) => string = (path) => readFileSync(path, 'utf8'),
 ): Network {
+  const readIfThere = (path: string): string | undefined => {
+    check();
+    try {
+      return read(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  };
   return {
     statistics: () => {
-      check();
-      let text: string;
-      try {
-        text = read(countersPath);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-        throw error;
-      }
-      return text === '' ? {} : (JSON.parse(text) as NetworkStatistics);
+      const text = readIfThere(countersPath);
+      return text === undefined || text === '' ? {} : (JSON.parse(text) as NetworkStatistics);
+    },
+    capture: () => {
+      const text = readIfThere(capturePath);
+      return text === undefined || text === ''
+        ? undefined
+        : new Uint8Array(Buffer.from(text, 'base64'));
     },
   };
 }

@@ -2,7 +2,6 @@
  * The network as a service of a composition: drivers, what configures interfaces, and the sockets of
  * the app over them.
  */
-import { Capture, type CaptureOptions } from '@runtimejs/net/capture/capture.ts';
 import type { NetworkDevice } from '@runtimejs/net/device.ts';
 import type { Environment } from '@runtimejs/net/environment.ts';
 import { NetworkService } from '@runtimejs/net/network-service.ts';
@@ -31,20 +30,19 @@ export interface NetworkOptions {
   readonly configuration?: readonly Configuration[];
   /** Prints every counter that is not zero each so many seconds, at the information level. */
   readonly logCounters?: number;
-  /** See capture(). */
+  /** Records packets: capture() of network-capture.ts. */
   readonly capture?: CaptureFactory;
 }
 
-/** Makes a recording; so that compositions without one do not have the code. */
-export type CaptureFactory = (environment: Environment, context: SystemContext) => Capture;
-
-/** Records packets: for NetworkOptions.capture. The app reads /proc/net/capture (base 64 of pcapng). */
-export function capture(options: CaptureOptions = {}): CaptureFactory {
-  return (environment, { bindings }) => {
-    const epoch = Number(bindings.clock.wall() / 1000n) - bindings.clock.now();
-    return new Capture(environment.memory, environment.clock, { epoch, ...options });
-  };
+/** A recording, and what keeps its file up to date. */
+export interface Recording {
+  wrap(device: NetworkDevice): NetworkDevice;
+  /** Publishes what was recorded since the last time, if anything was. */
+  publish(broker: Broker): void;
 }
+
+/** Makes a recording; so that compositions without one do not have the code. */
+export type CaptureFactory = (environment: Environment, context: SystemContext) => Recording;
 
 /** The network service. */
 export function network(options: NetworkOptions): Service {
@@ -62,9 +60,10 @@ function start(options: NetworkOptions, context: SystemContext): Turn {
   };
   const block = { offset: 0, size: 0, physical: 0 };
   bindings.arena.allocate(regionSize, 0, block);
+  const broker = createBroker(bindings);
   const service = new NetworkService({
     environment,
-    broker: createBroker(bindings),
+    broker,
     region: { offset: block.offset, size: regionSize },
     now: () => bindings.clock.now(),
   });
@@ -78,7 +77,19 @@ function start(options: NetworkOptions, context: SystemContext): Turn {
   }
   service.start();
   if (options.logCounters !== undefined) logCounters(service, options.logCounters, context);
+  if (recording !== undefined) publishRecording(recording, broker, context);
   return () => service.turn(bindings.clock.now());
+}
+
+/** Microseconds between two states of the recording's file. */
+const recordingInterval = 1_000_000;
+
+function publishRecording(recording: Recording, broker: Broker, { platform }: SystemContext): void {
+  const publish = (): void => {
+    recording.publish(broker);
+    platform.at(platform.now() + recordingInterval, publish);
+  };
+  publish();
 }
 
 function findDevices(options: NetworkOptions, context: SystemContext): NetworkDevice[] {

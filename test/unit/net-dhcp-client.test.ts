@@ -87,6 +87,19 @@ test('lost messages are sent again, with pauses that double and never stop', (t)
   t.deepEqual(it.addresses(), ['10.0.2.15/24']);
 });
 
+test('every other pair of messages asks for an answer by unicast, which is taken then', (t) => {
+  const it = new ConfiguredStack(onlyV4);
+  const flags = Array.from({ length: 8 }, () => it.nextRequest().flags);
+  t.deepEqual(flags, [0x8000, 0x8000, 0, 0, 0x8000, 0x8000, 0, 0]);
+  const asked = it.nextRequest();
+  it.device.inject(fromServer(replyPayload(asked, offer), '10.0.2.2', '10.0.2.15'));
+  const requested = it.nextRequest();
+  it.device.inject(fromServer(replyPayload(requested, ack), '10.0.2.2', '10.0.2.15'));
+  it.run();
+  t.deepEqual(it.addresses(), ['10.0.2.15/24']);
+  t.false(it.eth0.acceptUnconfigured, 'later only our own address counts');
+});
+
 test('who waits for the network waits ten seconds', (t) => {
   const it = new ConfiguredStack(onlyV4);
   it.advance(9.9 * second);

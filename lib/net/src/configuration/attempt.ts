@@ -12,8 +12,11 @@ export type Family = 'ipv4' | 'ipv6';
 
 /** Microseconds that the first answer may take. */
 const patience: Readonly<Record<Family, number>> = { ipv4: 10_000_000, ipv6: 3_000_000 };
-/** The same, once the other family works: hosts of one family are common. */
-const patienceBeside: Readonly<Record<Family, number>> = { ipv4: 4_000_000, ipv6: 250_000 };
+/**
+ * The same, once the other family works: networks of one family are common. Some DHCP servers ping an
+ * address for three seconds before they offer it.
+ */
+const patienceBeside: Readonly<Record<Family, number>> = { ipv4: 5_000_000, ipv6: 250_000 };
 
 export class ConfigurationAttempt {
   readonly #environment: Environment;

@@ -37,6 +37,8 @@ export interface DhcpHost {
    * @param destination broadcastAddress, or the server
    */
   send(message: Uint8Array, length: number, source: number, destination: number): void;
+  /** Whether IPv4 packets to an address that is not ours yet are to be taken, if their frame is for us. */
+  acceptUnconfigured(accept: boolean): void;
   /** A lease was granted or renewed: `previous` is what was in use until now. */
   bound(lease: DhcpLease, previous: DhcpLease | undefined): void;
   /** The address must not be used any longer. */
@@ -91,6 +93,8 @@ export class DhcpClient {
   #transaction = 0;
   #began: Instant = 0;
   #requestedAt: Instant = 0;
+  /** Servers are asked to answer by broadcast: safer, but some networks lose either kind. */
+  #broadcast = true;
   /** NAKs and conflicts since the last lease. */
   #refusals = 0;
 
@@ -129,6 +133,7 @@ export class DhcpClient {
   stop(): void {
     this.#state = { kind: 'stopped' };
     this.#host.environment.timers.cancel(this.#timer);
+    this.#host.acceptUnconfigured(false);
   }
 
   /** Gives the address back to the server and stops for good. */
@@ -217,6 +222,7 @@ export class DhcpClient {
         this.#discover();
         break;
       case 'selecting':
+        this.#broadcast = (state.attempt & 2) === 0;
         this.#send({ type: 'discover' });
         this.#again(state.attempt++);
         break;
@@ -283,6 +289,7 @@ export class DhcpClient {
     this.#began = this.#now;
     this.#newTransaction();
     this.#state = { kind: 'selecting', attempt: 0 };
+    this.#host.acceptUnconfigured(this.#lease === undefined);
     this.#timeout(this.#now);
   }
 
@@ -308,6 +315,7 @@ export class DhcpClient {
     this.#refusals = 0;
     this.#lease = lease;
     this.#state = { kind: 'bound', lease };
+    this.#host.acceptUnconfigured(false);
     this.#host.environment.timers.set(this.#timer, lease.renewAt);
     this.#host.environment.timers.set(this.#expiry, lease.expiresAt);
     this.#host.bound(lease, previous);
@@ -364,8 +372,7 @@ export class DhcpClient {
     const length = emitDhcpRequest(this.#message, 0, {
       transaction: this.#transaction,
       seconds: fields.clientAddress === undefined ? elapsed : 0,
-      // Without an address of its own, the stack takes no unicast packet.
-      broadcast: fields.clientAddress === undefined && fields.type !== 'decline',
+      broadcast: this.#broadcast && fields.clientAddress === undefined && fields.type !== 'decline',
       clientAddress: 0,
       hardwareAddress: this.#host.hardwareAddress,
       clientIdentifier: this.#clientIdentifier,

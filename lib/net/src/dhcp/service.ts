@@ -199,6 +199,10 @@ export class DhcpInterface implements DhcpHost {
     network.send(route, packet, protocol.udp, sendOptions);
   }
 
+  acceptUnconfigured(accept: boolean): void {
+    this.#on.acceptUnconfigured = accept;
+  }
+
   bound(lease: DhcpLease, previous: DhcpLease | undefined): void {
     const isNew = previous === undefined || !sameConfiguration(lease, previous);
     if (isNew) this.#apply(lease);

@@ -6,6 +6,7 @@ namespace {
 
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
+    "profile=HERTZ, "
     "root=rw, virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
@@ -177,6 +178,16 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
   }
   if (word.starts_with(environment_prefix)) {
     return add_environment(word.from(environment_prefix.size), result, complain);
+  }
+  const StringView profile_prefix("profile=");
+  if (word.starts_with(profile_prefix)) {
+    StringView value = word.from(profile_prefix.size);
+    uint64_t hertz;
+    if (!take_number(&value, &hertz) || !value.is_empty() || hertz < 1 || hertz > 10000)
+      return complain("\"%.*s\" is not profile=HERTZ with a number from 1 to 10000",
+                      printed_length(word), word.data);
+    result->profile_hertz = static_cast<uint32_t>(hertz);
+    return true;
   }
   if (word == StringView("trace=syscalls")) {
     result->trace_system_calls = true;

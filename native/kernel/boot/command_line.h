@@ -20,6 +20,7 @@ struct VirtioMmioOption {
 ///   log=error|warn|info|debug   what the console shows of the kernel's log (warn)
 ///   env.NAME=value              a variable of the app's environment
 ///   trace=syscalls              every system call in the log
+///   profile=HERTZ               samples of what runs, for a tool on the host to read (1 to 10000)
 ///   layout=fixed                no randomisation of addresses
 ///   root=rw                     files outside /tmp can be written (in memory)
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
@@ -36,6 +37,7 @@ struct CommandLine {
 
   LogLevel log_level = LogLevel::Warn;
   bool trace_system_calls = false;
+  uint32_t profile_hertz = 0;  // 0: no profile
   bool fixed_layout = false;
   bool writable_root = false;
   StringView environment[kMaximumEntries];  // NAME=value

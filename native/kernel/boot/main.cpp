@@ -40,6 +40,7 @@
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
 #include "platform/virtio_mmio.h"
+#include "profile/profile.h"
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpus.h"
@@ -221,6 +222,7 @@ void start_program() {
   }
   clock_calibration_end();
   set_cpu_frequency(clock_frequency_hertz());
+  if (command_line.profile_hertz) profile_start(command_line.profile_hertz);
   set_boot_nanoseconds(monotonic_nanoseconds());
   log(LogLevel::Info,
       "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "

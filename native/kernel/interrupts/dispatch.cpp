@@ -12,6 +12,7 @@
 #include "linux/signals_internal.h"
 #include "memory/address_space.h"
 #include "memory/user.h"
+#include "profile/profile.h"
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
@@ -142,6 +143,7 @@ void device_interrupt(const TrapFrame* frame) {
     case kTimerVector:
       apic_end_of_interrupt();
       alarm_fired();
+      profile_tick(frame);
       run_timers();
       scheduler_tick();
       return;
@@ -151,6 +153,7 @@ void device_interrupt(const TrapFrame* frame) {
       return;
     case kRescheduleVector:
       apic_end_of_interrupt();
+      profile_tick(frame);  // a CPU's first one
       this_cpu().reschedule_wanted = 1;
       return;
     case kFlushVector:

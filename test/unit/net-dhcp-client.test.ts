@@ -100,6 +100,15 @@ test('every other pair of messages asks for an answer by unicast, which is taken
   t.false(it.eth0.acceptUnconfigured, 'later only our own address counts');
 });
 
+test('a server that can may grant the lease at once', (t) => {
+  const it = new ConfiguredStack(onlyV4);
+  const asked = it.nextRequest();
+  t.deepEqual(asked.options.get(80), []);
+  it.device.inject(reply(asked, ack, { options: [[80, []]] }));
+  t.deepEqual(it.requests(), []);
+  t.deepEqual(it.addresses(), ['10.0.2.15/24']);
+});
+
 test('who waits for the network waits ten seconds', (t) => {
   const it = new ConfiguredStack(onlyV4);
   it.advance(9.9 * second);

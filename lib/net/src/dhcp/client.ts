@@ -187,7 +187,11 @@ export class DhcpClient {
     }
     switch (state.kind) {
       case 'selecting':
-        return reply.type === 'offer' ? this.#offered(reply) : 'unexpected';
+        if (reply.type === 'offer') return this.#offered(reply);
+        // RFC 4039: two messages instead of four.
+        return reply.type === 'ack' && reply.rapidCommit
+          ? this.#answered(reply, source)
+          : 'unexpected';
       case 'requesting':
         if (reply.type === 'offer') return 'later offer';
         if (reply.serverIdentifier !== state.offer.server) return 'another server';
@@ -223,6 +227,7 @@ export class DhcpClient {
         break;
       case 'selecting':
         this.#broadcast = (state.attempt & 2) === 0;
+        this.#requestedAt = now;
         this.#send({ type: 'discover' });
         this.#again(state.attempt++);
         break;

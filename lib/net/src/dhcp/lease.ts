@@ -68,7 +68,7 @@ export function leaseFromReply(
     return 'address is its network or broadcast address';
   }
 
-  const domains = reply.searchList.length > 0 ? reply.searchList : [];
+  const ownDomain = reply.domainName === undefined ? [] : [reply.domainName];
   const leaseTime = Math.max(reply.leaseTime, shortestLease);
   return {
     address,
@@ -77,8 +77,7 @@ export function leaseFromReply(
     routes: routesOf(reply),
     nameServers: reply.nameServers.filter(isHostAddress),
     ntpServers: reply.ntpServers.filter(isHostAddress),
-    searchDomains:
-      domains.length === 0 && reply.domainName !== undefined ? [reply.domainName] : domains,
+    searchDomains: reply.searchList.length > 0 ? reply.searchList : ownDomain,
     mtu: reply.mtu,
     leaseTime,
     ...times(reply, leaseTime, requestedAt, jitter),

@@ -1,6 +1,5 @@
 /** Better first hops for single destinations (RFC 4861, section 8.3), for a bounded number and time. */
-import type { IpAddress } from '../address.ts';
-import { IpAddress as Address } from '../address.ts';
+import { IpAddress } from '../address.ts';
 import type { Environment } from '../environment.ts';
 import type { Interface } from '../interface/interface.ts';
 import type { LocalAddresses } from '../ip/local.ts';
@@ -88,8 +87,8 @@ export class Redirects {
   #isOurs(bytes: Uint8Array, offset: number, length: number, destination: IpAddress): boolean {
     if (length < ipv6HeaderLength) return false;
     return (
-      this.#local.has(Address.readV6(bytes, offset + 8)) &&
-      Address.readV6(bytes, offset + 24).equals(destination)
+      this.#local.has(IpAddress.readV6(bytes, offset + 8)) &&
+      IpAddress.readV6(bytes, offset + 24).equals(destination)
     );
   }
 

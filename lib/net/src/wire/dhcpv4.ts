@@ -51,6 +51,7 @@ const option = {
   renewalTime: 58,
   rebindingTime: 59,
   clientIdentifier: 61,
+  rapidCommit: 80,
   searchList: 119,
   classlessRoutes: 121,
   end: 255,
@@ -105,6 +106,8 @@ export interface DhcpReply {
   readonly message: string;
   /** Options that were left out because their content is wrong, for the log. */
   readonly ignored: readonly string[];
+  /** Option 80: a DHCPACK that answers a DHCPDISCOVER (RFC 4039). */
+  readonly rapidCommit: boolean;
 }
 
 /** Why a message was refused. */
@@ -194,6 +197,7 @@ export function parseDhcpReply(
     routes: reader.routes(),
     message: reader.message(),
     ignored,
+    rapidCommit: options.has(option.rapidCommit),
   };
 }
 
@@ -228,6 +232,7 @@ export function emitDhcpRequest(bytes: Uint8Array, offset: number, request: Dhcp
   if (request.requestedAddress !== 0) putWord(option.requestedAddress, request.requestedAddress);
   if (request.serverIdentifier !== 0) putWord(option.serverIdentifier, request.serverIdentifier);
   if (request.message !== undefined) put(option.message, toAscii(request.message));
+  if (request.type === 'discover') put(option.rapidCommit, []);
   // RFC 2131, table 5: these belong to DISCOVER and REQUEST only.
   if (request.type === 'discover' || request.type === 'request') {
     put(option.parameterRequestList, requestedParameters);

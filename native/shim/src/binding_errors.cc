@@ -21,8 +21,8 @@ bool Throw(NewError make, const std::string& text, const char* code = nullptr) {
   const Local<v8::Value> error = make(message, {});
   Local<String> name;
   if (code != nullptr && String::NewFromUtf8(isolate, code).ToLocal(&name)) {
-    error.As<v8::Object>()->Set(isolate->GetCurrentContext(),
-                                      String::NewFromUtf8Literal(isolate, "code"), name)
+    error.As<v8::Object>()
+        ->Set(isolate->GetCurrentContext(), String::NewFromUtf8Literal(isolate, "code"), name)
         .FromMaybe(false);
   }
   isolate->ThrowException(error);

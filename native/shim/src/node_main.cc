@@ -8,7 +8,8 @@
 // by CommonEnvironmentSetup, so that addons find the app's loop under uv_default_loop().
 //
 // Start-up: the system isolate starts as soon as V8's platform and Node's per-process state are there,
-// beside the making of the app's isolate. An app may block in its first line, for a connection too.
+// beside the making of the app's isolate: an app may block in its first line, for a connection too.
+// It has the lowest priority until the app's main module is loaded.
 //
 // What the embedder API cannot do goes to the executable's own main(), see NeedsStockMain().
 
@@ -104,6 +105,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   // that nothing handles has ended the process by now, and after one that the app handles the event
   // loop runs.
   (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
+  if (system != nullptr) system->AppHasStarted();
   const int code = node::SpinEventLoop(environment.get()).FromMaybe(kGenericUserError);
   if (system != nullptr) system->Stop();
   return code;

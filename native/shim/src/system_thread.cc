@@ -1,6 +1,7 @@
 #include "system_thread.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +20,10 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr size_t kStackBytes = 2 * 1024 * 1024;
 constexpr int kMostFailures = 5;
 constexpr uint64_t kLongestPause = 30 * kSecond;
+// nice(2) values. At the first one a thread that competes with the app's for one CPU gets 1 or 2 % of it;
+// when the app blocks, it gets all.
+constexpr int kBackSeat = 19;
+constexpr int kOrdinary = 0;
 // A life that lasted this long ends a row of failures.
 constexpr uint64_t kStableLife = 30 * kSecond;
 
@@ -78,7 +83,23 @@ void SystemThread::Stop() {
   started_ = false;
 }
 
+// Loading the app and starting drivers and the network compete for the CPU, where there is only one.
+// Nothing here is urgent before the app waits for it.
+void SystemThread::TakeBackSeat() {
+  const pid_t id = gettid();
+  setpriority(PRIO_PROCESS, static_cast<id_t>(id), kBackSeat);
+  thread_id_.store(id);
+  if (app_has_started_.load()) setpriority(PRIO_PROCESS, static_cast<id_t>(id), kOrdinary);
+}
+
+void SystemThread::AppHasStarted() {
+  app_has_started_.store(true);
+  const pid_t id = thread_id_.load();
+  if (id != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(id), kOrdinary);
+}
+
 void SystemThread::Main() {
+  TakeBackSeat();
   std::optional<std::string> text = ReadFile(kSystemBundlePath);
   if (!text.has_value()) {
     Log(kernel_, RUNTIME_LOG_ERROR,

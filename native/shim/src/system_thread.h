@@ -4,6 +4,7 @@
 
 #include <node.h>
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <memory>
@@ -37,8 +38,14 @@ class SystemThread {
   SystemThread(const SystemThread&) = delete;
   SystemThread& operator=(const SystemThread&) = delete;
 
-  /** Starts the thread; to be called once. A failure is logged, and the app runs on without. */
+  /**
+   * Starts the thread; to be called once. A failure is logged, and the app runs on without. Until
+   * AppHasStarted() the thread takes what CPU time the app's start leaves.
+   */
   void Start();
+
+  /** The app's main module is loaded: from now on the thread has the priority of all others. */
+  void AppHasStarted();
 
   /** Ends the isolate and waits for its thread, after which nothing here touches V8. Idempotent. */
   void Stop();
@@ -49,6 +56,7 @@ class SystemThread {
       : kernel_(kernel), platform_(platform), snapshot_(snapshot) {}
 
   void Main();
+  void TakeBackSeat();
   bool RunOnce(const SystemBundle& bundle);
   void Sleep(uint64_t nanoseconds);
 
@@ -56,6 +64,8 @@ class SystemThread {
   node::MultiIsolatePlatform* const platform_;
   const node::EmbedderSnapshotData* const snapshot_;
   pthread_t thread_ = {};
+  std::atomic<pid_t> thread_id_ = 0;
+  std::atomic<bool> app_has_started_ = false;
   bool started_ = false;
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;                  // guards current_: it must not go while Stop() uses it

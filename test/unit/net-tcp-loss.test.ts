@@ -259,6 +259,7 @@ test('after a pause the window starts again from the initial one (RFC 5681, 4.1)
     }
   }
   script.write(30_000);
+  script.after(10);
   t.true(script.sent.length > 10, `${script.sent.length}`);
   sent += 30_000;
   while (script.user.send.length > 0) {
@@ -270,6 +271,28 @@ test('after a pause the window starts again from the initial one (RFC 5681, 4.1)
   script.after(30_000);
   script.write(30_000);
   t.is(script.sent.length, 10);
+});
+
+test('a large window is not sent at once, but over half a round trip (pacing)', (t) => {
+  const script = flowing(sack);
+  const drain = (): void => {
+    while (script.user.send.length > 0) {
+      script.after(roundTrip);
+      const last = script.sent.at(-1);
+      script.sent.length = 0;
+      const ack = last === undefined ? 1 : last.seq + last.length;
+      script.peer(`A 1+0 ack ${ack}`, { win: 2000 });
+    }
+  };
+  script.write(60_000);
+  drain();
+  script.sent.length = 0;
+  // The window is some 70 segments now.
+  script.write(60_000);
+  const atOnce = script.sent.length;
+  t.true(atOnce >= 10 && atOnce < 40, `${atOnce}`);
+  script.after(roundTrip / 2 + 1);
+  t.is(script.sent.length, 60);
 });
 
 test('ICMP packet too big makes segments smaller and sends at once (RFC 1191)', (t) => {

@@ -92,7 +92,7 @@ export function startRetransmission(connection: Connection): void {
   ) {
     // RFC 8985, 7.2: two round trips, more when a lone segment's acknowledgement may be delayed.
     let probe = 2 * connection.roundTrip.smoothed + 2000;
-    if (connection.pipe <= connection.segmentSize) probe += peerDelay;
+    if (connection.pipe <= connection.segmentSize && !connection.finSent) probe += peerDelay;
     if (probe < timeout) {
       connection.alarm = alarmKind.tailProbe;
       connection.alarmAt = now + probe;

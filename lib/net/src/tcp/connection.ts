@@ -86,6 +86,9 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   /** The peer's MSS option, or the default; what black-hole detection came down to, 0: nothing. */
   peerSegment = 536;
   blackHoleSegment = 0;
+  blackHoleUntil: Instant = 0;
+  /** The route's MTU that segmentSize was computed from. */
+  segmentMtu = 0;
   /** End of the last segment sent that was not full (Minshall's Nagle). */
   smallSent: SequenceNumber;
   finQueued = false;
@@ -137,6 +140,9 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   duplicates = 0;
   /** The window kept the last transmission back: only then may it grow. */
   isWindowUsed = false;
+  /** Pacing: when the current burst began, and its bytes. */
+  burstAt: Instant = 0;
+  burstSent = 0;
   largestInFlight = 0;
   /** PRR (RFC 6937). */
   prrDelivered = 0;

@@ -3,7 +3,8 @@ import type { NetworkError } from '../network.ts';
 import { readHalf, readWord } from '../wire/tcp.ts';
 import { type Connection, phase } from './connection.ts';
 import type { TcpContext } from './context.ts';
-import { limitSegment, smallestMtu4, smallestMtu6 } from './segment-size.ts';
+import { headerSize } from './emit.ts';
+import { ipHeaderSize, limitSegment, smallestMtu4, smallestMtu6 } from './segment-size.ts';
 import { before, distance, notAfter, type SequenceNumber } from './sequence.ts';
 import { tcpState } from './state.ts';
 
@@ -45,7 +46,9 @@ function packetTooBig(connection: Connection, error: NetworkError, quoted: Seque
   const { context, flight } = connection;
   const floor = connection.remoteAddress.isV4 ? smallestMtu4 : smallestMtu6;
   const mtu = Math.max(error.mtu, floor);
-  if (mtu >= connection.route.mtu) {
+  // Another connection may have taught the route already: what counts is what this one sends.
+  const used = connection.segmentSize + headerSize(connection) + ipHeaderSize(connection.route);
+  if (mtu >= used) {
     context.counters.dropForeignError += 1;
     return;
   }

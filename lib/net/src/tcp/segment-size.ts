@@ -18,6 +18,9 @@ export const smallestMtu6 = 1280;
 const blackHoleSteps4: readonly number[] = [1400, 1024, 512];
 const blackHoleSteps6: readonly number[] = [1360, 1220];
 
+/** As long as a path MTU is believed (RFC 1191, section 6.3), us. */
+const blackHoleLifetime = 600_000_000;
+
 /** Bytes of the IP header on a route. */
 export function ipHeaderSize(route: Route): number {
   return route.destination.isV4 ? 20 : 40;
@@ -38,6 +41,7 @@ export function peerSegmentOf(option: number, isV4: boolean): number {
 /** Computes the payload of full segments anew: after the handshake, and when route or settings changed. */
 export function limitSegment(connection: Connection): void {
   const { route, settings } = connection;
+  connection.segmentMtu = route.mtu;
   let limit = Math.min(
     connection.peerSegment,
     route.mtu - ipHeaderSize(route) - tcpHeaderSize,
@@ -67,6 +71,7 @@ export function lowerForBlackHole(connection: Connection, length: number): boole
   for (const step of steps) {
     if (step < now) {
       connection.blackHoleSegment = step;
+      connection.blackHoleUntil = connection.context.now + blackHoleLifetime;
       limitSegment(connection);
       return true;
     }

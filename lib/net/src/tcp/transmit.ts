@@ -2,12 +2,14 @@
  * Sending: what is lost goes first, then new data as far as congestion window, the peer's window,
  * Nagle and silly-window avoidance let it (RFC 9293, sections 3.7.4 and 3.8.6.2.1), then FIN.
  */
+
+import { never } from '../storage/timers.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 import { alarmKind, startPersist, startRetransmission } from './alarm.ts';
 import { type Connection, phase } from './connection.ts';
 import { headerSize, sendData } from './emit.ts';
 import { chunkEnd, type SentRange } from './flight.ts';
-import { ipHeaderSize } from './segment-size.ts';
+import { ipHeaderSize, limitSegment } from './segment-size.ts';
 import { advance, before, distance, latest } from './sequence.ts';
 import { tcpState } from './state.ts';
 
@@ -15,6 +17,9 @@ import { tcpState } from './state.ts';
 const noPacketPause = 5000;
 /** Corked data waits this long at most (tcp(7), TCP_CORK). */
 const corkPause = 200_000;
+
+/** Round trips shorter than this are not paced (us): timers would cost more than bursts. */
+const pacedFrom = 2000;
 
 /** May data or FIN be sent in this state? */
 function maySend(connection: Connection): boolean {
@@ -37,10 +42,21 @@ function maySend(connection: Connection): boolean {
  */
 export function transmit(connection: Connection, force = false): number {
   if (!maySend(connection) || connection.user === null) return 0;
+  followPath(connection);
   let sent = 0;
   if (connection.flight.toResend > 0) sent += resendLost(connection);
   if (connection.flight.toResend <= 0) sent += sendNew(connection, force);
   return sent;
+}
+
+/** Segments follow what the path is known to take; a black hole is not believed in for ever (RFC 4821, 7.7). */
+function followPath(connection: Connection): void {
+  if (connection.blackHoleSegment > 0 && connection.context.now >= connection.blackHoleUntil) {
+    connection.blackHoleSegment = 0;
+  } else if (connection.route.mtu === connection.segmentMtu) {
+    return;
+  }
+  limitSegment(connection);
 }
 
 /** Most payload that may be handed over at once: whole segments. */
@@ -105,81 +121,127 @@ export function resend(connection: Connection, range: SentRange, most: number): 
   return range.length;
 }
 
-/** New data, as long as everything allows it. */
+/** What holds new data back, when nothing may be sent. */
+const held = -1;
+
+/** New data, as long as everything allows it, then FIN. */
 function sendNew(connection: Connection, force: boolean): number {
-  const { context, congestion, flight, settings } = connection;
+  const { context, flight } = connection;
+  connection.isWindowUsed = false;
   if (connection.finSent) return 0;
   let unsent = connection.unsent;
   const finishing = connection.finQueued;
   if (unsent <= 0 && !finishing) return 0;
   restartAfterIdle(connection);
-  const { segmentSize } = connection;
   const most = largestChunk(connection);
   let sent = 0;
-  connection.isWindowUsed = false;
-  for (;;) {
-    const room = connection.sendRoom;
-    const pipe = connection.pipe;
-    let length = Math.min(unsent, most);
-    // Congestion window.
-    const free = congestion.bytes - pipe;
-    if (length > free) {
-      length = free < segmentSize ? 0 : free - (free % segmentSize);
-      if (length === 0 && unsent <= free) length = unsent;
-      if (length === 0 && (pipe > 0 || unsent === 0) && !force) {
-        connection.isWindowUsed = true;
-        break;
-      }
-      if (length === 0) length = Math.min(unsent, segmentSize);
-    }
-    // The peer's window, and silly windows (RFC 9293, 3.8.6.2.1).
-    if (length > room) {
-      length = room < segmentSize ? 0 : room - (room % segmentSize);
-      if (length === 0 && room > 0 && (force || 2 * room >= connection.sendWindowMaximum)) {
-        length = Math.min(room, unsent);
-      }
-      if (length === 0) break;
-    }
-    // Nagle (RFC 896), as Minshall changed it: one small segment may be unacknowledged.
-    const small = length % segmentSize;
-    if (small !== 0 && length === unsent && !finishing && !force && holdsSmall(connection)) {
-      length -= small;
-      if (length === 0) break;
-    }
-    let flags = length > 0 && length === unsent ? tcpFlag.psh : 0;
-    const withFin = finishing && length === unsent && room > length;
-    if (withFin) flags |= tcpFlag.fin;
+  while (unsent > 0 || !connection.finSent) {
+    const length = nextLength(connection, unsent, most, force);
+    if (length === held) break;
+    const withFin = finishing && length === unsent && connection.sendRoom > length;
     if (length === 0 && !withFin) break;
+    if (!force && length > 0 && isPaced(connection, length)) break;
+    let flags = length > 0 && length === unsent ? tcpFlag.psh : 0;
+    if (withFin) flags |= tcpFlag.fin;
     const start = connection.sendNext;
     if (!sendData(connection, start, length, flags)) {
       pauseForPacket(connection);
       break;
     }
-    const end = advance(start, length + (withFin ? 1 : 0));
+    const end = advance(start, withFin ? length + 1 : length);
     flight.append(start, end, context.now);
     connection.sendNext = end;
-    if (length % segmentSize !== 0) connection.smallSent = advance(start, length);
-    sent += end - start === 0 ? 0 : distance(end, start);
+    if (length % connection.segmentSize !== 0) connection.smallSent = advance(start, length);
+    sent += distance(end, start);
     unsent -= length;
     if (connection.phase !== phase.open) connection.prrSent += length;
     if (withFin) connection.finSent = true;
-    if (unsent <= 0 && (connection.finSent || !finishing)) break;
+    if (unsent <= 0 && !finishing) break;
   }
   const inFlight = connection.pipe;
   if (inFlight > connection.largestInFlight) connection.largestInFlight = inFlight;
   if (sent > 0) {
-    if (connection.alarm === alarmKind.none || connection.alarm === alarmKind.tailProbe) {
-      startRetransmission(connection);
-    } else if (connection.alarm === alarmKind.persist) {
+    if (connection.alarm !== alarmKind.retransmit && connection.alarm !== alarmKind.reorder) {
       startRetransmission(connection);
     }
-  } else if (flight.isEmpty && (unsent > 0 || finishing) && connection.alarm === alarmKind.none) {
+  } else if (flight.isEmpty && connection.alarm === alarmKind.none && connection.paceAt === never) {
     startPersist(connection);
-    if (settings.cork && connection.sendRoom > 0) {
+    if (connection.settings.cork && connection.sendRoom > 0) {
       connection.alarmAt = Math.min(connection.alarmAt, context.now + corkPause);
     }
   }
   return sent;
+}
+
+/**
+ * How much of the unsent data goes next: what both windows, silly-window avoidance and Nagle let.
+ * @returns bytes, 0 when there are none and only FIN is left, or `held`
+ */
+function nextLength(connection: Connection, unsent: number, most: number, force: boolean): number {
+  const { congestion, pipe, segmentSize, sendRoom } = connection;
+  let length = Math.min(unsent, most);
+  // Congestion window: whole segments, or all that is left. One segment if nothing is in flight.
+  const free = congestion.bytes - pipe;
+  if (length > free) {
+    length = wholeSegments(free, segmentSize);
+    if (length === 0) {
+      if (pipe > 0 && !force) {
+        connection.isWindowUsed = true;
+        return held;
+      }
+      length = Math.min(unsent, segmentSize);
+    }
+  }
+  // The peer's window, and silly windows (RFC 9293, 3.8.6.2.1).
+  if (length > sendRoom) {
+    length = wholeSegments(sendRoom, segmentSize);
+    if (length === 0) {
+      const worthwhile = force || 2 * sendRoom >= connection.sendWindowMaximum;
+      if (sendRoom <= 0 || !worthwhile) return held;
+      length = Math.min(sendRoom, unsent);
+    }
+  }
+  // Nagle (RFC 896), as Minshall changed it: one small segment may be unacknowledged.
+  const small = length % segmentSize;
+  if (
+    small !== 0 &&
+    length === unsent &&
+    !connection.finQueued &&
+    !force &&
+    holdsSmall(connection)
+  ) {
+    length -= small;
+    if (length === 0) return held;
+  }
+  return length;
+}
+
+function wholeSegments(length: number, segment: number): number {
+  return length < segment ? 0 : length - (length % segment);
+}
+
+/**
+ * Pacing: a quarter of the window may go at once, but ten segments always; what follows waits for an
+ * eighth of the round trip. So data leaves at most at twice the rate that the window makes for, and
+ * acknowledgements that come one by one are never waited for. Short round trips are not paced.
+ */
+function isPaced(connection: Connection, length: number): boolean {
+  const { congestion, context, roundTrip } = connection;
+  if (roundTrip.smoothed < pacedFrom) return false;
+  const interval = Math.ceil(roundTrip.smoothed / 8);
+  if (context.now >= connection.burstAt + interval) {
+    connection.burstAt = context.now;
+    connection.burstSent = 0;
+  }
+  const burst = Math.max(congestion.bytes >> 2, 10 * connection.segmentSize);
+  if (connection.burstSent > 0 && connection.burstSent + length > burst) {
+    connection.paceAt = connection.burstAt + interval;
+    // The window is in use, only not at once.
+    connection.isWindowUsed = true;
+    return true;
+  }
+  connection.burstSent += length;
+  return false;
 }
 
 /** Must a segment that is not full wait? */
@@ -197,6 +259,7 @@ function restartAfterIdle(connection: Connection): void {
   const timeout = connection.roundTrip.timeout;
   if (idle < timeout) return;
   control.resumed(idle);
+  connection.largestInFlight = 0;
   const restart = Math.min(10 * congestion.segment, congestion.bytes);
   // Halved for every timeout that passed, as Linux does it, down to the restart window.
   let halvings = Math.floor(idle / timeout);

@@ -245,6 +245,21 @@ test('a package that is copied for another one is not bundled as well', async (t
   t.is(await run(t, files), 'true');
 });
 
+test('a package that is copied may have any number of dependencies', async (t) => {
+  const names = Array.from({ length: 60 }, (_, index) => `dependency-${index}`);
+  const dependencies = Object.fromEntries(names.map((name) => [name, '1.0.0']));
+  const source = `const load = (name) => require(name); exports.sum = ${JSON.stringify(names)}.reduce((sum, name) => sum + load(name).one, 0);`;
+  const files = await bundle(t, {
+    'main.ts': `import { sum } from 'many'; console.log(sum);`,
+    ...installed('many', { 'index.js': source }, { dependencies }),
+    ...Object.assign(
+      {},
+      ...names.map((name) => installed(name, { 'index.js': 'exports.one = 1;' })),
+    ),
+  });
+  t.is(await run(t, files), '60');
+});
+
 test('a package with its own version of a copied one gets that version', async (t) => {
   const library = (version: string) => `exports.version = __dirname && '${version}';`;
   const files = await bundle(t, {

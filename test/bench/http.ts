@@ -33,6 +33,7 @@ interface Options {
   readonly rounds: number;
   readonly processors: readonly number[];
   readonly connections: readonly number[];
+  readonly warmUp: number;
   readonly seconds: number;
   readonly megabytes: number;
   readonly memory: number;
@@ -98,7 +99,7 @@ async function measure(
     const firstAnswer = Number(/^\d+(\.\d+)?$/m.exec(waiting.output)?.[0]) - start;
     const figures: Record<string, number> = { 'QEMU start to first HTTP 200, ms': firstAnswer };
     for (const connections of options.connections) {
-      await wrk(space, connections, 2); // Warms up: Node compiles what is used often.
+      await wrk(space, connections, options.warmUp); // Node compiles what is used often.
       const found = await wrk(space, connections, options.seconds);
       figures[`requests/s, ${connections} connections`] = found.requestsPerSecond;
       figures[`p50, ${connections} connections, ms`] = found.p50;
@@ -188,7 +189,7 @@ function render(report: HttpReport): string {
   return [
     ...tables,
     `Medians of ${options.rounds} interleaved rounds (least to greatest); wrk -t1 for ` +
-      `${options.seconds} s after a warm-up of 2 s; ${options.megabytes} MB each way. Load average ` +
+      `${options.seconds} s after a warm-up of ${options.warmUp} s; ${options.megabytes} MB each way. Load average ` +
       `${report.load.before.toFixed(1)} before, ${report.load.after.toFixed(1)} after.`,
     `${host.emulator}, ${host.processors} processors (${host.processor}), ` +
       `${host.memoryMegabytes} MiB, ${host.system}; ${options.memory} MiB for the guest.`,
@@ -262,6 +263,7 @@ const program = new Command()
   .option('--rounds <number>', 'boots of each system', parseNumber, 5)
   .option('--processors <list>', 'processors of the machine, such as 1,2', parseNumbers, [1])
   .option('--connections <list>', 'connections of wrk', parseNumbers, [16, 256])
+  .option('--warm-up <seconds>', 'how long wrk runs before that', parseNumber, 6)
   .option('--seconds <number>', 'how long wrk runs', parseNumber, 8)
   .option('--megabytes <number>', 'size of the bulk streams, in MB', parseNumber, 100)
   .option('--memory <MiB>', 'memory of the machine', parseNumber, 768)

@@ -10,9 +10,9 @@ namespace {
 
 /// Names in /proc/net. Each is there from the start; empty until it is published.
 const char* const kNames[] = {
-    "arp",        "dev",       "dev_mcast", "icmp", "icmp6", "if_inet6", "igmp", "igmp6",
-    "ipv6_route", "mcfilter",  "netstat",   "raw",  "raw6",  "route",    "snmp", "snmp6",
-    "sockstat",   "sockstat6", "tcp",       "tcp6", "udp",   "udp6",
+    "arp",   "capture",    "dev",      "dev_mcast", "icmp", "icmp6", "if_inet6", "igmp",
+    "igmp6", "ipv6_route", "mcfilter", "netstat",   "raw",  "raw6",  "route",    "runtime",
+    "snmp",  "snmp6",      "sockstat", "sockstat6", "tcp",  "tcp6",  "udp",      "udp6",
 };
 
 struct Published {

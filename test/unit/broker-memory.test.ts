@@ -19,6 +19,8 @@ import {
 
 const page = 4096;
 const mebibyte = 1024 * 1024;
+/** Pages of small blocks that are kept for the next connection: eight of each of 4, 8 and 16 KiB. */
+const spares = 56;
 const block = (size: number, contiguous = false) => {
   const made = host.allocate(size, contiguous);
   if (typeof made === 'number') throw new Error(`allocate: ${made}`);
@@ -144,6 +146,7 @@ test.serial('no page can be had: sockets fail cleanly', async (t) => {
 });
 
 test.serial('ten thousand connections, and everything back where it began', async (t) => {
+  const atFirst = host.statistics().pages;
   const service = new Service();
   const listener = await listening(service, nonBlocking);
   const before = host.statistics();
@@ -159,9 +162,10 @@ test.serial('ten thousand connections, and everything back where it began', asyn
   }
   const after = host.statistics();
   t.is(after.sockets, before.sockets);
-  t.is(after.pages, before.pages);
+  t.true(after.pages <= before.pages + spares);
   closeAndRelease(service, listener.fd, listener.id);
   service.end();
+  t.is(host.statistics().pages, atFirst);
 });
 
 test.serial('a thousand sockets at once', (t) => {

@@ -554,5 +554,5 @@ test.serial('nothing is left behind', (t) => {
   const { sockets, badCalls, badIndices } = host.statistics();
   t.deepEqual({ sockets, badCalls, badIndices }, { sockets: 0, badCalls: 0, badIndices: 0 });
   t.is(host.state().sleepers, 0);
-  t.true(host.statistics().pages < 16); // shared page and a part of the table
+  t.true(host.statistics().pages < 72); // the shared page, a part of the table, spare blocks
 });

@@ -134,11 +134,17 @@ Result<ArenaBlock> Arena::allocate(uint64_t size, bool contiguous, ArenaOwner ow
   if (contiguous && order > kLargestContiguous) return Errno::Invalid;
   const uint64_t bytes = kPageSize << order;
   MutexGuard guard(mutex_);
+  if (owner == ArenaOwner::Kernel && !contiguous && order < kSpareOrders && spares_[order].count) {
+    ArenaBlock spare;
+    spare.offset = spares_[order].offsets[--spares_[order].count];
+    spare.size = static_cast<uint32_t>(bytes);
+    return spare;
+  }
   if (owner == ArenaOwner::Service) {
     Result<void> room = service_blocks_.reserve(service_blocks_.size() + 1);
     if (room.is_error()) return room.error();
   }
-  if (!charge(bytes)) return Errno::NoMemory;
+  if (!charge(bytes) && !(free_spares() && charge(bytes))) return Errno::NoMemory;
   const uint32_t offset = order > PageBuddy::kOrders
                               ? take_parts(1u << (order - PageBuddy::kOrders))
                               : take_pages(order);
@@ -170,6 +176,27 @@ bool Arena::free(uint32_t offset, ArenaOwner owner) {
     service_blocks_[index] = service_blocks_.back();
     service_blocks_.pop();
   }
+  const int order = is_of_service ? -1 : order_of(offset);
+  if (order >= 0 && order < static_cast<int>(kSpareOrders) && spares_[order].count < Spare::kMost &&
+      used() <= limit_ / 2) {
+    spares_[order].offsets[spares_[order].count++] = offset;
+    return true;
+  }
+  return free_pages(offset);
+}
+
+/// Order of the block of pages that begins at `offset`, -1 when none does or it is made of whole parts.
+int Arena::order_of(uint32_t offset) const {
+  if (offset < RUNTIME_ARENA_HEAP_OFFSET || offset >= RUNTIME_ARENA_SIZE || offset % kPageSize) {
+    return -1;
+  }
+  const Part& part = parts_[(offset - RUNTIME_ARENA_HEAP_OFFSET) / kPartSize];
+  const uint32_t inside = (offset - RUNTIME_ARENA_HEAP_OFFSET) % kPartSize;
+  return part.pages ? part.pages->order_of(inside / static_cast<uint32_t>(kPageSize)) : -1;
+}
+
+/// Frees a block with its frames; false when none begins there.
+bool Arena::free_pages(uint32_t offset) {
   const uint32_t pages = give_back(offset);
   if (pages == 0) return false;
   unmap_arena_pages(base_ + offset, pages);
@@ -177,15 +204,23 @@ bool Arena::free(uint32_t offset, ArenaOwner owner) {
   return true;
 }
 
+/// Memory is scarce: gives up the blocks that were kept. false: there were none.
+bool Arena::free_spares() {
+  bool had_some = false;
+  for (Spare& spare : spares_) {
+    while (spare.count) had_some = free_pages(spare.offsets[--spare.count]) || had_some;
+  }
+  return had_some;
+}
+
 void Arena::free_all_of_service() {
   MutexGuard guard(mutex_);
   while (!service_blocks_.is_empty()) {
     const uint32_t offset = service_blocks_.back();
     service_blocks_.pop();
-    const uint32_t pages = give_back(offset);
-    unmap_arena_pages(base_ + offset, pages);
-    uncharge(pages * kPageSize);
+    free_pages(offset);
   }
+  free_spares();
 }
 
 }  // namespace runtime

@@ -40,7 +40,8 @@ class Arena {
   Result<void> prepare_block(uint32_t id);
   uint8_t* bytes(uint32_t offset) { return at<uint8_t>(offset); }
 
-  /// Takes `size` bytes, rounded up to a power of two of pages. Errors: Invalid, NoMemory.
+  /// Takes `size` bytes, rounded up to a power of two of pages. Zeroed for the service; rings of the
+  /// kernel may hold old bytes. Errors: Invalid, NoMemory.
   Result<ArenaBlock> allocate(uint64_t size, bool contiguous, ArenaOwner owner);
   /// Gives a block back; false when there is none at `offset` that belongs to `owner`.
   bool free(uint32_t offset, ArenaOwner owner);
@@ -68,6 +69,17 @@ class Arena {
   uint32_t take_parts(uint32_t count);
   uint32_t give_back(uint32_t offset);
 
+  /// Rings of short connections come and go: some small blocks keep their frames for the next.
+  struct Spare {
+    static constexpr unsigned kMost = 8;
+    uint32_t offsets[kMost];
+    unsigned count = 0;
+  };
+  static constexpr unsigned kSpareOrders = 3;  // 4, 8 and 16 KiB: at most 224 KiB in all
+  int order_of(uint32_t offset) const;
+  bool free_pages(uint32_t offset);
+  bool free_spares();
+
   /// A part of the arena: in pieces, or the first or a later one of a block of several parts.
   struct Part {
     PageBuddy* pages = nullptr;
@@ -82,6 +94,7 @@ class Arena {
   Part parts_[kParts];
   uint8_t table_pages_[kTablePages / 8] = {};  // which are mapped
   Vector<uint32_t> service_blocks_;
+  Spare spares_[kSpareOrders];
 };
 
 /// The one arena.

@@ -234,6 +234,31 @@ void broker_no_service() {
   release_file_waiters();
 }
 
+void broker_finish_sending(uint64_t at_most) {
+  constexpr uint64_t kStep = 2 * kNanosecondsPerMillisecond;
+  const Deadline deadline = Deadline::after(at_most);
+  bool is_first = true;
+  for (;;) {
+    bool is_pending = false;
+    for_each_endpoint([&is_pending, is_first](Endpoint& endpoint) {
+      if (!endpoint.is_stream() || endpoint.is_listening()) return;
+      if (!endpoint.has_flag(RUNTIME_SERVICE_FLAG_CONNECTED)) return;
+      if (endpoint.has_flag(RUNTIME_SERVICE_FLAG_GONE)) return;
+      if (endpoint.kernel_flags() & RUNTIME_KERNEL_FLAG_RESET) return;
+      if (is_first && !endpoint.is_closed()) {
+        endpoint.set_kernel_flags(RUNTIME_KERNEL_FLAG_SEND_SHUTDOWN);
+        endpoint.call_service();
+      }
+      if (endpoint.unsent_bytes() > 0) is_pending = true;
+    });
+    if (!is_pending || deadline.has_passed()) return;
+    if (service_state() != ServiceState::Attached) return;
+    is_first = false;
+    WaitQueue nobody;  // there is no event for "everything": it is looked at again and again
+    (void)nobody.wait([] { return false; }, Deadline::after(kStep), false);
+  }
+}
+
 uint32_t broker_notify() {
   if (service_state() != ServiceState::Attached) return 0;
   RuntimeSharedPage& page = arena().shared_page();

@@ -45,6 +45,10 @@ void broker_initialise();
 /// the service may be asleep. null: it polls.
 void broker_set_doorbell(void (*ring)());
 
+/// The app has ended and the machine is about to: ends the sending side of all connections and waits,
+/// `at_most` nanoseconds, until what the app wrote has been acknowledged. May sleep.
+void broker_finish_sending(uint64_t at_most);
+
 // What the service calls. One thread at a time.
 
 /// The service starts. Maps the arena on first use, counts the epoch, and asks again for everything

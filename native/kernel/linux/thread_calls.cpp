@@ -2,6 +2,7 @@
 #include "arch/x86_64/cpu.h"
 #include "boot/crash.h"
 #include "boot/exit_status.h"
+#include "broker/broker.h"
 #include "lib/format.h"
 #include "linux/futex.h"
 #include "linux/process_info.h"
@@ -132,7 +133,12 @@ Result<uint64_t> sys_exit(int status) {
   Scheduler::exit_thread();
 }
 
-Result<uint64_t> sys_exit_group(int status) { end_application(status); }
+Result<uint64_t> sys_exit_group(int status) {
+  // Elsewhere the system sends what a process leaves behind; here it ends with the process.
+  constexpr uint64_t kLongestSending = 2 * kNanosecondsPerSecond;
+  broker_finish_sending(kLongestSending);
+  end_application(status);
+}
 
 Result<uint64_t> sys_gettid() { return static_cast<uint64_t>(Thread::current()->id()); }
 

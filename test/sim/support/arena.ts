@@ -8,13 +8,26 @@ export class Arena {
   #top = 64;
   /** Bytes allocated now. */
   allocated = 0;
+  /** Asked before each allocation that may fail: true refuses it. */
+  refuses: () => boolean = () => false;
 
   constructor(size: number) {
     this.memory = new HostMemory(size);
   }
 
-  /** Takes at least `size` bytes, zeroed when `zero`. Undefined: the arena is full. */
+  /** Takes at least `size` bytes. Throws when the arena is full: for what a simulation needs itself. */
+  require(size: number): number {
+    const { refuses } = this;
+    this.refuses = () => false;
+    const offset = this.allocate(size);
+    this.refuses = refuses;
+    if (offset === undefined) throw new Error('the arena is full');
+    return offset;
+  }
+
+  /** Takes at least `size` bytes. Undefined: the arena is full, or refuses. */
   allocate(size: number): number | undefined {
+    if (this.refuses()) return undefined;
     const rounded = roundUp(size);
     const reused = this.#free.get(rounded)?.pop();
     const offset = reused ?? this.#top;

@@ -26,6 +26,8 @@ export interface LinkConditions {
   blackHole: boolean;
   /** Nothing passes. */
   cut: boolean;
+  /** What differs for frames that end 1 sends. */
+  back?: Partial<LinkConditions>;
 }
 
 /** A wire that does everything right. */
@@ -82,9 +84,16 @@ export class Link {
     this.#ends[end] = to;
   }
 
+  /** Delivers a frame at once, out of nowhere: what an attacker sends. */
+  inject(to: 0 | 1, frame: Uint8Array): void {
+    this.#ends[to]?.deliver(frame);
+  }
+
   /** Puts a frame on the wire; the array belongs to the wire from now on. */
   send(from: 0 | 1, frame: Uint8Array): void {
-    const { conditions } = this;
+    const { back } = this.conditions;
+    const conditions =
+      from === 0 || back === undefined ? this.conditions : { ...this.conditions, ...back };
     const random = this.#random;
     this.counters.sent += 1;
     this.onFrame?.(from, frame);

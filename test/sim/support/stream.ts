@@ -25,6 +25,8 @@ export interface StreamPlan {
   readonly readPause: number;
   /** Most bytes that may wait in the send ring. */
   readonly sendRing: number;
+  /** Nothing is read before this instant. */
+  readonly readFrom?: number;
 }
 
 /** Byte `at` of pattern `pattern`. */
@@ -65,8 +67,7 @@ export class Stream implements TcpUser {
     this.#random = random;
     this.#plan = plan;
     this.#wake = wake;
-    const control = arena.allocate(words * 4);
-    if (control === undefined) throw new Error('the arena is full');
+    const control = arena.require(words * 4);
     this.#control = control;
     const first = control / 4;
     arena.memory.words.fill(0, first, first + words);
@@ -133,10 +134,12 @@ export class Stream implements TcpUser {
     return this.#arena.memory.words[index] as number;
   }
 
-  #scheduleWrite(): void {
+  /** @param least microseconds to wait at least */
+  #scheduleWrite(least = 0): void {
     if (this.#writePending || this.#isShutDown || !this.established || this.#isGone) return;
     this.#writePending = true;
-    this.#agenda.at(this.#agenda.now + this.#random.integer(0, this.#plan.writePause), () => {
+    const pause = Math.max(least, this.#random.integer(0, this.#plan.writePause));
+    this.#agenda.at(this.#agenda.now + pause, () => {
       this.#writePending = false;
       this.#write();
     });
@@ -145,7 +148,9 @@ export class Stream implements TcpUser {
   #scheduleRead(): void {
     if (this.#readPending || this.#isGone) return;
     this.#readPending = true;
-    this.#agenda.at(this.#agenda.now + this.#random.integer(0, this.#plan.readPause), () => {
+    const { readFrom = 0, readPause } = this.#plan;
+    const earliest = Math.max(readFrom, this.#agenda.now);
+    this.#agenda.at(earliest + this.#random.integer(0, readPause), () => {
       this.#readPending = false;
       this.#read();
     });
@@ -165,7 +170,10 @@ export class Stream implements TcpUser {
       if (this.send.length + length > this.#word(capacity)) {
         let larger = 4096;
         while (larger < this.send.length + length) larger *= 2;
-        if (!this.#resize(this.send.words, larger)) throw new Error('the arena is full');
+        if (!this.#resize(this.send.words, larger)) {
+          this.#scheduleWrite(10_000); // no memory: a process would block
+          return;
+        }
       }
       const mask = this.#word(capacity) - 1;
       const base = this.#word(offset);

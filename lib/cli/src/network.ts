@@ -6,7 +6,7 @@ import { userInfo } from 'node:os';
 import { ToolError } from './command.ts';
 
 /** Network devices of QEMU that the guest has a driver for. */
-export const networkDevices = ['virtio-net-pci', 'e1000', 'e1000e'] as const;
+export const networkDevices = ['virtio-net-pci', 'e1000'] as const;
 
 /** A network device of QEMU. */
 export type NetworkDeviceName = (typeof networkDevices)[number];

@@ -28,12 +28,12 @@ import {
   type Icmpv6Error,
   icmpv6HeaderLength,
   icmpv6Type,
-  ipv6HeaderLength,
   minimumMtu,
   parameterProblemCode,
   parseIcmpv6Error,
   unreachableCode,
 } from '../wire/icmpv6.ts';
+import { ipv6HeaderSize } from '../wire/ipv6.ts';
 
 /** What takes messages about the link: Neighbour Discovery and MLD of an interface. */
 export interface LinkMessages {
@@ -189,7 +189,7 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
       this.#count('dropErrorRate');
       return;
     }
-    const length = Math.min(quotedLength, minimumMtu - ipv6HeaderLength - icmpv6HeaderLength);
+    const length = Math.min(quotedLength, minimumMtu - ipv6HeaderSize - icmpv6HeaderLength);
     const route = this.#routeBack(header);
     if (route === undefined) return;
     const packet = this.#allocate(route, icmpv6HeaderLength + length);
@@ -306,7 +306,7 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
       this.#count('dropQuoteNoTransport');
       return;
     }
-    const whole = ipv6HeaderLength + read16(bytes, message.quoted + 4);
+    const whole = ipv6HeaderSize + read16(bytes, message.quoted + 4);
     if (message.type === icmpv6Type.packetTooBig && !(message.parameter < whole)) {
       // The packet quoted fits: nobody had a reason to say that (RFC 5927, section 7.2).
       this.#count('dropQuoteMtu');

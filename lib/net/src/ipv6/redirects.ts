@@ -5,7 +5,7 @@ import type { Interface } from '../interface/interface.ts';
 import type { LocalAddresses } from '../ip/local.ts';
 import type { RouteEntry, RoutingTable } from '../ip/routing-table.ts';
 import { type Instant, Timer } from '../storage/timers.ts';
-import { ipv6HeaderLength } from '../wire/icmpv6.ts';
+import { ipv6HeaderSize } from '../wire/ipv6.ts';
 import type { Redirect } from '../wire/ndp.ts';
 
 /** Why a redirect is not followed. */
@@ -85,7 +85,7 @@ export class Redirects {
 
   /** The quoted packet, as far as it is there, is one from us to the destination. */
   #isOurs(bytes: Uint8Array, offset: number, length: number, destination: IpAddress): boolean {
-    if (length < ipv6HeaderLength) return false;
+    if (length < ipv6HeaderSize) return false;
     return (
       this.#local.has(IpAddress.readV6(bytes, offset + 8)) &&
       IpAddress.readV6(bytes, offset + 24).equals(destination)

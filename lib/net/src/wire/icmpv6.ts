@@ -1,6 +1,7 @@
 /** ICMPv6 messages (RFC 4443): types, checksum, and what an error quotes. */
 import type { IpAddress } from '../address.ts';
 import { internetChecksum } from '../memory.ts';
+import { ipv6HeaderSize } from './ipv6.ts';
 
 /** Types (IANA, "ICMPv6 parameters"). Below 128 are errors. */
 export const icmpv6Type = {
@@ -41,8 +42,7 @@ export const parameterProblemCode = {
 
 /** Type, code, checksum, and the four bytes that each type uses in its way. */
 export const icmpv6HeaderLength = 8;
-/** IPv6 header length, and the length of the largest ICMPv6 error: 1280 bytes with its IP header. */
-export const ipv6HeaderLength = 40;
+/** What every IPv6 link carries; an ICMPv6 error is at most as long, with its IP header. */
 export const minimumMtu = 1280;
 
 /**
@@ -115,7 +115,7 @@ export function parseIcmpv6Error(
   offset: number,
   length: number,
 ): Icmpv6Error | 'too short' | 'does not quote IPv6' {
-  if (length < icmpv6HeaderLength + ipv6HeaderLength) return 'too short';
+  if (length < icmpv6HeaderLength + ipv6HeaderSize) return 'too short';
   const quoted = offset + icmpv6HeaderLength;
   if ((bytes[quoted] as number) >>> 4 !== 6) return 'does not quote IPv6';
   return {
@@ -149,7 +149,7 @@ export function findUpperLayer(
 ): UpperLayer | undefined {
   const end = offset + length;
   let next = bytes[offset + 6] as number;
-  let at = offset + ipv6HeaderLength;
+  let at = offset + ipv6HeaderSize;
   // Each header is at least 8 bytes, so this ends.
   while (isExtension(next)) {
     if (at + 8 > end) return undefined;

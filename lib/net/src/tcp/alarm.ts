@@ -284,7 +284,8 @@ function keepAliveDue(connection: Connection): void {
     connection.keepAliveAt = now + idle;
     return;
   }
-  if (now - connection.receivedAt < idle) {
+  // Compared as it is set: a difference could be less by a rounding error, and this never end.
+  if (connection.receivedAt + idle > now) {
     connection.keepAliveAt = connection.receivedAt + idle;
     return;
   }

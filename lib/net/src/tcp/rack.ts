@@ -93,7 +93,8 @@ export function detectLosses(connection: Connection): boolean {
       continue;
     }
     const left = range.sentAt + connection.rackRoundTrip + window - context.now;
-    if (left <= 0) {
+    // What is left of a microsecond may be too little to move `now`: the alarm would never end.
+    if (left < 1) {
       if ((range.marks & sentMark.resent) !== 0) context.counters.lostRetransmissions += 1;
       flight.markLost(range);
       found = true;

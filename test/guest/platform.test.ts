@@ -19,7 +19,13 @@ const testDevices = ['8,dma_mask=0xffffffff', '9', '0xd'].flatMap((address) => [
 ]);
 const devices = [...card, '-device', 'virtio-rng-pci,addr=7', ...testDevices];
 
-test.before(async () => bundleSystem(system, inRepository('test/guest/system/platform.ts')));
+const machines = path.join(guestFolder, 'machines-system.js');
+const machinesApp = { name: 'machines', entry: 'apps/platform.ts', system: machines } as const;
+
+test.before(async () => {
+  await bundleSystem(system, inRepository('test/guest/system/platform.ts'));
+  await bundleSystem(machines, inRepository('test/guest/system/virtio-machines.ts'));
+});
 
 /** The lines "platform: NAME JSON" of the console, in order. */
 function reports(output: string): [string, unknown][] {
@@ -128,3 +134,64 @@ test.serial(
     t.is(behind?.place[1], 1, JSON.stringify(functions));
   },
 );
+
+const mmio = [
+  ...['-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-rng-device'],
+  ...['-netdev', 'user,id=n', '-device', `virtio-net-device,netdev=n,mac=${mac}`],
+];
+const express = [
+  ...['-device', 'virtio-rng-pci', '-netdev', 'user,id=n'],
+  ...['-device', `virtio-net-pci,netdev=n,mac=${mac}`],
+];
+
+for (const { machine, how, devices: plugged, functions, found } of [
+  // The root bridge and two cards: no firmware gave them addresses.
+  { machine: 'acpi=on,pcie=on', how: 'PCI Express', devices: express, functions: 3, found: 0 },
+  { machine: 'acpi=on', how: 'MMIO, told by ACPI', devices: mmio, functions: 0, found: 2 },
+  {
+    machine: 'acpi=off',
+    how: 'MMIO, told on the command line',
+    devices: mmio,
+    functions: 0,
+    found: 2,
+  },
+] as const) {
+  test.serial(`virtio on microvm: ${how}`, async (t) => {
+    const { output, code } = await bootApp(machinesApp, {
+      append: 'log=info',
+      extraArguments: ['-machine', `microvm,${machine}`, ...plugged],
+      // Without ACPI there is no power off: the machine stays when it is done.
+      timeoutMilliseconds: machine === 'acpi=off' ? 60_000 : 300_000,
+    });
+    t.is(code, 0, output);
+    t.is(last(output, 'functions'), functions);
+    t.is(last(output, 'devices'), found);
+    t.deepEqual(last(output, 'mac'), [0x52, 0x54, 0, 0xab, 0xcd, 0xef]);
+    t.is(last(output, 'entropy'), 64);
+    t.regex(output, /the app ends/);
+  });
+}
+
+test.serial('a device that the command line places where none is does no harm', async (t) => {
+  const result = await bootApp(machinesApp, {
+    append: 'log=info virtio_mmio.device=512@0xfeb00000:5 virtio_mmio.device=1K@0xfec00000:6:1',
+    extraArguments: card,
+  });
+  expectEnd(t, result, 0, [/there is no virtio device at 0xfeb00000/, /0xfec00000, where one/]);
+  t.is(last(result.output, 'devices'), 0);
+});
+
+test.serial('a device on the command line that makes no sense is refused', async (t) => {
+  for (const value of [
+    '512',
+    '512@0x1000',
+    '@0x1000:5',
+    '512@0x1000:5:',
+    '9999999G@1:5',
+    'x@1:5',
+  ]) {
+    const result = await bootApp(machinesApp, { append: `virtio_mmio.device=${value}` });
+    t.is(result.code, 1);
+    t.regex(result.output, /is not of the form virtio_mmio\.device=SIZE@ADDRESS:LINE\[:ID\]/);
+  }
+});

@@ -1,6 +1,7 @@
 #include "acpi/tables.h"
 
 #include "acpi/checksum.h"
+#include "acpi/fixed_description.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "memory/address_space.h"
@@ -126,6 +127,17 @@ bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size,
     }
   }
   return false;
+}
+
+bool acpi_find_byte_code(const uint8_t** aml, size_t* size) {
+  const uint8_t* table;
+  FixedDescription fixed;
+  if (!acpi_find_table("FACP", &table, size) || !parse_fixed_description(table, *size, &fixed) ||
+      !acpi_table_at(PhysAddr(fixed.dsdt), "DSDT", &table, size))
+    return false;
+  *aml = table + sizeof(AcpiHeader);
+  *size -= sizeof(AcpiHeader);
+  return true;
 }
 
 }  // namespace runtime

@@ -38,4 +38,7 @@ bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size,
 /// point to (DSDT). Returns false when it is not one.
 bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** table, size_t* size);
 
+/// Finds the byte code of the DSDT, without its header. Returns false when there is no sound one.
+bool acpi_find_byte_code(const uint8_t** aml, size_t* size);
+
 }  // namespace runtime

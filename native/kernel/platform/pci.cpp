@@ -117,7 +117,8 @@ PciFunction* find(uint32_t function) {
 /// The register with its size, and with an address if one can be had; null when there is none.
 PciBar* find_bar(PciFunction* function, uint32_t bar) {
   if (bar >= kPciBars) return nullptr;
-  if (!function->is_sized) {
+  if (!function->is_placed) {
+    function->is_placed = true;
     pci_size_bars(function);
     pci_assign_bars(function, &functions);
   }

@@ -22,8 +22,9 @@ struct PciBar {
 struct PciFunction {
   PciAddress address;
   uint8_t header_type = 0;  // 0: device, 1: bridge
-  bool is_sized = false;
-  bool is_used = false;  // by a driver, since functions were last stopped
+  bool is_sized = false;    // its registers are described
+  bool is_placed = false;   // those that had no address have one, where there was room
+  bool is_used = false;     // by a driver, since functions were last stopped
   PciBar bars[6];
 };
 

@@ -1,5 +1,6 @@
 #include "platform/pci_configuration.h"
 
+#include "acpi/device_search.h"
 #include "acpi/tables.h"
 #include "arch/x86_64/ports.h"
 #include "lib/format.h"
@@ -88,10 +89,20 @@ void read_mcfg() {
   }
 }
 
+/// Machines without the firmware that writes table MCFG tell of one root in the DSDT.
+void read_byte_code() {
+  const uint8_t* aml;
+  size_t size;
+  uint64_t address;
+  if (!acpi_find_byte_code(&aml, &size) || !find_configuration_base(aml, size, &address)) return;
+  if (address != 0 && address % kBusSpace == 0) ecams[ecam_count++] = {address, {0, 0, 255}};
+}
+
 }  // namespace
 
 unsigned pci_configuration_initialise(PciRoot roots[kMaximumPciRoots]) {
   read_mcfg();
+  if (ecam_count == 0) read_byte_code();
   has_ports = find_ports();
   unsigned count = 0;
   for (unsigned i = 0; i < ecam_count; ++i) roots[count++] = ecams[i].root;

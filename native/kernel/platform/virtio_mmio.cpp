@@ -1,6 +1,8 @@
 // Source: virtio 1.2, 4.2.2 (MMIO register layout).
 #include "platform/virtio_mmio.h"
 
+#include "acpi/device_search.h"
+#include "acpi/tables.h"
 #include "interrupts/device_interrupts.h"
 #include "lib/format.h"
 #include "lib/types.h"
@@ -17,10 +19,13 @@ constexpr uint64_t kStatusRegister = 0x070;
 constexpr uint64_t kSmallestSize = 0x100;
 constexpr uint32_t kMagic = 0x74726976;  // "virt"
 
+constexpr size_t kMaximumDescribed = 64;
+
 struct Device {
+  uint64_t address;
   uint8_t* registers;
   uint64_t size;
-  uint32_t line;
+  InterruptLine line;
   bool is_used;
 };
 
@@ -32,18 +37,40 @@ volatile uint32_t* register_of(uint8_t* registers, uint64_t offset) {
   return reinterpret_cast<volatile uint32_t*>(registers + offset);
 }
 
-void probe(const VirtioMmioOption& option) {
-  if (option.size < kSmallestSize || option.address % 4 != 0) return;
-  Result<void*> mapped = map_device(PhysAddr(option.address), option.size);
+void probe(const VirtioMmioDescription& described) {
+  if (described.size < kSmallestSize || described.address % 4 != 0) return;
+  for (const Device& known : devices)
+    if (known.address == described.address) return;
+  Result<void*> mapped = map_device(PhysAddr(described.address), described.size);
   if (mapped.is_error()) return;
   uint8_t* const registers = static_cast<uint8_t*>(mapped.value());
   if (*register_of(registers, kMagicRegister) != kMagic) {
-    log(LogLevel::Warn, "virtio_mmio.device: there is no virtio device at 0x%llx",
-        static_cast<unsigned long long>(option.address));
+    log(LogLevel::Warn, "there is no virtio device at 0x%llx, where one was to be",
+        static_cast<unsigned long long>(described.address));
     return;
   }
   if (*register_of(registers, kDeviceRegister) == 0) return;  // an empty place
-  (void)devices.push({registers, option.size, option.line, false}).is_error();
+  const InterruptLine line = {described.line, described.is_active_low};
+  (void)devices.push({described.address, registers, described.size, line, false}).is_error();
+}
+
+void probe_options() {
+  for (size_t i = 0; options && i < options->virtio_mmio_count; ++i) {
+    VirtioMmioDescription described;
+    described.address = options->virtio_mmio[i].address;
+    described.size = options->virtio_mmio[i].size;
+    described.line = options->virtio_mmio[i].line;
+    probe(described);
+  }
+}
+
+void probe_described() {
+  const uint8_t* aml;
+  size_t size;
+  if (!acpi_find_byte_code(&aml, &size)) return;
+  VirtioMmioDescription described[kMaximumDescribed];
+  const size_t count = find_virtio_mmio_devices(aml, size, described, kMaximumDescribed);
+  for (size_t i = 0; i < count; ++i) probe(described[i]);
 }
 
 Device* find(uint32_t index) { return index < devices.size() ? &devices[index] : nullptr; }
@@ -53,8 +80,10 @@ Device* find(uint32_t index) { return index < devices.size() ? &devices[index] :
 void platform_devices_initialise(const CommandLine& command_line) { options = &command_line; }
 
 uint32_t platform_device_count() {
-  if (!is_searched && options)
-    for (size_t i = 0; i < options->virtio_mmio_count; ++i) probe(options->virtio_mmio[i]);
+  if (!is_searched) {
+    probe_options();
+    probe_described();
+  }
   is_searched = true;
   return static_cast<uint32_t>(devices.size());
 }
@@ -81,8 +110,7 @@ Result<RuntimeMemoryRange> platform_device_map(uint32_t index) {
 Result<uint32_t> platform_device_interrupt(uint32_t index) {
   const Device* const device = find(index);
   if (!device) return Errno::NoDevice;
-  InterruptLine line = {device->line, false};
-  return open_line_interrupt(line);
+  return open_line_interrupt(device->line);
 }
 
 void platform_devices_stop_all() {

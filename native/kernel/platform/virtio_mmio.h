@@ -1,5 +1,6 @@
-// virtio devices that are not on a bus: the kernel's command line tells where they are, in the form that
-// Linux gave it (virtio_mmio.device=SIZE@ADDRESS:INTERRUPT[:ID]); QEMU's microvm adds it by itself.
+// virtio devices that are not on a bus. Where they are, the kernel's command line tells, in the form that
+// Linux gave it (virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]; QEMU's microvm adds it by itself when it has
+// no ACPI), or the DSDT.
 #pragma once
 
 #include <kernel_interface.h>

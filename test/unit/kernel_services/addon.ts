@@ -61,6 +61,9 @@ export interface KernelServices {
   formatMixed(): string;
   readTextRing(texts: string[], cursor: bigint, capacity: number): { text: string; cursor: bigint };
   parseCommandLine(line: string): CommandLine;
+  parseVirtioMmio(line: string): bigint[][] | string;
+  findVirtioMmioDevices(aml: Uint8Array, capacity: number): bigint[][];
+  findConfigurationBase(aml: Uint8Array): bigint | undefined;
   formatExitStatus(code: number, reason: Uint8Array, capacity: number): Uint8Array;
   chaCha20Block(key: Uint8Array, counter: number, nonce: Uint8Array): Uint8Array;
   randomOutputs(seeds: Uint8Array[], sizes: number[]): Uint8Array[];

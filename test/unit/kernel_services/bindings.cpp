@@ -6,6 +6,7 @@ Napi::Object register_kernel_services(Napi::Env env) {
   kernel_services::register_text(env, exports);
   kernel_services::register_random(env, exports);
   kernel_services::register_machine(env, exports);
+  kernel_services::register_devices(env, exports);
   kernel_services::register_symbols(env, exports);
   kernel_services::register_futex(env, exports);
   kernel_services::register_memory_functions(env, exports);

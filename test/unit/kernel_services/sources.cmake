@@ -4,6 +4,7 @@ get_filename_component(_kernel "${_here}/../../../native/kernel" ABSOLUTE)
 
 set(KERNEL_SERVICES_SOURCES
   ${_here}/bindings.cpp
+  ${_here}/bind_devices.cpp
   ${_here}/bind_futex.cpp
   ${_here}/bind_machine.cpp
   ${_here}/bind_memory_functions.cpp
@@ -11,6 +12,7 @@ set(KERNEL_SERVICES_SOURCES
   ${_here}/bind_symbols.cpp
   ${_here}/bind_text.cpp
   ${_here}/kernel_memory_functions.cpp
+  ${_kernel}/acpi/device_search.cpp
   ${_kernel}/acpi/fixed_description.cpp
   ${_kernel}/acpi/root.cpp
   ${_kernel}/acpi/sleep_package.cpp

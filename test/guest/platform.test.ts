@@ -187,7 +187,7 @@ test.serial('a device on the command line that makes no sense is refused', async
     '512@0x1000',
     '@0x1000:5',
     '512@0x1000:5:',
-    '9999999G@1:5',
+    '17179869184G@1:5',
     'x@1:5',
   ]) {
     const result = await bootApp(machinesApp, { append: `virtio_mmio.device=${value}` });

@@ -67,7 +67,13 @@ export class SimulatedHost {
     this.arena = spare.pop() ?? new Arena(arenaSize);
     this.environment = {
       memory: this.arena.memory,
-      clock: { now: agenda.now },
+      // Also for applications, which the simulation has call in between turns.
+      clock: {
+        get now() {
+          return agenda.now;
+        },
+        set now(_instant) {},
+      },
       timers: new TimerQueue(),
       random: (into) => random.fill(into),
       log: (level, text) => this.messages.push(`${level}: ${text}`),

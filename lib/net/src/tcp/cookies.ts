@@ -60,13 +60,18 @@ export class Cookies {
     return (value | 0) as Timestamp;
   }
 
+  /** Cookies are out there that may still come back. */
+  get areOut(): boolean {
+    return this.#madeAt >= 0 && this.#context.now - this.#madeAt <= (periods + 1) * period;
+  }
+
   /**
    * Checks the acknowledgement of a cookie.
    * @returns true when it is one; `content` tells what it holds
    */
   check(header: ReceivedHeader, segment: Segment): boolean {
     const { now } = this.#context;
-    if (this.#madeAt < 0 || now - this.#madeAt > (periods + 1) * period) return false;
+    if (!this.areOut) return false;
     const cookie = advance(segment.acknowledgment, -1);
     const minute = cookie >>> 27;
     const index = (cookie >>> 24) & 7;

@@ -167,7 +167,8 @@ export class ListenerTable {
       if (segment.has(tcpFlag.syn) || !this.#cookies.check(header, segment)) {
         counters.dropNoConnection += 1;
         if (!segment.has(tcpFlag.syn)) counters.synCookiesRefused += 1;
-        this.#reset(segment, header);
+        // Data can overtake the acknowledgement of a cookie, or outlive it: what comes first is sent again.
+        if (segment.length === 0 || !this.#cookies.areOut) this.#reset(segment, header);
         return;
       }
       counters.synCookiesAccepted += 1;

@@ -3,7 +3,8 @@
  * interrupts, the arena, the broker, random numbers. Spread into kernel.abi.ts.
  *
  * Nothing here takes an address: a PCI function is named by its index in the kernel's list, memory
- * of the arena by its offset, an interrupt by its id.
+ * of the arena by its offset, an interrupt by its id. All but random_fill, random_add_entropy and
+ * broker_no_service are for the one thread of the system isolate.
  */
 import {
   constant,

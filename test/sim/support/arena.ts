@@ -5,14 +5,18 @@ import { HostMemory } from '@runtimejs/net/memory.ts';
 export class Arena {
   readonly memory: HostMemory;
   readonly #free = new Map<number, number[]>();
-  #top = 64;
+  #top: number;
+  readonly #end: number;
   /** Bytes allocated now. */
   allocated = 0;
   /** Asked before each allocation that may fail: true refuses it. */
   refuses: () => boolean = () => false;
 
-  constructor(size: number) {
-    this.memory = new HostMemory(size);
+  /** @param memory its own of that many bytes, or somebody's, of which [first, end) is the arena's */
+  constructor(memory: number | HostMemory, first = 64, end?: number) {
+    this.memory = typeof memory === 'number' ? new HostMemory(memory) : memory;
+    this.#top = first;
+    this.#end = end ?? this.memory.bytes.length;
   }
 
   /** Takes at least `size` bytes. Throws when the arena is full: for what a simulation needs itself. */
@@ -32,7 +36,7 @@ export class Arena {
     const reused = this.#free.get(rounded)?.pop();
     const offset = reused ?? this.#top;
     if (reused === undefined) {
-      if (this.#top + rounded > this.memory.bytes.length) return undefined;
+      if (this.#top + rounded > this.#end) return undefined;
       this.#top += rounded;
     }
     this.allocated += rounded;

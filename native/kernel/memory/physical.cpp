@@ -18,8 +18,8 @@ constexpr uint64_t kDirectMapRegion = 0xffff800000000000ull;
 constexpr uint64_t kIdentityMapped = 1ull << 32;
 /// Below this lie the real-mode vectors, BIOS data and the loader's tables.
 constexpr uint64_t kLowMemory = 0x100000;
-/// Node does not get through its start with less.
-constexpr uint64_t kSmallestApplication = 12 * 1024 * 1024;
+/// Node and, beside it, drivers and network do not get through their start with less.
+constexpr uint64_t kSmallestApplication = 20 * 1024 * 1024;
 constexpr uint64_t kOverhead = 4 * 1024 * 1024;
 constexpr uint64_t kComfortable = 64 * 1024 * 1024;
 
@@ -154,8 +154,8 @@ char problem_text[256];
 
 const char* too_small(const BootInformation& information, const char* what) {
   const uint64_t image = information.base.size() + information.initrd.size();
-  // A hello runs in 12 MiB beside the image (V8's heap, its snapshot, stacks, page tables); 4 more go
-  // to the kernel, the firmware and rounding.
+  // A hello with the network runs in 20 MiB beside the image (two V8 heaps, stacks, page tables, the
+  // card's buffers); 4 more go to the kernel, the firmware and rounding.
   const uint64_t needed = align_up(image + kSmallestApplication + kOverhead, kOverhead) >> 20;
   const uint64_t comfortable = align_up(image + kComfortable, 16 * 1024 * 1024) >> 20;
   format(

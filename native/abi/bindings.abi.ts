@@ -181,6 +181,14 @@ export const bindingGroups: readonly BindingGroup[] = [
       },
     }),
     binding({
+      name: 'heapBytes',
+      doc: 'Tells how much of its JavaScript heap is in use, garbage included.',
+      isolates: ['system'],
+      calls: { host: 'HeapBytes' },
+      arguments: [],
+      returns: { kind: 'scalar', type: 'size', shown: 'number', doc: 'bytes' },
+    }),
+    binding({
       name: 'sourceMap',
       doc: "Gives the bundle's inline source map.",
       isolates: ['system'],

@@ -1,6 +1,6 @@
 /** Everything between devices and the kernel's sockets, put together: what runs in a guest and in a simulation. */
 import type { IpAddress } from './address.ts';
-import type { Environment } from './environment.ts';
+import type { Counters, Environment } from './environment.ts';
 import { Ping } from './icmp/ping.ts';
 import type { MemoryRegion } from './ip/pool.ts';
 import { protocol } from './network.ts';
@@ -56,6 +56,7 @@ export class NetworkService {
       interfaceOf: (address) => this.#interfaceOf(address),
     });
     stack.counters.set('sockets', this.sockets.counters);
+    stack.counters.set('inUse', this.#inUse(environment));
     // Sockets first: what they give to TCP leaves in the same turn.
     stack.addWork(this.sockets);
     stack.addWork({
@@ -94,6 +95,32 @@ export class NetworkService {
     if (this.sockets.flush()) this.publisher.touch();
     this.publisher.poll(now);
     return Math.min(deadline, this.sockets.deadline, this.publisher.deadline);
+  }
+
+  /** What goes up and down again: what is left of it when nobody uses the network has leaked. */
+  #inUse({ timers }: Environment): Counters {
+    const { sockets, tcp } = this;
+    const { tcpPorts, udpPorts } = this.stack;
+    return {
+      get sockets() {
+        return sockets.count;
+      },
+      get connections() {
+        return tcp.connectionCount - tcp.timeWaitCount;
+      },
+      get timeWaits() {
+        return tcp.timeWaitCount;
+      },
+      get tcpPorts() {
+        return tcpPorts.size;
+      },
+      get udpPorts() {
+        return udpPorts.size;
+      },
+      get timers() {
+        return timers.active;
+      },
+    };
   }
 
   #interfaceOf(address: IpAddress): number {

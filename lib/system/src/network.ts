@@ -67,6 +67,11 @@ function start(options: NetworkOptions, context: SystemContext): Turn {
     region: { offset: block.offset, size: regionSize },
     now: () => bindings.clock.now(),
   });
+  service.stack.counters.set('isolate', {
+    get heapBytes() {
+      return bindings.isolate.heapBytes();
+    },
+  });
   for (const configure of options.configuration ?? []) configure(service, context);
   const recording = options.capture?.(environment, context);
   for (const device of findDevices(options, context)) {

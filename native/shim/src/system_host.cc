@@ -1,5 +1,8 @@
 #include "system_host.h"
 
+#include <v8-isolate.h>
+#include <v8-statistics.h>
+
 #include <cstring>
 #include <string>
 
@@ -18,6 +21,12 @@ bool SystemHost::IsInArena(uint32_t offset, uint32_t length, const char* functio
       std::to_string(length) + " bytes at offset " + std::to_string(offset) +
       " are not all in the arena of " + std::to_string(arena_.size) + " bytes" +
       (arena_.size == 0 ? ": call broker.attach() first" : ""));
+}
+
+size_t SystemHost::HeapBytes() const {
+  v8::HeapStatistics statistics;
+  v8::Isolate::GetCurrent()->GetHeapStatistics(&statistics);
+  return statistics.used_heap_size();
 }
 
 void SystemHost::CopyInArena(uint32_t to, uint32_t from, uint32_t length) const {

@@ -7,6 +7,7 @@
 #include <v8-local-handle.h>
 #include <v8-object.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -38,6 +39,8 @@ class SystemHost {
 
   /** The monotonic clock in whole microseconds. */
   uint64_t NowMicroseconds() const { return kernel_.monotonic_nanoseconds() / 1000; }
+  /** Bytes of the JavaScript heap that are in use, garbage included. */
+  size_t HeapBytes() const;
   /** Moves bytes within the arena. Throws a RangeError when they are not all in it. */
   void CopyInArena(uint32_t to, uint32_t from, uint32_t length) const;
   /** Sums bytes of the arena, see checksum.h. Throws a RangeError when they are not all in it. */

@@ -134,6 +134,12 @@ export interface IsolateBindings {
   startedAt(): bigint;
 
   /**
+   * Tells how much of its JavaScript heap is in use, garbage included.
+   * @returns bytes
+   */
+  heapBytes(): number;
+
+  /**
    * Gives the bundle's inline source map.
    * @returns a `data:` URL, undefined when the bundle has none
    */

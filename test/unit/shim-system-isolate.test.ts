@@ -159,12 +159,28 @@ for (const { title, system, report } of failures) {
 }
 
 test('failures far apart are not in a row', async (t) => {
-  // Each life lasts longer than 30 s, so that the pause stays at 1 s.
+  // Each life lasts longer than 10 s, so that the pause stays at 1 s.
   const system = 'setTimeout(() => { throw new Error("seldom") }, 40_000)';
   const { log } = await runOnFakeKernel(appThatAwaits(/(again in [\s\S]*){8}/, 'process.exit(0)'), {
     system,
   });
   t.deepEqual([...new Set(messages(log, 1))], ['system isolate: it is started again in 1 s']);
+});
+
+test('a bundle that once worked is not given up', async (t) => {
+  // Its first life lasts; all later ones fail at once.
+  const system = `const now = runtime.clock.monotonic();
+    if (now < 60_000_000_000n) setTimeout(() => { throw new Error("first") }, 70_000);
+    else throw new Error("later")`;
+  const { log } = await runOnFakeKernel(appThatAwaits(/(again in [\s\S]*){8}/, 'process.exit(0)'), {
+    system,
+  });
+  t.deepEqual(
+    messages(log, 1).slice(0, 8),
+    [1, 2, 4, 8, 16, 30, 30, 30].map(
+      (pause) => `system isolate: it is started again in ${pause} s`,
+    ),
+  );
 });
 
 test('an exhausted heap is reported, and the app runs on', async (t) => {

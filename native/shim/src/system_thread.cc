@@ -25,7 +25,7 @@ constexpr uint64_t kLongestPause = 30 * kSecond;
 constexpr int kBackSeat = 19;
 constexpr int kOrdinary = 0;
 // A life that lasted this long ends a row of failures.
-constexpr uint64_t kStableLife = 30 * kSecond;
+constexpr uint64_t kStableLife = 10 * kSecond;
 
 // Signals for the process are for the app's threads; those that an instruction raises must get
 // through (V8's WebAssembly traps are SIGSEGVs).
@@ -111,20 +111,25 @@ void SystemThread::Main() {
   // Without a cache V8 compiles: slower, and nothing else.
   const SystemBundle bundle = {std::move(*text), ReadFile(kSystemCachePath).value_or("")};
   int failures = 0;
+  bool has_worked = false;
   while (!stopping_.load()) {
     const uint64_t start = kernel_.monotonic_nanoseconds();
     if (RunOnce(bundle)) return;
     kernel_.broker_detach();
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
+    has_worked = has_worked || was_stable;
     failures = was_stable ? 1 : failures + 1;
-    if (failures == kMostFailures) {
+    // What once worked fails for what it meets, such as what a peer sends: giving up would let the peer
+    // end the network for good.
+    if (failures >= kMostFailures && !has_worked) {
       Log(kernel_, RUNTIME_LOG_ERROR,
           "system isolate: it failed " + std::to_string(failures) +
               " times in a row and is not started again; the app runs on without system services");
       kernel_.broker_no_service();
       return;
     }
-    const uint64_t pause = std::min(kSecond << (failures - 1), kLongestPause);
+    const uint64_t pause =
+        std::min(kSecond << std::min(failures - 1, kMostFailures), kLongestPause);
     Log(kernel_, RUNTIME_LOG_WARN,
         "system isolate: it is started again in " + std::to_string(pause / kSecond) + " s");
     Sleep(pause);

@@ -19,8 +19,8 @@ class SystemIsolate;
 struct SystemBundle;
 
 /**
- * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, 8 s.
- * After five failures in a row it gives up. The app is not disturbed either way: after each life the
+ * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, up to
+ * 30 s. When no life has lasted 10 s it gives up after five failures in a row. The app is not disturbed either way: after each life the
  * kernel stops the devices that it used and ends its connections.
  */
 class SystemThread {

@@ -62,11 +62,18 @@ namespace runtime {
 template <typename T>
 constexpr v8::CTypeInfo FastType() {
   using Type = v8::CTypeInfo::Type;
-  if constexpr (std::is_same_v<T, void>) return v8::CTypeInfo(Type::kVoid);
-  if constexpr (std::is_same_v<T, int32_t>) return v8::CTypeInfo(Type::kInt32);
-  if constexpr (std::is_same_v<T, uint32_t>) return v8::CTypeInfo(Type::kUint32);
-  if constexpr (std::is_same_v<T, double>) return v8::CTypeInfo(Type::kFloat64);
-  if constexpr (std::is_same_v<T, v8::Local<v8::Value>>) return v8::CTypeInfo(Type::kV8Value);
+  if constexpr (std::is_same_v<T, void>) {
+    return v8::CTypeInfo(Type::kVoid);
+  } else if constexpr (std::is_same_v<T, int32_t>) {
+    return v8::CTypeInfo(Type::kInt32);
+  } else if constexpr (std::is_same_v<T, uint32_t>) {
+    return v8::CTypeInfo(Type::kUint32);
+  } else if constexpr (std::is_same_v<T, double>) {
+    return v8::CTypeInfo(Type::kFloat64);
+  } else {
+    static_assert(std::is_same_v<T, v8::Local<v8::Value>>, "V8 has no such fast type");
+    return v8::CTypeInfo(Type::kV8Value);
+  }
 }
 
 template <auto function, typename Result, typename... Parameters>

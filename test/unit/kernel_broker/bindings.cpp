@@ -84,8 +84,8 @@ Napi::Value publish_interfaces(const Napi::CallbackInfo& info) {
 Napi::Value publish_file(const Napi::CallbackInfo& info) {
   const std::string name = info[0].As<Napi::String>();
   const std::string text = info[1].As<Napi::String>();
-  return to_number(info.Env(), runtime::broker_publish_file(name.data(), name.size(), text.data(),
-                                                            text.size()));
+  return to_number(
+      info.Env(), runtime::broker_publish_file(name.data(), name.size(), text.data(), text.size()));
 }
 
 /// allocate(size, contiguous): [offset, size, physical], or -errno.

@@ -122,7 +122,7 @@ export async function measureGoodBoot(
 }
 
 /** User and system time of a process, in ms: fields 14 and 15 of /proc/PID/stat (proc(5)). */
-function processorTime(process: number): number | undefined {
+export function processorTime(process: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${process}/stat`, 'latin1');
     // The second field may hold spaces and ends with the last parenthesis; field 3 follows.

@@ -122,11 +122,22 @@ export class TaskHost {
   readonly host: string;
   readonly base: number;
   readonly #launcher: readonly string[];
+  readonly #limit: number;
 
-  constructor(host: string, base: number, launcher: readonly string[]) {
+  /**
+   * @param launcher words that run a program where it can be reached
+   * @param limit the longest that an answer may take, in seconds
+   */
+  constructor(
+    host: string,
+    base: number,
+    launcher: readonly string[],
+    limit: number = answerLimit,
+  ) {
     this.host = host;
     this.base = base;
     this.#launcher = launcher;
+    this.#limit = limit;
   }
 
   /** The URL of one of its servers. */
@@ -142,7 +153,7 @@ export class TaskHost {
 
   /** The same program at another of its addresses. */
   at(host: string): TaskHost {
-    return new TaskHost(host, this.base, this.#launcher);
+    return new TaskHost(host, this.base, this.#launcher, this.#limit);
   }
 
   /**
@@ -152,7 +163,7 @@ export class TaskHost {
    */
   async curl(...parameters: string[]): Promise<string> {
     const [program = 'curl', ...words] = [...this.#launcher, 'curl'];
-    const limit = ['--max-time', String(answerLimit)];
+    const limit = ['--max-time', String(this.#limit)];
     const all = [...words, '--silent', '--show-error', '--noproxy', '*', ...limit, ...parameters];
     return (await execa(program, all, { stdin: 'ignore', stripFinalNewline: false })).stdout;
   }

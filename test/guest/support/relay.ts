@@ -15,8 +15,10 @@ export interface WireFaults {
   readonly duplication: number;
   /** The frame is held back until some later ones have passed. */
   readonly reordering: number;
-  /** The longest time that any frame is held back, in ms. */
+  /** The longest time that a frame which is swapped or repeated is held back, in ms. */
   readonly delay: number;
+  /** How long every frame is on the way, in ms; by default no longer than this program takes. */
+  readonly latency?: number;
 }
 
 /** What a relay did, both directions together. */
@@ -38,6 +40,36 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
+/** Hands frames on after a fixed time, in their order; the timers of Node are of a millisecond. */
+class DelayLine {
+  readonly #latency: number;
+  readonly #deliver: (frame: Uint8Array) => void;
+  readonly #frames: { readonly frame: Uint8Array; readonly due: number }[] = [];
+
+  constructor(latency: number, deliver: (frame: Uint8Array) => void) {
+    this.#latency = latency;
+    this.#deliver = deliver;
+  }
+
+  take(frame: Uint8Array): void {
+    if (this.#frames.length === 0) setTimeout(this.#expire, this.#latency);
+    this.#frames.push({ frame, due: performance.now() + this.#latency });
+  }
+
+  readonly #expire = (): void => {
+    const now = performance.now() + 0.5;
+    let count = 0;
+    for (const { frame, due } of this.#frames) {
+      if (due > now) break;
+      count += 1;
+      this.#deliver(frame);
+    }
+    this.#frames.splice(0, count);
+    const [next] = this.#frames;
+    if (next) setTimeout(this.#expire, next.due - now);
+  };
+}
+
 /** Decides what happens to the frames of one direction. */
 export class FaultyWire {
   readonly #faults: WireFaults;
@@ -54,7 +86,12 @@ export class FaultyWire {
     this.#faults = faults;
     this.#random = seededRandom(seed);
     this.#counts = counts;
-    this.#deliver = deliver;
+    if (faults.latency) {
+      const line = new DelayLine(faults.latency, deliver);
+      this.#deliver = (frame) => line.take(frame);
+    } else {
+      this.#deliver = deliver;
+    }
   }
 
   /** Takes a frame at one end. The same number of random numbers is drawn for each. */

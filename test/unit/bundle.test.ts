@@ -99,6 +99,37 @@ test('TypeScript, JSON and CommonJS become one module', async (t) => {
   t.is(await run(t, files), 'from JSON red common common');
 });
 
+test("Node's modules are taken without what an import of them would load", async (t) => {
+  const main = `import whole, { createServer as create, default as again } from 'node:http';
+      import { join } from 'path';
+      import * as space from 'node:os';
+      const process = 'a name that apps may use';
+      const loaded = globalThis.process.moduleLoadList.filter((name) => /undici|tls/.test(name));
+      console.log(whole.createServer === create, again === whole, join('a', 'b'), typeof space.EOL);
+      console.log(process, loaded.length);`;
+  const files = await bundle(t, { 'main.js': main });
+  t.is(await run(t, files), 'true true a/b string\na name that apps may use 0');
+});
+
+test("imports of Node's modules stay live where the app replaces exports", async (t) => {
+  const files = await bundle(t, {
+    'main.js': `import http, { request } from 'node:http';
+      import { syncBuiltinESMExports } from 'node:module';
+      http.request = () => 'replaced';
+      syncBuiltinESMExports();
+      console.log(request());`,
+  });
+  t.is(await run(t, files), 'replaced');
+});
+
+test('an export that a module of Node does not have is missing in the bundle, too', async (t) => {
+  const files = await bundle(t, { 'main.js': `import { nothing } from 'node:os';\nnothing();` });
+  t.regex(
+    await run(t, files),
+    /SyntaxError: .*'node:os' does not provide an export named 'nothing'/,
+  );
+});
+
 test('stack traces name the line in TypeScript', async (t) => {
   const files = await bundle(t, {
     'src/main.ts': `import { fail } from './lib/fail.ts';\n\nfail('x');\n`,

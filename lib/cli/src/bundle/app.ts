@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { type OutputBundle, type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
 import { assets } from './assets.ts';
+import { builtins } from './builtins.ts';
 import { BundleError, describeAt } from './errors.ts';
 import { type CopyReason, layOut, packageFiles, trace } from './packages.ts';
 import {
@@ -143,6 +144,7 @@ function plugins(
       defaultIsModuleExports: true,
       ignoreTryCatch: false,
     }),
+    builtins(),
   ];
 }
 

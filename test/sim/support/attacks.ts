@@ -337,7 +337,7 @@ export function fragmentFlood(seed: number): void {
   link.inject(1, ipFrame(way, 17, whole.subarray(0, 1480), { fragment: first, identification: 2 }));
   link.inject(1, ipFrame(way, 17, whole.subarray(1480), { fragment: last, identification: 2 }));
   world.pass(1_000);
-  if (udp.received !== 1) throw new Error('an honest datagram did not get through');
+  if (udp.received < 1) throw new Error('an honest datagram did not get through');
   endpoint.close();
   world.end();
 }

@@ -215,6 +215,17 @@ test('a datagram in several buffers, cut at odd places, is summed right', (t) =>
   t.is(it.counter('udp', 'dropChecksum'), 0);
 });
 
+test('the bytes of an interface are those of all buffers of a packet', (t) => {
+  const it = new UdpTest();
+  it.open({ address: anyV4, port: 7000, scope: 0 });
+  const before = it.eth0.counters.receivedBytes as number;
+  const frame = ethernet(ipv4Type, ipv4({ payload: udp(new Array(100).fill(7), [9, 7000]) }));
+  it.device.inject(frame, [50, 51, 90]);
+  it.device.inject(frame);
+  it.run();
+  t.is((it.eth0.counters.receivedBytes as number) - before, 2 * frame.length);
+});
+
 test('nobody there: port unreachable, but not for groups, and not without bound', (t) => {
   const it = new UdpTest();
   const frame = ipv4({ payload: udp([1, 2, 3], [9, 4444]) });

@@ -3,6 +3,7 @@ import type { IpAddress } from '../address.ts';
 import type { Environment } from '../environment.ts';
 import type { Interface, Link } from '../interface/interface.ts';
 import { isMulticast } from '../ip/addresses.ts';
+import { chainLength } from '../ip/chain.ts';
 import type { InternetLayer } from '../ip/layer.ts';
 import type { Packet } from '../packet.ts';
 import {
@@ -48,7 +49,8 @@ export class EthernetLink implements Link {
     const { start } = packet;
     const length = packet.end - start;
     counters.receivedPackets = (counters.receivedPackets as number) + 1;
-    counters.receivedBytes = (counters.receivedBytes as number) + length;
+    counters.receivedBytes =
+      (counters.receivedBytes as number) + (packet.next === null ? length : chainLength(packet));
     if (length < ethernetHeaderSize) {
       this.#drop(packet, 'dropShort');
       return;

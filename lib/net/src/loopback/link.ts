@@ -2,6 +2,7 @@
 import type { IpAddress } from '../address.ts';
 import type { Environment } from '../environment.ts';
 import type { Interface, Link } from '../interface/interface.ts';
+import { chainLength } from '../ip/chain.ts';
 import type { InternetLayer } from '../ip/layer.ts';
 import type { Packet } from '../packet.ts';
 
@@ -23,7 +24,7 @@ export class LoopbackLink implements Link {
     const on = this.#interface;
     const { counters } = on;
     counters.receivedPackets = (counters.receivedPackets as number) + 1;
-    counters.receivedBytes = (counters.receivedBytes as number) + (packet.end - packet.start);
+    counters.receivedBytes = (counters.receivedBytes as number) + chainLength(packet);
     const version = (this.#environment.memory.bytes[packet.start] as number) >>> 4;
     if (version === 4) this.#layer.input4.receive(packet, on, false, true);
     else this.#layer.input6.receive(packet, on, false, true);

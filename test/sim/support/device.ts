@@ -9,6 +9,15 @@ import { checksumState, Packet } from '@runtimejs/net/packet.ts';
 import type { Arena } from './arena.ts';
 import { checksumOf, type Link, type LinkEnd, put16 } from './link.ts';
 
+/** Hears which bytes of packets hold something, and may refuse that others be read. */
+export interface MemoryWatch {
+  /** Nothing in [from, to) may be read until it was written. */
+  forbid(from: number, to: number): void;
+  allow(from: number, to: number): void;
+  /** Throws when something in [from, to) may not be read. */
+  check(from: number, to: number): void;
+}
+
 /** What a device can do. */
 export interface DeviceAbilities {
   readonly mtu: number;
@@ -43,6 +52,7 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
   readonly #arrived: Uint8Array[] = [];
   readonly #outgoing: Uint8Array[] = [];
   readonly #pool = new Map<number, Packet[]>();
+  readonly #watch: MemoryWatch | undefined;
   #receiver: DeviceReceiver | undefined;
 
   /** @param wake called when a frame arrives: the stack should be polled */
@@ -53,6 +63,7 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
     end: 0 | 1,
     abilities: DeviceAbilities,
     wake: () => void,
+    watch?: MemoryWatch,
   ) {
     this.name = name;
     this.#arena = arena;
@@ -60,6 +71,7 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
     this.#end = end;
     this.#abilities = abilities;
     this.#wake = wake;
+    this.#watch = watch;
     this.mtu = abilities.mtu;
     this.hardwareAddress = new Uint8Array([0x02, 0, 0, 0, 0, end + 1]);
     const largest = abilities.segmentation ? 65535 : 0;
@@ -87,6 +99,7 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
 
   transmit(packet: Packet): void {
     const { bytes } = this.#arena.memory;
+    this.#watch?.check(packet.start, packet.end);
     const frame = bytes.slice(packet.start, packet.end);
     if (packet.segmentSize > 0) {
       for (const segment of cut(frame, packet.segmentSize)) this.#outgoing.push(segment);
@@ -147,7 +160,10 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
     if (this.packetsInUse !== 0)
       throw new Error(`${this.packetsInUse} packets were never released`);
     for (const [capacity, packets] of this.#pool) {
-      for (const packet of packets) this.#arena.free(packet.base, capacity);
+      for (const packet of packets) {
+        this.#watch?.allow(packet.base, packet.base + capacity);
+        this.#arena.free(packet.base, capacity);
+      }
     }
     this.#pool.clear();
   }
@@ -169,6 +185,7 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
       packet.reset(0);
       packet.end = packet.start + length;
       bytes.set(frame.subarray(at, at + length), packet.start);
+      this.#watch?.allow(packet.start, packet.end);
       if (last === null) first = packet;
       else last.next = packet;
       last = packet;
@@ -196,10 +213,12 @@ export class SimulatedDevice implements NetworkDevice, LinkEnd {
       packet = new Packet(base, capacity, base, (released) => {
         this.packetsInUse -= 1;
         this.#arena.memory.bytes.fill(0xdb, released.base, released.base + released.capacity);
+        this.#watch?.forbid(released.base, released.base + released.capacity);
         owner.push(released);
       });
     }
     this.packetsInUse += 1;
+    this.#watch?.forbid(packet.base, packet.base + packet.capacity);
     return packet;
   }
 }

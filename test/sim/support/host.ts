@@ -15,6 +15,7 @@ import type { Agenda } from './clock.ts';
 import { type DeviceAbilities, SimulatedDevice } from './device.ts';
 import type { Link } from './link.ts';
 import type { Random } from './random.ts';
+import { WatchedMemory } from './watched-memory.ts';
 
 const arenaSize = 32 * 1024 * 1024;
 const poolSize = 1024 * 1024;
@@ -31,6 +32,8 @@ export interface HostOptions {
   /** The stack is polled up to so many microseconds late: a coarse clock, a busy machine. */
   readonly lateness?: number;
   readonly limits?: TcpLimits;
+  /** The stack works on WatchedMemory: slow, but it may not read what nobody wrote. */
+  readonly watched?: boolean;
 }
 
 /** One host with one network card, both IP versions, TCP and UDP. */
@@ -65,8 +68,9 @@ export class SimulatedHost {
     this.#options = options;
     this.#number = end + 1;
     this.arena = spare.pop() ?? new Arena(arenaSize);
+    const watched = options.watched ? new WatchedMemory(this.arena.memory) : undefined;
     this.environment = {
-      memory: this.arena.memory,
+      memory: watched ?? this.arena.memory,
       // Also for applications, which the simulation has call in between turns.
       clock: {
         get now() {
@@ -92,9 +96,9 @@ export class SimulatedHost {
     });
     this.ipv6 = new Ipv6(this.stack);
     new Igmp(this.stack);
-    this.device = new SimulatedDevice(`sim${end}`, this.arena, link, end, abilities, () =>
-      this.wake(),
-    );
+    const wake = (): void => this.wake();
+    const name = `sim${end}`;
+    this.device = new SimulatedDevice(name, this.arena, link, end, abilities, wake, watched);
     this.on = this.stack.addDevice(this.device);
     this.on.addAddress(this.address4, 24);
     this.#startIpv6();

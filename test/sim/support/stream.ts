@@ -3,6 +3,7 @@
  * closes. It plays the kernel's part of the rings.
  */
 import type { SocketError } from '@runtimejs/net/errors.ts';
+import type { Memory } from '@runtimejs/net/memory.ts';
 import { ReceiveRing, SendRing } from '@runtimejs/net/storage/ring.ts';
 import type { TcpConnection, TcpEvents, TcpUser } from '@runtimejs/net/tcp/types.ts';
 import type { Arena } from './arena.ts';
@@ -62,8 +63,18 @@ export class Stream implements TcpUser {
   #writePending = false;
   #readPending = false;
 
-  /** @param wake called after anything that gives the stack work */
-  constructor(arena: Arena, agenda: Agenda, random: Random, plan: StreamPlan, wake: () => void) {
+  /**
+   * @param wake called after anything that gives the stack work
+   * @param memory what the stack works on, when that is not the arena's memory itself
+   */
+  constructor(
+    arena: Arena,
+    agenda: Agenda,
+    random: Random,
+    plan: StreamPlan,
+    wake: () => void,
+    memory: Memory = arena.memory,
+  ) {
     this.#arena = arena;
     this.#agenda = agenda;
     this.#random = random;
@@ -77,14 +88,14 @@ export class Stream implements TcpUser {
     const start = random.chance(0.5) ? -random.integer(0, 100_000) : random.integer(0, 100_000);
     for (const index of [2, 3]) arena.memory.words[first + index] = start;
     for (const index of [6, 7]) arena.memory.words[first + index] = start;
-    this.send = new SendRing(arena.memory, {
+    this.send = new SendRing(memory, {
       offset: first,
       capacity: first + 1,
       head: first + 2,
       tail: first + 3,
     });
     this.receive = new ReceiveRing(
-      arena.memory,
+      memory,
       { offset: first + 4, capacity: first + 5, head: first + 6, tail: first + 7 },
       (capacity) => this.#resize(this.receive.words, capacity),
     );

@@ -57,6 +57,8 @@ export class World {
   readonly link: Link;
   readonly family: 4 | 6;
   readonly hosts: readonly [SimulatedHost, SimulatedHost];
+  /** Sees every frame of all worlds made from now on, for recording. */
+  static recorder: ((from: 0 | 1, frame: Uint8Array) => void) | undefined;
   readonly #mostEvents: number;
   /** Events until now. */
   events = 0;
@@ -68,6 +70,7 @@ export class World {
     this.agenda.now = random.integer(0, 1_000_000);
     this.family = options.family ?? random.pick([4, 6] as const);
     this.link = new Link(this.agenda, random, { ...perfectLink });
+    this.link.onFrame = World.recorder;
     const optimistic = random.chance(0.5);
     const host = (end: 0 | 1): SimulatedHost =>
       new SimulatedHost(
@@ -113,7 +116,8 @@ export class World {
   /** An application on a host. */
   stream(on: 0 | 1, plan: StreamPlan): Stream {
     const host = this.hosts[on];
-    return new Stream(host.arena, this.agenda, this.random, plan, () => host.wake());
+    const { memory } = host.environment;
+    return new Stream(host.arena, this.agenda, this.random, plan, () => host.wake(), memory);
   }
 
   /** A stream on host 0 that connects to a port of host 1. Throws when that cannot even begin. */

@@ -1,0 +1,7 @@
+/** All fuzzers. */
+import type { FuzzTarget } from '../support/target.ts';
+import { parsersTarget } from './parsers.ts';
+import { stackTarget } from './stack.ts';
+import { tcpStatesTarget } from './tcp-states.ts';
+
+export const targets: readonly FuzzTarget[] = [parsersTarget, stackTarget, tcpStatesTarget];

@@ -100,12 +100,13 @@ export class RecordWriter {
       const used = (head - Atomics.load(words, this.#words.tail)) >>> 0;
       // As on Linux, one datagram always finds room in an empty buffer.
       if (used > 0 && used + size > limit) return 0;
+      // 0 when the ring of an idle socket was freed; its indices stay.
       const capacity = words[this.#words.capacity] as number;
       const position = head & (capacity - 1);
       const base = words[this.#words.offset] as number;
       if (capacity - position >= size) {
         if (capacity - used >= size) return base + position;
-      } else if (capacity - used >= capacity - position + size) {
+      } else if (capacity > 0 && capacity - used >= capacity - position + size) {
         words[(base + position) >> 2] = datagramWrap | 0;
         Atomics.store(words, this.#words.head, (head + capacity - position) | 0);
         return base;

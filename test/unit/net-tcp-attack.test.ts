@@ -123,6 +123,22 @@ test('a SYN flood is answered by cookies, and a cookie makes a connection', (t) 
   t.is(script.sent.length + 1, Math.ceil(12_000 / 1288));
 });
 
+test('a cookie holds when a repeated SYN found room in the meantime', (t) => {
+  const script = new TcpScript().listen({}, 8);
+  for (let port = 5000; port < 5008; port += 1) script.peer('S 0+0', { mss: 1460, from: port });
+  script.sent.length = 0;
+  script.peer('S 0+0', { mss: 1460, from: 6000 }).expect('SA 0+0 ack 1');
+  const cookie = script.ourStart;
+  script.peer('R 1+0', { from: 5000 });
+  script.peer('S 0+0', { mss: 1460, from: 6000 }).expect('SA 0+0 ack 1');
+  t.not(script.ourStart, cookie);
+  script.ourStart = cookie;
+  script.peer('A 1+0 ack 1', { from: 6000 });
+  t.is(script.accepted.length, 1);
+  t.is(script.counters.resetsSent, 0);
+  t.is(script.tcp.connectionCount, 8);
+});
+
 test('a wrong or old cookie is refused', (t) => {
   const script = new TcpScript().listen({}, 8);
   for (let port = 5000; port < 5009; port += 1) script.peer('S 0+0', { mss: 1460, from: port });

@@ -229,6 +229,14 @@ export class ListenerTable {
         entry.remove();
         return;
       case 'reset':
+        if (this.#cookies.check(header, segment)) {
+          // Its first SYN was answered with a cookie, and a SYN that it repeated found room.
+          const { listener } = entry;
+          counters.synCookiesAccepted += 1;
+          entry.remove();
+          this.#completeCookie(listener, segment, header, packet);
+          return;
+        }
         counters.dropBadAcknowledgment += 1;
         this.#reset(segment, header);
         return;

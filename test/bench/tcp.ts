@@ -3,7 +3,7 @@
 //
 // The other end is always this host's TCP. The seed decides what happens to which frame, so both systems
 // meet the same fates; they are booted in turns, so that other load meets both alike.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../../lib/base/src/errors.ts';
@@ -35,6 +35,7 @@ type Direction = (typeof directions)[number];
 const machineLimit = 7_200_000;
 /** The longest that one stream may take, in seconds. */
 const streamLimit = 1800;
+const congestionControlFile = '/proc/sys/net/ipv4/tcp_congestion_control';
 const peerBase = 9000;
 const mebibyte = 2 ** 20;
 
@@ -53,6 +54,8 @@ interface Options {
   readonly system?: SystemName;
   /** The TAP device itself, without a relay and with all offloads. */
   readonly direct: boolean;
+  /** Keeps the frames of the last machine of each system, as the guest's device saw them. */
+  readonly capture: boolean;
 }
 
 /** A kind of wire. */
@@ -89,6 +92,8 @@ interface TcpReport {
   readonly date: string;
   readonly host: Host;
   readonly options: Options;
+  /** What this host sends with: BBR hardly minds losses. */
+  readonly congestionControl: string;
   readonly load: { readonly before: number; readonly after: number };
   readonly rows: readonly Row[];
 }
@@ -171,9 +176,13 @@ async function measure(name: SystemName, options: Options, round: number): Promi
     if (relay) space.start(['qemu-system-x86_64', ...bridgeArguments(site.tap)]);
     const peer = await HostPeer.start(peerBase, space.launcher);
     const datagram = { local: relayPorts.ends[0], remote: relayPorts.relay[0] };
-    const network: NetworkOptions = relay
-      ? { mac: site.mac, datagram }
-      : { mac: site.mac, tap: site.tap };
+    const pcap = path.join(benchFolder, `tcp-${name}.pcap`);
+    await mkdir(benchFolder, { recursive: true });
+    const network: NetworkOptions = {
+      mac: site.mac,
+      ...(relay ? { datagram } : { tap: site.tap }),
+      ...(options.capture ? { pcap } : {}),
+    };
     const machine = await systemMachine(
       {
         name: `bench-tcp-${name}`,
@@ -280,7 +289,7 @@ function render(report: TcpReport): string {
     ...lines.map((line) => line.join('  ').trimEnd()),
     '',
     `${relay}; medians of ${options.rounds} interleaved rounds (least to greatest), seeds from ` +
-      `${options.seed + 1}; SHA-256 equal in all.`,
+      `${options.seed + 1}; SHA-256 equal in all. This host sends with ${report.congestionControl}.`,
     `Load average ${report.load.before.toFixed(1)} before, ${report.load.after.toFixed(1)} after. ` +
       `${host.emulator}, ${host.processors} processors (${host.processor}), ` +
       `${host.memoryMegabytes} MiB, ${host.system}; ${options.memory} MiB for the guest.`,
@@ -301,6 +310,7 @@ async function main(options: Options): Promise<void> {
     date,
     host: await describeHost(),
     options,
+    congestionControl: (await readFile(congestionControlFile, 'utf8')).trim(),
     load: { before, after: load() },
     rows: rowsOf(found),
   };
@@ -342,6 +352,7 @@ const program = new Command()
   .option('--processors <number>', 'processors of the machine', parseNumber, 1)
   .option('--system <name>', 'measure only ours, or only the peer', parseSystem)
   .option('--direct', 'the TAP device itself: no relay, all offloads', false)
+  .option('--capture', 'keep the frames in build/bench/tcp-*.pcap', false)
   .action(main);
 
 try {

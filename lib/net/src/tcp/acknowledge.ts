@@ -49,7 +49,7 @@ export function processAcknowledgment(connection: Connection, segment: Segment):
   if (connection.sackPermitted) {
     if (segment.options.sackCount > 0) {
       const already = flight.sacked;
-      processSacks(connection, segment, echo, highest);
+      processSacks(connection, segment, highest);
       delivered += flight.sacked - already;
     }
   } else if (
@@ -160,6 +160,7 @@ function acknowledgeThrough(
     connection.notices |= notice.sendable;
   }
   connection.backoff = 0;
+  connection.tailProbes = 0;
   connection.stalledAt = never;
   connection.duplicates = 0;
   // Karn: only what was sent once, unless timestamps tell which transmission is meant (RFC 7323, 4.1).
@@ -174,12 +175,7 @@ function acknowledgeThrough(
 }
 
 /** RFC 2018, RFC 6675 Update(), RFC 2883. */
-function processSacks(
-  connection: Connection,
-  segment: Segment,
-  echo: Timestamp | null,
-  highest: SequenceNumber,
-): void {
+function processSacks(connection: Connection, segment: Segment, highest: SequenceNumber): void {
   const { options } = segment;
   const { context, flight } = connection;
   let roundTrip = -1;
@@ -208,7 +204,8 @@ function processSacks(
       }
       if (before(range.start, left)) range = flight.split(range, left);
       if (before(right, range.end)) flight.split(range, right);
-      rackDelivered(connection, range, echo);
+      // The peer echoes what came before the gap (RFC 7323, 4.3): that tells nothing of this range.
+      rackDelivered(connection, range, null);
       rackOrder(connection, range, highest);
       if ((range.marks & sentMark.everResent) === 0) roundTrip = context.now - range.sentAt;
       flight.markSacked(range);

@@ -6,7 +6,7 @@ import { type Instant, never, Timer } from '../storage/timers.ts';
 import { acknowledge, type Connection, phase } from './connection.ts';
 import { sendProbe, sendReset, sendSyn } from './emit.ts';
 import { detectLosses } from './rack.ts';
-import { enterLoss } from './recovery.ts';
+import { enterLoss, enterRecovery, reduceProportionally } from './recovery.ts';
 import { initialTimeout, largestTimeout } from './round-trip.ts';
 import { lowerForBlackHole } from './segment-size.ts';
 import { tcpState } from './state.ts';
@@ -32,6 +32,11 @@ const orphanRetransmissionMaximum = 8;
 export const delayedAcknowledgment = 40_000;
 /** RFC 8985, 7.2: what a peer's delayed acknowledgement may add. */
 const peerDelay = 200_000;
+/**
+ * Probes before the timeout, each after twice the time (RFC 9002, section 6.2, does so for QUIC): one as in
+ * RFC 8985 is often lost where a timeout is near at all, or its acknowledgement is.
+ */
+const tailProbeMaximum = 2;
 
 /** The timer of a connection; its function is shared by all. */
 export class ConnectionTimer extends Timer {
@@ -76,28 +81,41 @@ export function backedOff(connection: Connection): number {
 
 /** (Re)starts the retransmission timer (RFC 6298, 5.1 and 5.3), or the tail loss probe's in its place. */
 export function startRetransmission(connection: Connection): void {
-  const { now } = connection.context;
-  const timeout = backedOff(connection);
   connection.alarm = alarmKind.retransmit;
-  connection.alarmAt = now + timeout;
+  connection.alarmAt = connection.context.now + backedOff(connection);
+  armTailProbe(connection);
+}
+
+/**
+ * Has a tail loss probe come before the retransmission timeout, or in its place: it leaves the window
+ * as it is. In recovery, too: there it stands in for the rescue of RFC 6675 when nothing comes back. To be called after sending, too: what a lone segment waits for does not hold for several.
+ */
+export function armTailProbe(connection: Connection): void {
+  const { flight, roundTrip } = connection;
+  const { first } = flight;
+  const { now } = connection.context;
   if (
-    connection.phase === phase.open &&
-    connection.sackPermitted &&
-    !connection.isProbing &&
-    connection.flight.sacked === 0 &&
-    connection.backoff === 0 &&
-    connection.roundTrip.smoothed > 0 &&
-    connection.isSynchronized &&
-    connection.state !== tcpState.synReceived
+    first === null ||
+    connection.phase === phase.loss ||
+    !connection.sackPermitted ||
+    connection.tailProbes >= tailProbeMaximum ||
+    connection.backoff > 0 ||
+    roundTrip.smoothed === 0 ||
+    !connection.isSynchronized ||
+    connection.state === tcpState.synReceived
   ) {
-    // RFC 8985, 7.2: two round trips, more when a lone segment's acknowledgement may be delayed.
-    let probe = 2 * connection.roundTrip.smoothed + 2000;
-    if (connection.pipe <= connection.segmentSize && !connection.finSent) probe += peerDelay;
-    if (probe < timeout) {
-      connection.alarm = alarmKind.tailProbe;
-      connection.alarmAt = now + probe;
-    }
+    return;
   }
+  // RFC 8985, 7.2: two round trips, more when a lone segment's acknowledgement may be delayed.
+  let probe = (2 * roundTrip.smoothed + 2000) * 2 ** connection.tailProbes;
+  if (connection.pipe <= connection.segmentSize && !connection.finSent) probe += peerDelay;
+  // Not after the timeout; who sends again and again without an answer must not put it off for ever.
+  const latest =
+    connection.alarm === alarmKind.retransmit
+      ? connection.alarmAt
+      : Math.max(first.sentAt + roundTrip.timeout, now);
+  connection.alarm = alarmKind.tailProbe;
+  connection.alarmAt = Math.min(now + probe, latest);
 }
 
 /** Has the connection probe a window of zero. */
@@ -150,7 +168,10 @@ function alarmed(connection: Connection, alarm: AlarmKind): void {
       return;
     case alarmKind.reorder:
       connection.context.counters.reorderingTimeouts += 1;
-      detectLosses(connection);
+      if (detectLosses(connection) && connection.phase === phase.open) {
+        enterRecovery(connection);
+        reduceProportionally(connection, 0, false, false);
+      }
       if (connection.alarm === alarmKind.none && !connection.flight.isEmpty) {
         startRetransmission(connection);
       }

@@ -144,7 +144,7 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   burstAt: Instant = 0;
   burstSent = 0;
   largestInFlight = 0;
-  /** PRR (RFC 6937). */
+  /** PRR (RFC 9937). */
   prrDelivered = 0;
   prrSent = 0;
   prrFlight = 0;
@@ -168,6 +168,8 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   probeEnd: SequenceNumber = sequence(0);
   isProbing = false;
   probeResent = false;
+  /** Probes since SND.UNA moved. */
+  tailProbes = 0;
 
   // Timers: one in the queue, for the earliest of these.
   readonly timer: ConnectionTimer;

@@ -1,4 +1,4 @@
-/** Entering and leaving recovery, and how much may be sent meanwhile (RFC 6675, 6937, 6582, 3522, 3708). */
+/** Entering and leaving recovery, and how much may be sent meanwhile (RFC 6675, 9937, 6582, 3522, 3708). */
 import { type Connection, phase } from './connection.ts';
 import { before, distance, notAfter, type Timestamp } from './sequence.ts';
 
@@ -67,7 +67,7 @@ export function leaveRecovery(connection: Connection): void {
 }
 
 /**
- * Proportional rate reduction (RFC 6937 with the safe bound of its section 3.1): sets the window so
+ * Proportional rate reduction (RFC 9937): sets the window so
  * that it comes down to the threshold by the end of recovery.
  * @param delivered bytes that this acknowledgement says have arrived
  * @param progressed SND.UNA advanced and nothing more was found lost
@@ -80,7 +80,7 @@ export function reduceProportionally(
   isPartial: boolean,
 ): void {
   const { congestion } = connection;
-  if (delivered <= 0) return;
+  if (delivered <= 0 && connection.prrSent > 0) return;
   connection.prrDelivered += delivered;
   const { pipe } = connection;
   const target = congestion.threshold;
@@ -89,8 +89,9 @@ export function reduceProportionally(
     allowed =
       Math.ceil((connection.prrDelivered * target) / connection.prrFlight) - connection.prrSent;
   } else {
-    let limit = connection.prrDelivered - connection.prrSent;
-    if (progressed) limit = Math.max(limit, delivered) + congestion.segment;
+    // RFC 9937, section 6.2: what arrived may be replaced, also where too much was sent before.
+    let limit = Math.max(connection.prrDelivered - connection.prrSent, delivered);
+    if (progressed) limit += congestion.segment;
     allowed = Math.min(target - pipe, limit);
   }
   // The first segment is sent again at once.

@@ -5,10 +5,10 @@
 
 import { never } from '../storage/timers.ts';
 import { tcpFlag } from '../wire/tcp.ts';
-import { alarmKind, startPersist, startRetransmission } from './alarm.ts';
+import { alarmKind, armTailProbe, startPersist, startRetransmission } from './alarm.ts';
 import { type Connection, phase } from './connection.ts';
 import { headerSize, sendData } from './emit.ts';
-import { chunkEnd, type SentRange } from './flight.ts';
+import { chunkEnd, type SentRange, sentMark } from './flight.ts';
 import { ipHeaderSize, limitSegment } from './segment-size.ts';
 import { advance, before, distance, latest } from './sequence.ts';
 import { tcpState } from './state.ts';
@@ -161,9 +161,9 @@ function sendNew(connection: Connection, force: boolean): number {
   const inFlight = connection.pipe;
   if (inFlight > connection.largestInFlight) connection.largestInFlight = inFlight;
   if (sent > 0) {
-    if (connection.alarm !== alarmKind.retransmit && connection.alarm !== alarmKind.reorder) {
-      startRetransmission(connection);
-    }
+    const { alarm } = connection;
+    if (alarm === alarmKind.none || alarm === alarmKind.persist) startRetransmission(connection);
+    else if (alarm !== alarmKind.reorder) armTailProbe(connection);
   } else if (flight.isEmpty && connection.alarm === alarmKind.none && connection.paceAt === never) {
     startPersist(connection);
     if (connection.settings.cork && connection.sendRoom > 0) {
@@ -277,11 +277,24 @@ function pauseForPacket(connection: Connection): void {
   connection.paceAt = connection.context.now + noPacketPause;
 }
 
-/** Tail loss probe (RFC 8985, 7.3): new data if there is some, else the last segment once more. */
+/**
+ * Tail loss probe (RFC 8985, 7.3): new data if there is some, else the last segment once more. In
+ * recovery the first segment once more: it was lost again, or its acknowledgement.
+ */
 export function sendTailProbe(connection: Connection): void {
   const { context, flight, segmentSize } = connection;
-  const { last } = flight;
-  if (last === null) return;
+  const { first, last } = flight;
+  if (first === null || last === null) return;
+  connection.tailProbes += 1;
+  if (connection.phase !== phase.open) {
+    context.counters.tailLossProbes += 1;
+    if (!first.isSacked) {
+      if ((first.marks & sentMark.resent) !== 0) flight.markLost(first);
+      resend(connection, first, segmentSize);
+    }
+    startRetransmission(connection);
+    return;
+  }
   connection.isProbing = true;
   const fresh = Math.min(connection.unsent, segmentSize, connection.sendRoom);
   if (

@@ -43,7 +43,7 @@ export interface CongestionControl {
     roundTrip: number,
     smallest: number,
   ): void;
-  /** A loss was found: lowers the threshold. The caller brings the window down to it (RFC 6937). */
+  /** A loss was found: lowers the threshold. The caller brings the window down to it (RFC 9937). */
   lost(window: CongestionWindow, inFlight: number): void;
   /** A timeout: lowers the threshold; the caller sets the window to one segment. */
   timedOut(window: CongestionWindow, inFlight: number): void;

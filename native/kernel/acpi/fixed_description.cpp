@@ -12,16 +12,20 @@ constexpr size_t kSmiCommand = 48;
 constexpr size_t kAcpiEnable = 52;
 constexpr size_t kControlA = 64;
 constexpr size_t kControlB = 68;
+constexpr size_t kPowerTimer = 76;
+constexpr size_t kPowerTimerLength = 91;
 constexpr size_t kFlags = 112;
 constexpr size_t kResetRegister = 116;
 constexpr size_t kResetValue = 128;
 constexpr size_t kExtendedDsdt = 140;
 constexpr size_t kExtendedControlA = 172;
 constexpr size_t kExtendedControlB = 184;
+constexpr size_t kExtendedPowerTimer = 208;
 constexpr size_t kSleepControl = 244;
 /// The first revision ends with the flags.
 constexpr size_t kFirstRevisionSize = 116;
 
+constexpr uint32_t kFlagPowerTimer32Bit = 1u << 8;
 constexpr uint32_t kFlagResetSupported = 1u << 10;
 constexpr uint32_t kFlagHardwareReduced = 1u << 20;
 
@@ -79,6 +83,11 @@ bool parse_fixed_description(const uint8_t* table, size_t size, FixedDescription
   if (flags & kFlagHardwareReduced) {
     description.is_hardware_reduced = true;
     description.sleep_control = fields.read_register(kSleepControl);
+  } else if (fields.read<uint8_t>(kPowerTimerLength) == 4) {
+    const AcpiRegister timer = fields.read_register_or_port(kExtendedPowerTimer, kPowerTimer);
+    if (timer.space == AcpiRegister::Space::Port)
+      description.power_timer_port = static_cast<uint16_t>(timer.address);
+    description.power_timer_is_32_bit = (flags & kFlagPowerTimer32Bit) != 0;
   }
   *result = description;
   return true;

@@ -26,6 +26,8 @@ struct FixedDescription {
   uint8_t reset_value = 0;
   AcpiRegister sleep_control;  // hardware-reduced machines only
   bool is_hardware_reduced = false;
+  uint16_t power_timer_port = 0;  // PM_TMR_BLK; 0: there is none
+  bool power_timer_is_32_bit = false;
 };
 
 /// Reads a FADT of `size` bytes (of any revision: absent fields stay empty). Returns false when it

@@ -7,7 +7,8 @@ namespace {
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
-    "root=rw, virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
+    "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, virtio_mmio.device=SIZE@ADDRESS:LINE, and -- "
+    "before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
 class Complaint {
@@ -164,6 +165,22 @@ bool add_virtio_mmio(StringView word, StringView value, CommandLine* result, Com
                   printed_length(word), word.data);
 }
 
+bool parse_clock_source(StringView name, ClockSource* source) {
+  const struct {
+    const char* name;
+    ClockSource source;
+  } known[] = {{"kvm-clock", ClockSource::Kvmclock},
+               {"tsc", ClockSource::TimeStampCounter},
+               {"hpet", ClockSource::Hpet},
+               {"acpi_pm", ClockSource::PowerTimer}};
+  for (const auto& entry : known) {
+    if (name != StringView(entry.name)) continue;
+    *source = entry.source;
+    return true;
+  }
+  return false;
+}
+
 bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
   const StringView log_prefix("log=");
   const StringView environment_prefix("env.");
@@ -178,6 +195,12 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
   }
   if (word.starts_with(environment_prefix)) {
     return add_environment(word.from(environment_prefix.size), result, complain);
+  }
+  const StringView clock_prefix("clock=");
+  if (word.starts_with(clock_prefix)) {
+    if (parse_clock_source(word.from(clock_prefix.size), &result->clock_source)) return true;
+    return complain("\"%.*s\" is not a clock; use kvm-clock, tsc, hpet or acpi_pm",
+                    printed_length(word), word.data);
   }
   const StringView profile_prefix("profile=");
   if (word.starts_with(profile_prefix)) {

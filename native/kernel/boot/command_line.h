@@ -6,6 +6,7 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "time/clock_source.h"
 
 namespace runtime {
 
@@ -21,6 +22,8 @@ struct VirtioMmioOption {
 ///   env.NAME=value              a variable of the app's environment
 ///   trace=syscalls              every system call in the log
 ///   profile=HERTZ               samples of what runs, for a tool on the host to read (1 to 10000)
+///   clock=kvm-clock|tsc|hpet|acpi_pm
+///                               what the clocks run from, where the machine has it
 ///   layout=fixed                no randomisation of addresses
 ///   root=rw                     files outside /tmp can be written (in memory)
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
@@ -38,6 +41,7 @@ struct CommandLine {
   LogLevel log_level = LogLevel::Warn;
   bool trace_system_calls = false;
   uint32_t profile_hertz = 0;  // 0: no profile
+  ClockSource clock_source = ClockSource::None;  // None: the best
   bool fixed_layout = false;
   bool writable_root = false;
   StringView environment[kMaximumEntries];  // NAME=value

@@ -220,7 +220,7 @@ void start_program() {
       refuse("too little memory to load Node; start the VM with a larger -m");
     refuse("Node cannot be loaded; build the base again with `npm run build`");
   }
-  clock_calibration_end();
+  require(clock_calibration_end());
   set_cpu_frequency(clock_frequency_hertz());
   if (command_line.profile_hertz) profile_start(command_line.profile_hertz);
   set_boot_nanoseconds(monotonic_nanoseconds());
@@ -280,7 +280,7 @@ extern "C" [[noreturn]] void boot_main() {
   acpi_initialise(information.rsdp);
   require(apic_initialise());
   reset_other_cpus();
-  clock_calibration_begin();
+  clock_calibration_begin(command_line.clock_source);
   drop_identity_map();
   start_files();
   scheduler_initialise();

@@ -29,6 +29,8 @@ constexpr uint32_t kCommandAssert = 1 << 14;
 constexpr uint32_t kCommandInit = 5 << 8;
 constexpr uint32_t kCommandStartup = 6 << 8;
 constexpr uint32_t kMasked = 1 << 16;
+constexpr uint32_t kDeadlineMode = 2 << 17;
+constexpr uint32_t kMsrTscDeadline = 0x6e0;
 constexpr uint32_t kActiveLow = 1 << 13;
 constexpr uint32_t kLevelTriggered = 1 << 15;
 constexpr uint32_t kIoApicVersion = 1;
@@ -222,6 +224,19 @@ void apic_send_startup(uint32_t to, PhysAddr page) {
 void apic_timer_start(uint32_t ticks) {
   write_register(kRegisterTimer, kTimerVector);
   write_register(kRegisterTimerInitial, ticks);
+}
+
+void apic_timer_deadline(uint64_t deadline) {
+  static uint64_t in_deadline_mode = 0;  // a bit for each CPU
+  const uint64_t bit = 1ull << this_cpu().index;
+  if (!(__atomic_load_n(&in_deadline_mode, __ATOMIC_RELAXED) & bit)) {
+    write_register(kRegisterTimer, kTimerVector | kDeadlineMode);
+    // The mode is set before the deadline is: a write to the register does not wait for one to an MSR
+    // (SDM volume 3, 10.5.4.1).
+    asm volatile("mfence" : : : "memory");
+    __atomic_fetch_or(&in_deadline_mode, bit, __ATOMIC_RELAXED);
+  }
+  write_msr(kMsrTscDeadline, deadline);
 }
 
 void apic_timer_stop() { write_register(kRegisterTimerInitial, 0); }

@@ -53,6 +53,8 @@ uint32_t apic_message_data(unsigned vector);
 
 /// Starts the local timer for one interrupt after `ticks` of its clock.
 void apic_timer_start(uint32_t ticks);
+/// Starts it for when this CPU's time-stamp counter reads `deadline`. Not to be mixed with the above.
+void apic_timer_deadline(uint64_t deadline);
 void apic_timer_stop();
 /// The timer's current count, for calibration.
 uint32_t apic_timer_count();

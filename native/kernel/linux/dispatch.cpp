@@ -9,12 +9,13 @@
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
+#include "smp/cpus.h"
 
 namespace runtime {
 
 namespace {
 
-constexpr unsigned kCallCapacity = 512;
+constexpr unsigned kCallCapacity = kCountedCalls;
 
 /// Turns a register into an argument of a handler's type, and shows it in a trace.
 template <typename T>
@@ -157,6 +158,17 @@ void trace_result(const SystemCall& call, const char* arguments, const Result<ui
 
 }  // namespace
 
+bool next_counted_call(size_t* cursor, const char** name, uint64_t* count) {
+  while (*cursor < array_size(kSystemCalls)) {
+    const SystemCall& call = kSystemCalls[(*cursor)++];
+    *count = 0;
+    for (unsigned i = 0; i < cpu_count(); ++i) *count += cpu_at(i).calls[call.number];
+    *name = call.name;
+    if (*count) return true;
+  }
+  return false;
+}
+
 void set_system_call_trace(bool enabled) { tracing = enabled; }
 
 TrapFrame* entry_frame() {
@@ -169,8 +181,9 @@ extern "C" bool system_call_dispatch(runtime::TrapFrame* frame) {
   using namespace runtime;
   ++this_cpu().system_calls;
   account_time(true);
-  enable_interrupts();
   const uint64_t number = frame->error;
+  if (number < kCountedCalls) ++this_cpu().calls[number];
+  enable_interrupts();
   const uint64_t registers[6] = {frame->rdi, frame->rsi, frame->rdx,
                                  frame->r10, frame->r8,  frame->r9};
   const SystemCall* call = find_call(number);

@@ -10,12 +10,15 @@
 #include "memory/address_space.h"
 #include "memory/user.h"
 #include "sched/scheduler_internal.h"
+#include "vdso/vdso.h"
 
 namespace runtime {
 
 namespace {
 
 constexpr uint64_t kStackSize = 8 * 1024 * 1024;
+/// At least this much below the stack's end nothing is mapped.
+constexpr uint64_t kVdsoGap = 1024 * 1024;
 constexpr uint64_t kKernelInterfaceType = 0x524a5301;
 
 ArgumentArea argument_area_record;
@@ -185,7 +188,7 @@ Result<void> push_strings(StackWriter* stack, const Vector<StringView>& strings,
 }
 
 Result<uint64_t> build_stack(const ProgramStart& start, const LoadedElf& program,
-                             uint64_t interpreter_base, uint64_t top) {
+                             uint64_t interpreter_base, uint64_t vdso, uint64_t top) {
   StackWriter stack(top);
   Result<uint64_t> path = stack.push_string(start.path);
   if (path.is_error()) return path;
@@ -207,6 +210,7 @@ Result<uint64_t> build_stack(const ProgramStart& start, const LoadedElf& program
   stack.align(16);
 
   const uint64_t auxiliary[][2] = {
+      {33 /* AT_SYSINFO_EHDR */, vdso},
       {16 /* AT_HWCAP */, cpuid(1).edx},
       {6 /* AT_PAGESZ */, kPageSize},
       {17 /* AT_CLKTCK */, 100},
@@ -279,9 +283,12 @@ Result<RefPtr<Thread>> load_program(const ProgramStart& start) {
   request.name = AreaName::Stack;
   Result<uint64_t> stack = AddressSpace::map(move(request));
   if (stack.is_error()) return stack.error();
+  // Close to the stack, so that they share page tables, but not at a known distance.
+  Result<uint64_t> vdso = map_vdso(stack.value() - kVdsoGap - random[0] / 8192 % 16384 * kPageSize);
+  if (vdso.is_error()) return vdso.error();
   // Frames below the first use of the stack keep 16 random bytes' worth of alignment slack.
-  Result<uint64_t> stack_pointer =
-      build_stack(start, program.value(), interpreter.bias, top - random[1] % 256 * 16);
+  Result<uint64_t> stack_pointer = build_stack(start, program.value(), interpreter.bias,
+                                               vdso.value(), top - random[1] / 32768 % 256 * 16);
   if (stack_pointer.is_error()) return stack_pointer.error();
 
   TrapFrame frame;

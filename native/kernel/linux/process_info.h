@@ -72,6 +72,10 @@ CpuTimes cpu_times(unsigned cpu);
 /// Heap and other kernel memory in bytes.
 uint64_t kernel_heap_bytes();
 
+/// How often each system call was made since boot, one after the other from cursor 0; those that never
+/// were are left out. Returns false at the end.
+bool next_counted_call(size_t* cursor, const char** name, uint64_t* count);
+
 /// argv and environ areas of the initial stack, for /proc/self/cmdline and environ.
 struct ArgumentArea {
   uint64_t arguments_start, arguments_end;

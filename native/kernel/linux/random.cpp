@@ -9,6 +9,7 @@
 #include "lib/types.h"
 #include "linux/process_info.h"
 #include "sync/spinlock.h"
+#include "time/clock.h"
 
 namespace runtime {
 
@@ -89,6 +90,15 @@ void random_initialise() {
       "the CPU has neither RDSEED nor RDRAND: random numbers are seeded from timing jitter alone "
       "(about %u bits estimated); start QEMU with -cpu max or -cpu host for a hardware source",
       seed_bits);
+}
+
+void random_note_jump() {
+  const uint64_t ticks = read_tsc();
+  random_add(&ticks, sizeof(ticks));
+  const uint64_t date = wall_clock_nanoseconds();
+  random_add(&date, sizeof(date));
+  (void)try_hardware(cpu_feature::kRdseed, rdseed, "RDSEED");
+  (void)try_hardware(cpu_feature::kRdrand, rdrand, "RDRAND");
 }
 
 void random_add(const void* data, size_t size) {

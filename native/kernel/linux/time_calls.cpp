@@ -6,6 +6,7 @@
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
 #include "time/clock.h"
+#include "time/clock_source.h"
 
 namespace runtime {
 
@@ -27,7 +28,7 @@ constexpr int kClockInternationalAtomic = 11;
 constexpr int kTimerAbsolute = 1;
 
 /// What a clock measures.
-enum class Source { Wall, Monotonic, ProcessCpu, ThreadCpu };
+enum class Source { Wall, Monotonic, Raw, ProcessCpu, ThreadCpu };
 
 struct Clock {
   Source source;
@@ -58,8 +59,9 @@ Result<Clock> decode_clock(int id) {
     case kClockRealtimeAlarm:
     case kClockInternationalAtomic:  // no leap seconds are known, so it equals UTC, as on Linux
       return Clock{Source::Wall, nullptr};
-    case kClockMonotonic:
     case kClockMonotonicRaw:
+      return Clock{Source::Raw, nullptr};
+    case kClockMonotonic:
     case kClockMonotonicCoarse:
     case kClockBoot:  // the machine is never suspended
     case kClockBootAlarm:
@@ -80,6 +82,8 @@ uint64_t read_clock(const Clock& clock) {
       return wall_clock_nanoseconds();
     case Source::Monotonic:
       return monotonic_nanoseconds();
+    case Source::Raw:
+      return raw_nanoseconds();
     case Source::ProcessCpu:
       return process_cpu_time().total();
     case Source::ThreadCpu:

@@ -376,6 +376,8 @@ bool next_area(uint64_t address, AreaInfo* info) {
   info->name[0] = 0;
   if (name == AreaName::Stack) format(info->name, sizeof(info->name), "[stack]");
   if (name == AreaName::Heap) format(info->name, sizeof(info->name), "[heap]");
+  if (name == AreaName::Vvar) format(info->name, sizeof(info->name), "[vvar]");
+  if (name == AreaName::Vdso) format(info->name, sizeof(info->name), "[vdso]");
   if (file) {
     vfs_path_of(file.get(), info->name, sizeof(info->name));
     Stat stat;

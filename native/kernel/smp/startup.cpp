@@ -11,6 +11,7 @@
 #include "memory/physical.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpus.h"
+#include "time/clock_source.h"
 
 #pragma GCC visibility push(hidden)
 extern "C" {
@@ -102,6 +103,7 @@ CpuLocal* make_cpu() {
   apic_initialise_secondary();
   cpu->apic_id = apic_id();
   join_scheduler(*cpu);
+  clock_initialise_secondary();
   run_idle_loop(nullptr);
 }
 

@@ -1,4 +1,4 @@
-// The time-stamp counter as clock, and the local APIC's timer as alarm.
+// What counts the time, and the local APIC's timer as alarm.
 #pragma once
 
 #include <stdint.h>
@@ -7,13 +7,46 @@ namespace runtime {
 
 struct Timer;
 
-/// Starts measuring the time-stamp counter and the APIC timer against the PIT; other start-up work
-/// may run meanwhile.
-void clock_calibration_begin();
-/// Ends the measurement (waits until it has run long enough) and starts the clocks.
-void clock_calibration_end();
+/// Which counter the clocks run from.
+enum class ClockSource : uint8_t {
+  None,
+  Kvmclock,          // KVM's paravirtual clock
+  TimeStampCounter,  // the CPU's
+  Hpet,
+  PowerTimer,  // ACPI's
+};
+
+/// Chooses the source: the first of kvmclock, time-stamp counter, HPET and ACPI power timer that the
+/// machine has, unless `wanted` names one that it has. Starts measuring what no one tells the frequency
+/// of; other start-up work may run meanwhile. Needs ACPI's tables and the local APIC.
+void clock_calibration_begin(ClockSource wanted);
+/// Ends the measurement (waits until it has run long enough) and starts the clocks. Returns null, or a
+/// sentence that says what is missing.
+const char* clock_calibration_end();
+/// Runs on each further CPU before it takes part.
+void clock_initialise_secondary();
 /// Frequency of the time-stamp counter.
 uint64_t clock_frequency_hertz();
+ClockSource clock_source();
+const char* clock_source_name();
+/// Nanoseconds of CLOCK_MONOTONIC_RAW in which the source counts `ticks`.
+uint64_t clock_raw_of_ticks(uint64_t ticks);
+/// The source turned out to be wrong: goes on with the best counter that every CPU reads alike.
+void clock_abandon_counter(const char* why);
+
+/// The pages that the vDSO reads, vdso/layout.h.
+const void* clock_pages();
+
+/// The monotonic clock without corrections (CLOCK_MONOTONIC_RAW), in nanoseconds.
+uint64_t raw_nanoseconds();
+/// Moves the wall clock; the monotonic one goes on.
+void clock_set_wall_offset(int64_t offset);
+int64_t clock_wall_offset();
+/// Makes the monotonic clock (and so the wall clock) run faster by `parts_per_billion`, or slower, from now
+/// on. Continuous: no clock jumps.
+void clock_set_rate(int64_t parts_per_billion);
+/// Corrects the counter's frequency: `raw` nanoseconds of CLOCK_MONOTONIC_RAW took `true_nanoseconds`.
+void clock_correct_frequency(uint64_t raw, uint64_t true_nanoseconds);
 
 /// Asks for a timer interrupt at `deadline` (monotonic nanoseconds) if none is due earlier.
 void alarm_at(uint64_t deadline);

@@ -5,6 +5,7 @@
 #include "lib/new.h"
 #include "lib/string.h"
 #include "lib/types.h"
+#include "vdso/layout.h"
 
 namespace runtime {
 
@@ -59,6 +60,7 @@ struct CpuTables {
   CpuLocal local;
 };
 static_assert(sizeof(CpuTables) <= kCpuTablesSize, "cpu.h knows how large this is");
+static_assert(offsetof(CpuLocal, index) == kCpuIndexOffset, "the vDSO knows where this is");
 
 namespace {
 

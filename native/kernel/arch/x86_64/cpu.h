@@ -9,6 +9,9 @@ namespace runtime {
 class Thread;
 struct Timer;
 
+/// System calls with numbers below this are counted one by one.
+constexpr unsigned kCountedCalls = 512;
+
 /// What entry.S and the kernel keep per CPU. entry.S depends on the first six offsets.
 struct CpuLocal {
   CpuLocal* self = nullptr;        // 0
@@ -35,6 +38,7 @@ struct CpuLocal {
   uint64_t idle_nanoseconds = 0;
   uint32_t held_lock_ranks = 0;
   uint64_t next_sample = 0;  // profile/profile.cpp
+  uint32_t calls[kCountedCalls] = {};  // system calls made, by number; wraps
 };
 
 inline CpuLocal& this_cpu() {

@@ -43,7 +43,15 @@ RtcRegisters read_registers() {
   return r;
 }
 
+bool is_updating() { return (read_register(kStatusA) & kUpdateInProgress) != 0; }
+
 }  // namespace
+
+uint64_t rtc_try_read() {
+  if (is_updating()) return 0;
+  const RtcRegisters reading = read_registers();
+  return is_updating() || read_register(0x00) != reading.seconds ? 0 : decode_rtc(reading);
+}
 
 uint64_t rtc_seconds() {
   // Read until two readings agree: an update may begin between the check and the reading.

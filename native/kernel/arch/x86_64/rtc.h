@@ -9,6 +9,9 @@ namespace runtime {
 /// update in progress (at most some milliseconds). Returns 0 when there is no sensible clock.
 uint64_t rtc_seconds();
 
+/// The same without a wait: 0 also when an update is in progress or came in between.
+uint64_t rtc_try_read();
+
 /// The registers of the clock as read, before their encoding is undone.
 struct RtcRegisters {
   uint8_t seconds, minutes, hours, day, month, year;

@@ -257,6 +257,14 @@ Result<void> write_descriptors_maximum(TextWriter& text, uint64_t) {
   return {};
 }
 
+Result<void> write_system_calls(TextWriter& text, uint64_t) {
+  const char* name;
+  uint64_t count;
+  for (size_t cursor = 0; next_counted_call(&cursor, &name, &count);)
+    text.print("%s %llu\n", name, static_cast<LongLong>(count));
+  return {};
+}
+
 Result<void> write_watches_maximum(TextWriter& text, uint64_t) {
   text.put("65536\n");
   return {};
@@ -294,6 +302,7 @@ const GeneratedName kMachineFiles[] = {
     {"version", write_version, 0444},
     {"cmdline", write_command_line, 0444},
     {"filesystems", write_file_systems, 0444},
+    {"system_calls", write_system_calls, 0444},  // of ours
     {"sys/kernel/pid_max", write_threads_maximum, 0444},
     {"sys/kernel/threads-max", write_threads_maximum, 0444},
     {"sys/kernel/osrelease", write_release, 0444},

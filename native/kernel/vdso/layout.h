@@ -1,0 +1,16 @@
+// What the kernel and the vDSO's image agree on.
+//
+//   [vvar]  ClockPage | the hypervisor's records (ParavirtualTime) | [vdso] the image
+//           read                                                   read, execute
+#pragma once
+
+#include <stdint.h>
+
+namespace runtime {
+
+/// Pages in front of the image; image.ld has the same number.
+constexpr unsigned kVdsoDataPages = 2;
+/// Where CpuLocal has the CPU's index; cpu.cpp checks it.
+constexpr uint64_t kCpuIndexOffset = 72;
+
+}  // namespace runtime

@@ -1,10 +1,12 @@
 #include "file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace runtime {
 namespace {
@@ -42,6 +44,28 @@ std::optional<std::string> ReadFile(const char* path) {
   }
   text.resize(filled);
   return text;
+}
+
+std::optional<MappedFile> MappedFile::Open(const char* path) {
+  const OpenFile file(open(path, O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (file.descriptor() < 0 || fstat(file.descriptor(), &status) != 0) return std::nullopt;
+  const size_t size = static_cast<size_t>(status.st_size);
+  if (size == 0) return MappedFile();  // which mmap(2) refuses
+  void* const start = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  if (start == MAP_FAILED) return std::nullopt;
+  return MappedFile(std::string_view(static_cast<const char*>(start), size));
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 }  // namespace runtime

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "binding_errors.h"
 #include "kernel.h"
@@ -32,7 +33,7 @@ constexpr double kLongestSleep = 9e15;
 constexpr uint32_t kSelfSlot = 0;
 
 // What a bundle ends with: ECMA-426, section 11.1.
-constexpr std::string_view kSourceMapComment = "\n//# sourceMappingURL=";
+constexpr std::string_view kSourceMapComment = "//# sourceMappingURL=";
 
 SystemIsolate* Self(v8::Isolate* isolate) {
   return static_cast<SystemIsolate*>(isolate->GetData(kSelfSlot));
@@ -46,6 +47,25 @@ std::string ToText(v8::Isolate* isolate, Local<Value> value) {
 v8::MaybeLocal<String> ToString(v8::Isolate* isolate, std::string_view text) {
   return String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal,
                              static_cast<int>(text.size()));
+}
+
+// A script that V8 reads where it is.
+class ScriptInPlace final : public String::ExternalOneByteStringResource {
+ public:
+  explicit ScriptInPlace(std::string_view text) : text_(text) {}
+  const char* data() const override { return text_.data(); }
+  size_t length() const override { return text_.size(); }
+
+ private:
+  const std::string_view text_;
+};
+
+v8::MaybeLocal<String> ToScript(v8::Isolate* isolate, std::string_view text, bool is_ascii) {
+  if (!is_ascii) return ToString(isolate, text);
+  auto resource = std::make_unique<ScriptInPlace>(text);
+  const v8::MaybeLocal<String> made = String::NewExternalOneByte(isolate, resource.get());
+  if (!made.IsEmpty()) (void)resource.release();  // V8 deletes it when the string goes
+  return made;
 }
 
 }  // namespace
@@ -122,14 +142,7 @@ bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle
   const v8::HandleScope handle_scope(isolate_);
   const v8::TryCatch caught(isolate_);
   const Local<v8::Object> bindings = v8::Object::New(isolate_);
-  // V8 is not given the map, which is as long as the code, to read through each time it starts.
-  std::string_view code = bundle.text;
-  const size_t map_at = code.rfind(kSourceMapComment);
-  if (map_at != std::string_view::npos) {
-    source_map_ = code.substr(map_at + kSourceMapComment.size());
-    source_map_ = source_map_.substr(0, source_map_.find_first_of("\r\n"));
-    code = code.substr(0, map_at);
-  }
+  const std::string_view code = TakeSourceMap(bundle.text);
   Local<String> text;
   if (!InstallSystemGlobals(context, &timer_host_) ||
       !InstallSystemBindings(context, bindings, this) ||
@@ -137,7 +150,7 @@ bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle
            ->DefineOwnProperty(context, String::NewFromUtf8Literal(isolate_, "runtime"), bindings,
                                v8::DontEnum)
            .FromMaybe(false) ||
-      !ToString(isolate_, code).ToLocal(&text)) {
+      !ToScript(isolate_, code, !bundle.cache.empty()).ToLocal(&text)) {
     return Fail(caught);
   }
   const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
@@ -161,6 +174,20 @@ bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle
         "system isolate: the bundle's code cache is of another V8 or other flags; compiled anew");
   }
   return script->Run(context).IsEmpty() ? Fail(caught) : true;
+}
+
+// V8 is not given the map, which is as long as the code, to read through each time it starts; nor is it
+// read here.
+std::string_view SystemIsolate::TakeSourceMap(std::string_view text) {
+  size_t end = text.size();
+  while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r')) --end;
+  const void* const newline = memrchr(text.data(), '\n', end);
+  if (newline == nullptr) return text;
+  const size_t at = static_cast<size_t>(static_cast<const char*>(newline) - text.data());
+  const std::string_view last_line = text.substr(at + 1, end - at - 1);
+  if (!last_line.starts_with(kSourceMapComment)) return text;
+  source_map_ = last_line.substr(kSourceMapComment.size());
+  return text.substr(0, at);
 }
 
 Local<Value> SystemIsolate::SourceMap() const {

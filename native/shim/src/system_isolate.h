@@ -22,12 +22,15 @@
 
 namespace runtime {
 
-/** What the system isolate runs. */
+/** What the system isolate runs: files in memory, which outlive it. */
 struct SystemBundle {
-  /** The script, with its source map in a comment at its end. */
-  std::string text;
-  /** V8's code cache for the script without that comment; empty for none. */
-  std::string cache;
+  /** The script, with its source map in a comment that is its last line. */
+  std::string_view text;
+  /**
+   * V8's code cache for the script without that comment; empty for none. With a cache the script is
+   * ASCII: V8 then leaves it where it is, and reads it only to compile what is not in the cache.
+   */
+  std::string_view cache;
 };
 
 /**
@@ -74,6 +77,7 @@ class SystemIsolate final : private SystemHost {
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
 
   bool RunBundle(v8::Local<v8::Context> context, const SystemBundle& bundle);
+  std::string_view TakeSourceMap(std::string_view text);
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
   bool RunTurn(v8::Local<v8::Context> context, uint64_t* deadline);

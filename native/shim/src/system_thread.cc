@@ -100,7 +100,7 @@ void SystemThread::AppHasStarted() {
 
 void SystemThread::Main() {
   TakeBackSeat();
-  std::optional<std::string> text = ReadFile(kSystemBundlePath);
+  const std::optional<MappedFile> text = MappedFile::Open(kSystemBundlePath);
   if (!text.has_value()) {
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: ") + kSystemBundlePath +
@@ -109,7 +109,8 @@ void SystemThread::Main() {
     return;
   }
   // Without a cache V8 compiles: slower, and nothing else.
-  const SystemBundle bundle = {std::move(*text), ReadFile(kSystemCachePath).value_or("")};
+  const std::optional<MappedFile> cache = MappedFile::Open(kSystemCachePath);
+  const SystemBundle bundle = {text->bytes(), cache ? cache->bytes() : std::string_view()};
   int failures = 0;
   bool has_worked = false;
   while (!stopping_.load()) {

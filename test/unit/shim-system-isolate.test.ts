@@ -194,6 +194,14 @@ test('an exhausted heap is reported, and the app runs on', async (t) => {
   t.regex(messages(log, 0)[0] ?? '', /its JavaScript heap is exhausted/);
 });
 
+test('a heap that a growing array fills ends the isolate, not the machine', async (t) => {
+  // What the array needs at once, when it grows, is more than any reserve.
+  const system = 'const kept = []; setTimeout(() => { for (;;) kept.push({ kept }) }, 1)';
+  const { log, code } = await runOnFakeKernel(appThatAwaits(/started again/), { system });
+  t.is(code, 0);
+  t.regex(messages(log, 0)[0] ?? '', /its JavaScript heap is exhausted/);
+});
+
 for (const [title, system] of [
   ['computes for ever', 'for (;;);'],
   ['waits for ever', 'runtime.log.write(2, "waits")'],

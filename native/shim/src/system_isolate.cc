@@ -18,9 +18,12 @@ using v8::Value;
 // Of the thread's stack (SystemThread gives it 2 MiB) JavaScript may use this much; the rest is for
 // V8.
 constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
-// What the heap may grow by, each of so many times, while a script that hit the limit is being
-// stopped.
-constexpr size_t kHeapReserveBytes = 16 * 1024 * 1024;
+// Of the machine's memory the heap may hold this share, at least so many bytes. V8's own limit is at
+// half of the memory, too late: an array that grows there needs more at once than is left, and V8 ends
+// the process.
+constexpr size_t kHeapShare = 8;
+constexpr size_t kLeastHeapBytes = 64 * 1024 * 1024;
+// How often V8's own limit may grow, by half, while a script that hit it is being stopped.
 constexpr int kHeapReserves = 4;
 
 // What ends a wait.
@@ -89,6 +92,9 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
       timer_host_{kernel, timers_},
       isolate_(NewBareIsolate(platform, snapshot, allocator_.get(), &delegate_)) {
   if (isolate_ == nullptr) return;
+  RuntimeMemoryStatistics memory = {};
+  kernel.memory_statistics(&memory);
+  most_heap_bytes_ = std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
   SetCurrent(this);
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
@@ -96,6 +102,7 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
   isolate_->SetData(kSelfSlot, this);
   isolate_->AddMessageListener(OnMessage);
   isolate_->SetPromiseRejectCallback(OnPromiseReject);
+  isolate_->AddGCEpilogueCallback(OnCollected, this, v8::kGCTypeMarkSweepCompact);
   isolate_->AddNearHeapLimitCallback(OnNearHeapLimit, this);
   const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   isolate_->SetStackLimit(here - kScriptStackBytes);
@@ -353,6 +360,13 @@ void SystemIsolate::OnPromiseReject(v8::PromiseRejectMessage message) {
   }
 }
 
+void SystemIsolate::OnCollected(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* self) {
+  auto* const host = static_cast<SystemIsolate*>(self);
+  if (host->HeapBytes() <= host->most_heap_bytes_) return;
+  host->heap_exhausted_ = true;
+  host->isolate_->TerminateExecution();
+}
+
 size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) {
   auto* const host = static_cast<SystemIsolate*>(self);
   host->heap_exhausted_ = true;
@@ -362,7 +376,7 @@ size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) 
   // heap.
   if (host->heap_reserves_used_ == kHeapReserves) return current_limit;
   ++host->heap_reserves_used_;
-  return current_limit + kHeapReserveBytes;
+  return current_limit + current_limit / 2;
 }
 
 }  // namespace runtime

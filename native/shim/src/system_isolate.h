@@ -88,6 +88,8 @@ class SystemIsolate final : private SystemHost {
 
   static void OnMessage(v8::Local<v8::Message> message, v8::Local<v8::Value> error);
   static void OnPromiseReject(v8::PromiseRejectMessage message);
+  static void OnCollected(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
+                          void* self);
   static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
 
   const uint64_t started_at_;
@@ -105,6 +107,7 @@ class SystemIsolate final : private SystemHost {
   // Promises rejected without a handler since microtasks last ran dry.
   std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
   bool failed_ = false;
+  size_t most_heap_bytes_ = 0;
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;

@@ -222,6 +222,79 @@ test('a probe that was not needed costs nothing (duplicate SACK)', (t) => {
   t.is(other.counters.tailLossRepaired, 0);
 });
 
+test('what is sent after a lone segment is probed for as soon as without it', (t) => {
+  const script = flowing({ ...sack, ts: 1 });
+  script.write(500);
+  script.after(1).write(1000);
+  script.sent.length = 0;
+  script.after(3 * roundTrip);
+  t.is(script.counters.tailLossProbes, 1);
+  t.is(script.sent.length, 1);
+});
+
+test('a lone segment is probed for instead of a timeout, which would cost the window', (t) => {
+  const script = flowing(sack);
+  script.write(1000);
+  script.sent.length = 0;
+  script.after(230).expect('PA 1+1000 ack 1');
+  t.is(script.counters.tailLossProbes, 1);
+  t.is(script.counters.retransmissionTimeouts, 0);
+});
+
+test('a probe that is not answered is followed by one more, and then by the timeout', (t) => {
+  const script = flowing(sack);
+  script.write(3000);
+  script.sent.length = 0;
+  script.after(3 * roundTrip).expect('PA 2001+1000 ack 1');
+  script.after(3 * roundTrip).quiet(); // twice the time
+  script.after(3 * roundTrip).expect('PA 2001+1000 ack 1');
+  t.is(script.counters.tailLossProbes, 2);
+  t.is(script.counters.retransmissionTimeouts, 0);
+  script.after(300).expect('A 1+1000 ack 1');
+  t.is(script.counters.tailLossProbes, 2);
+  t.is(script.counters.retransmissionTimeouts, 1);
+});
+
+test('when a retransmission is lost and nothing follows it, recovery probes', (t) => {
+  const script = flowing(sack);
+  script.write(5000);
+  script.sent.length = 0;
+  script.after(roundTrip).peer('A 1+0 ack 1', { sack: [[1001, 5001]] });
+  script.expect('A 1+1000 ack 1');
+  script.after(3 * roundTrip).expect('A 1+1000 ack 1');
+  t.is(script.counters.retransmissionTimeouts, 0);
+  script.after(roundTrip).peer('A 1+0 ack 5001');
+  script.after(1000).quiet();
+});
+
+test('a lost retransmission is found by another one, whatever timestamp the peer echoes', (t) => {
+  const script = flowing({ ...sack, ts: 1 });
+  script.write(9880);
+  script.after(roundTrip);
+  const echo = (): number => old - script.sent.at(-1)!.timestamp;
+  const old = script.sent.at(-1)!.timestamp;
+  const last = script.sent.at(-1)!.seq + script.sent.at(-1)!.length;
+  script.peer('A 1+0 ack 1', {
+    ts: [2, echo()],
+    sack: [
+      [989, 1977],
+      [2965, last],
+    ],
+  });
+  const again = script.sent.filter(({ seq }, at) => at >= 10 && (seq === 1 || seq === 1977));
+  t.deepEqual(
+    again.map(({ seq }) => seq),
+    [1, 1977],
+  );
+  script.after(roundTrip + 2);
+  const before = script.sent.length;
+  // The second one arrived; the peer still echoes what came before the first gap.
+  script.peer('A 1+0 ack 1', { ts: [3, echo()], sack: [[989, last]] });
+  script.after(6);
+  t.is(script.sent[before]?.seq, 1);
+  t.is(script.counters.lostRetransmissions, 1);
+});
+
 test('SACK that the peer takes back is forgotten at the timeout (RFC 2018, section 8)', (t) => {
   const script = flowing(sack);
   script.write(5000);

@@ -49,7 +49,7 @@ export function processAcknowledgment(connection: Connection, segment: Segment):
   if (connection.sackPermitted) {
     if (segment.options.sackCount > 0) {
       const already = flight.sacked;
-      processSacks(connection, segment, highest);
+      processSacks(connection, segment, echo, highest);
       delivered += flight.sacked - already;
     }
   } else if (
@@ -137,7 +137,7 @@ function acknowledgeThrough(
         ambiguous = true;
       }
       if (connection.sackPermitted) {
-        rackDelivered(connection, range, echo);
+        rackDelivered(connection, range, echo, false);
         rackOrder(connection, range, highest);
       }
     }
@@ -175,7 +175,12 @@ function acknowledgeThrough(
 }
 
 /** RFC 2018, RFC 6675 Update(), RFC 2883. */
-function processSacks(connection: Connection, segment: Segment, highest: SequenceNumber): void {
+function processSacks(
+  connection: Connection,
+  segment: Segment,
+  echo: Timestamp | null,
+  highest: SequenceNumber,
+): void {
   const { options } = segment;
   const { context, flight } = connection;
   let roundTrip = -1;
@@ -204,8 +209,7 @@ function processSacks(connection: Connection, segment: Segment, highest: Sequenc
       }
       if (before(range.start, left)) range = flight.split(range, left);
       if (before(right, range.end)) flight.split(range, right);
-      // The peer echoes what came before the gap (RFC 7323, 4.3): that tells nothing of this range.
-      rackDelivered(connection, range, null);
+      rackDelivered(connection, range, echo, true);
       rackOrder(connection, range, highest);
       if ((range.marks & sentMark.everResent) === 0) roundTrip = context.now - range.sentAt;
       flight.markSacked(range);

@@ -106,9 +106,11 @@ export function armTailProbe(connection: Connection): void {
   ) {
     return;
   }
-  // RFC 8985, 7.2: two round trips, more when a lone segment's acknowledgement may be delayed.
+  // RFC 8985, 7.2: two round trips, more when a lone segment's acknowledgement may be delayed. Nothing
+  // is delayed as long as the peer has gaps (RFC 5681, section 4.2).
   let probe = (2 * roundTrip.smoothed + 2000) * 2 ** connection.tailProbes;
-  if (connection.pipe <= connection.segmentSize && !connection.finSent) probe += peerDelay;
+  const isLone = connection.pipe <= connection.segmentSize && flight.sacked === 0;
+  if (isLone && !connection.finSent) probe += peerDelay;
   // Not after the timeout; who sends again and again without an answer must not put it off for ever.
   const latest =
     connection.alarm === alarmKind.retransmit

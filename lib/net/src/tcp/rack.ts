@@ -12,18 +12,24 @@ export const windowPersistence = 16;
 /**
  * Step 1 and 2 (6.2): a range was delivered for the first time.
  * @param echo the timestamp echoed, to tell which transmission was delivered; null: none
+ * @param behindGap selectively acknowledged: an old echo may be that of what came before the gap (RFC
+ * 7323, section 4.3), and proves nothing
  */
 export function rackDelivered(
   connection: Connection,
   range: SentRange,
   echo: Timestamp | null,
+  behindGap: boolean,
 ): void {
   const { now } = connection.context;
   const time = now - range.sentAt;
   if ((range.marks & sentMark.everResent) !== 0) {
     // An acknowledgement that came too soon is for an earlier transmission.
-    if (echo !== null && before(echo, sentStamp(connection, range))) return;
-    if (time < connection.roundTrip.minimum) return;
+    const { minimum, smoothed } = connection.roundTrip;
+    if (time < minimum) return;
+    if (echo !== null && before(echo, sentStamp(connection, range))) {
+      if (!behindGap || time < smoothed) return;
+    }
   }
   connection.rackRoundTrip = time;
   if (

@@ -94,7 +94,7 @@ export function hasEstablished(table: string, port: number): boolean {
 }
 
 /** A connection to QEMU's monitor. Source: QEMU Machine Protocol specification. */
-class Monitor {
+export class Monitor {
   readonly #socket: Socket;
   readonly #waiting: ((reply: { return?: unknown }) => void)[] = [];
   #text = '';

@@ -14,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import tls from 'node:tls';
 import * as undici from 'undici';
 import { WebSocket } from 'ws';
+import { badPeerTasks } from './bad-peers.ts';
 import { authority } from './certificate.ts';
 import { connectionTasks } from './connections.ts';
 import { type Digest, pattern } from './pattern.ts';
@@ -224,6 +225,7 @@ const tasks = {
   },
 
   ...connectionTasks,
+  ...badPeerTasks,
 };
 
 /** Names of the tasks. */

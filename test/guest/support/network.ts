@@ -69,6 +69,8 @@ export interface GuestOptions {
   readonly finishedFrames?: boolean;
   /** The wire loses frames before they are captured. */
   readonly lossy?: boolean;
+  /** More arguments for QEMU: devices that `network` does not know. */
+  readonly extraArguments?: readonly string[];
   /** False when the capture would be too large to be looked through. */
   readonly capture?: boolean;
 }
@@ -85,10 +87,11 @@ export async function systemMachine(
   const { name, entry = 'network/main.ts', environment = {} } = options;
   const initrd = await guestInitrd(name, entry, options.bundling);
   const words = Object.entries(environment);
-  const { memoryMegabytes = 768, processors, launcher, network } = options;
+  const { memoryMegabytes = 768, processors, launcher, network, extraArguments = [] } = options;
   const machine: MachineOptions = {
     memoryMegabytes,
     network,
+    extraArguments,
     ...(launcher ? { launcher } : {}),
     ...(processors ? { processors } : {}),
   };

@@ -199,7 +199,7 @@ export class Interface implements NetworkInterface, DeviceReceiver, NeighbourOwn
     if (up === this.#isUp) return;
     this.#isUp = up;
     this.counters.linkChanges = (this.counters.linkChanges as number) + 1;
-    this.#host.environment.log('info', `${this.name}: link is ${up ? 'up' : 'down'}`);
+    this.#host.environment.log('warn', `${this.name}: link is ${up ? 'up' : 'down'}`);
     if (!up) {
       this.neighbours4.flush();
       this.neighbours6.flush();

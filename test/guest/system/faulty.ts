@@ -1,0 +1,128 @@
+/**
+ * The default composition with a fault in it: a datagram to port 9 that says "fault: NAME" makes the
+ * network fail in that way, in the middle of its work on a packet.
+ */
+
+import * as e1000 from '@runtimejs/e1000/driver.ts';
+import type { DeviceReceiver, NetworkDevice, Offloads } from '@runtimejs/net/device.ts';
+import type { Counters } from '@runtimejs/net/environment.ts';
+import type { Memory } from '@runtimejs/net/memory.ts';
+import type { Packet } from '@runtimejs/net/packet.ts';
+import { system } from '@runtimejs/system/compose.ts';
+import { type CaptureFactory, network } from '@runtimejs/system/network.ts';
+import { automatic } from '@runtimejs/system/network-automatic.ts';
+import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
+import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
+
+/** Ethernet, IPv4 without options and UDP: where the payload lies, and the words that come first in it. */
+const payload = 14 + 20 + 8;
+const destinationPort = 14 + 20 + 2;
+const discard = 9;
+const prefix = 'fault: ';
+
+const faults: Readonly<Record<string, () => void>> = {
+  exception() {
+    throw new RangeError('a fault that was asked for');
+  },
+  rejection() {
+    void Promise.reject(new Error('a rejection that was asked for'));
+  },
+  heap() {
+    const kept: object[] = [];
+    for (;;) kept.push({ kept });
+  },
+  recursion() {
+    const deeper = (depth: number): number => deeper(depth + 1) + depth;
+    if (deeper(0) === 0) throw new Error('never'); // used, or the bundler leaves it out
+  },
+  loop() {
+    for (;;);
+  },
+};
+
+function faultIn(memory: Memory, packet: Packet): string | undefined {
+  const { bytes } = memory;
+  const at = packet.start + payload;
+  if (packet.length < payload + prefix.length || packet.length > 200) return undefined;
+  if (bytes[packet.start + destinationPort + 1] !== discard) return undefined;
+  let text = '';
+  for (let index = at; index < packet.end; index++) text += String.fromCharCode(bytes[index] ?? 0);
+  return text.startsWith(prefix) ? text.slice(prefix.length).split('\n')[0] : undefined;
+}
+
+/** A device that looks into what it receives. */
+class FaultyDevice implements NetworkDevice {
+  readonly #device: NetworkDevice;
+  readonly #memory: Memory;
+
+  constructor(device: NetworkDevice, memory: Memory) {
+    this.#device = device;
+    this.#memory = memory;
+  }
+
+  get name(): string {
+    return this.#device.name;
+  }
+  get kind(): 'ethernet' | 'loopback' {
+    return this.#device.kind;
+  }
+  get hardwareAddress(): Uint8Array {
+    return this.#device.hardwareAddress;
+  }
+  get mtu(): number {
+    return this.#device.mtu;
+  }
+  get offloads(): Offloads {
+    return this.#device.offloads;
+  }
+  get linkUp(): boolean {
+    return this.#device.linkUp;
+  }
+  get counters(): Counters {
+    return this.#device.counters;
+  }
+  attach(receiver: DeviceReceiver): void {
+    this.#device.attach({
+      receive: (packet) => {
+        const fault = faultIn(this.#memory, packet);
+        if (fault !== undefined) faults[fault]?.();
+        receiver.receive(packet);
+      },
+      linkChanged: (up) => receiver.linkChanged(up),
+    });
+  }
+  allocate(size: number): Packet | null {
+    return this.#device.allocate(size);
+  }
+  transmit(packet: Packet): void {
+    this.#device.transmit(packet);
+  }
+  flush(): void {
+    this.#device.flush();
+  }
+  poll(budget: number): boolean {
+    return this.#device.poll(budget);
+  }
+  armInterrupt(on: boolean): boolean {
+    return this.#device.armInterrupt(on);
+  }
+  setMulticast(address: Uint8Array, join: boolean): void {
+    this.#device.setMulticast(address, join);
+  }
+}
+
+const withFaults: CaptureFactory = ({ memory }) => ({
+  wrap: (device) => new FaultyDevice(device, memory),
+  publish: () => {},
+});
+
+system({
+  drivers: [virtioRng],
+  services: [
+    network({
+      drivers: [virtioNet, e1000],
+      configuration: [automatic()],
+      capture: withFaults,
+    }),
+  ],
+});

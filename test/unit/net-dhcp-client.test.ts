@@ -378,6 +378,22 @@ test('classless routes replace the router option; a router outside of the prefix
   );
 });
 
+test('a server cannot make the client remember without bounds', (t) => {
+  const it = new ConfiguredStack(onlyV4);
+  const routes = Array.from({ length: 100 }, (_, n) => [24, 192, 168, n, 10, 0, 2, 2]).flat();
+  const servers = Array.from({ length: 50 }, (_, n) => [10, 0, 3, n + 1]).flat();
+  const split = (code: number, bytes: number[]): [number, number[]][] => {
+    const parts: [number, number[]][] = [];
+    for (let at = 0; at < bytes.length; at += 200) parts.push([code, bytes.slice(at, at + 200)]);
+    return parts;
+  };
+  obtain(it, { options: [...split(121, routes), ...split(6, servers)] });
+  t.is(it.stack.routes.entries.filter(({ origin }) => origin === 'dhcp').length, 64);
+  t.true(it.logs.some((line) => line.includes('routes after the first 64')));
+  const told = it.logs.find((line) => line.includes('from DHCP server')) ?? '';
+  t.is(told.split('10.0.3.').length - 1, 8, told);
+});
+
 test('search list, domain, MTU, NTP servers and odd lease times', (t) => {
   const it = new ConfiguredStack(onlyV4);
   // "eng.example.com", and "sales" followed by a pointer to "example.com".

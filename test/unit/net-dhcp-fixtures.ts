@@ -134,19 +134,17 @@ export interface ReplyFields {
 export function replyPayload(to: DhcpMessage, type: number, fields: ReplyFields = {}): number[] {
   const server = fields.server ?? '10.0.2.2';
   const lease = fields.lease === undefined ? 86_400 : fields.lease;
-  const given: [number, number[]][] = [
+  const usual: [number, number[]][] = [
     [53, [type]],
     [54, addressBytes(server)],
   ];
   if (type !== nak) {
-    if (lease !== null) given.push([51, word32(lease)]);
-    given.push([1, [255, 255, 255, 0]], [3, addressBytes(server)], [6, [10, 0, 2, 3]]);
+    if (lease !== null) usual.push([51, word32(lease)]);
+    usual.push([1, [255, 255, 255, 0]], [3, addressBytes(server)], [6, [10, 0, 2, 3]]);
   }
-  for (const one of fields.options ?? []) {
-    const at = given.findIndex(([code]) => code === one[0]);
-    if (at >= 0) given.splice(at, 1);
-    given.push([one[0], one[1]]);
-  }
+  // One that is there twice is a long option in parts (RFC 3396).
+  const own = fields.options ?? [];
+  const given = [...usual.filter(([code]) => !own.some((one) => one[0] === code)), ...own];
   return [
     fields.op ?? 2,
     1,

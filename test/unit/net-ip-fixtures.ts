@@ -1,10 +1,10 @@
 /** A stack with a scripted Ethernet device, and frames built by code that is not the stack's own. */
 import type { IpAddress } from '@runtimejs/net/address.ts';
+import { parseAddress } from '@runtimejs/net/address-text.ts';
 import type { DeviceReceiver, NetworkDevice, Offloads } from '@runtimejs/net/device.ts';
 import { packetHeadroom } from '@runtimejs/net/device.ts';
 import type { Environment, LogLevel } from '@runtimejs/net/environment.ts';
 import type { Interface } from '@runtimejs/net/interface/interface.ts';
-import { parseAddress } from '@runtimejs/net/ip/addresses.ts';
 import { HostMemory } from '@runtimejs/net/memory.ts';
 import { Packet } from '@runtimejs/net/packet.ts';
 import { Stack } from '@runtimejs/net/stack.ts';

@@ -2,7 +2,7 @@
 import { anyV4 } from '@runtimejs/net/address.ts';
 import { plateauBelow } from '@runtimejs/net/icmp/icmpv4.ts';
 import { Ping } from '@runtimejs/net/icmp/ping.ts';
-import { TokenBucket } from '@runtimejs/net/icmp/rate-limit.ts';
+import { TokenBucket } from '@runtimejs/net/storage/token-bucket.ts';
 import test from 'ava';
 import {
   broadcast,

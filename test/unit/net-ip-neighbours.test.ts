@@ -203,6 +203,11 @@ test('an address that became ours is announced twice, and defended once in ten s
   t.is(it.counter('arp.eth0', 'conflicts'), 2);
   it.advance(10_000_000);
   t.deepEqual(it.exchange(thief), [announcement]);
+  t.deepEqual(
+    it.logs.filter((line) => line.includes('is also used by')),
+    ['eth0: 192.168.1.2 is also used by 02:00:00:00:00:03'],
+    'told once a minute',
+  );
 });
 
 test('a neighbour that is used but silent is probed by itself, then given up', (t) => {

@@ -1,6 +1,6 @@
 /** Routes, source addresses, path MTUs, addresses with lifetimes, groups. */
 import { anyV4, anyV6 } from '@runtimejs/net/address.ts';
-import { formatAddress } from '@runtimejs/net/ip/addresses.ts';
+import { formatAddress } from '@runtimejs/net/address-text.ts';
 import type { IpRoute } from '@runtimejs/net/ip/route.ts';
 import test from 'ava';
 import { ip, TestStack } from './net-ip-fixtures.ts';

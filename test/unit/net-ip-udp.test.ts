@@ -1,7 +1,7 @@
 /** UDP: demultiplexing, groups, errors, options. */
 import { anyV4, anyV6, type Endpoint } from '@runtimejs/net/address.ts';
+import { formatAddress } from '@runtimejs/net/address-text.ts';
 import type { SocketError } from '@runtimejs/net/errors.ts';
-import { formatAddress } from '@runtimejs/net/ip/addresses.ts';
 import type { UdpEndpoint } from '@runtimejs/net/udp/types.ts';
 import { Udp } from '@runtimejs/net/udp/udp.ts';
 import test from 'ava';

@@ -1,6 +1,6 @@
 /** Parsers of Ethernet, ARP, IPv4, IPv6, ICMP and UDP, alone and through the stack, with every kind of rubbish. */
 import { anyV4, anyV6 } from '@runtimejs/net/address.ts';
-import { formatAddress, parseAddress } from '@runtimejs/net/ip/addresses.ts';
+import { formatAddress, parseAddress } from '@runtimejs/net/address-text.ts';
 import { Udp } from '@runtimejs/net/udp/udp.ts';
 import { ArpHeader, parseArp } from '@runtimejs/net/wire/arp.ts';
 import {

@@ -37,10 +37,11 @@ export class NetworkService {
   #resolverPublished = false;
 
   constructor(parts: NetworkServiceParts) {
-    const { environment, broker } = parts;
+    const { broker } = parts;
     this.#broker = broker;
-    this.stack = new Stack(environment, parts.region);
+    this.stack = new Stack(parts.environment, parts.region);
     const { stack } = this;
+    const { environment } = stack;
     this.tcp = new Tcp(environment, stack.network, stack.tcpPorts);
     stack.registerTransport(protocol.tcp, this.tcp);
     stack.counters.set('tcp', this.tcp.counters);

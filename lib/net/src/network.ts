@@ -6,9 +6,12 @@ import type { Packet } from './packet.ts';
 /** IP protocol numbers (IANA). */
 export const protocol = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58 } as const;
 
+/** NetworkInterface.index of loopback, which is always there. */
+export const loopbackIndex = 1;
+
 /** An interface as transports see it; routes and datagrams name it. */
 export interface NetworkInterface {
-  /** From 1 on; 1 is loopback. */
+  /** From 1 on. */
   readonly index: number;
   readonly name: string;
 }

@@ -19,9 +19,10 @@ import { type MemoryRegion, PacketPool } from './ip/pool.ts';
 import { Reassembly } from './ip/reassembly.ts';
 import { Router } from './ip/router.ts';
 import type { RoutingTable } from './ip/routing-table.ts';
+import { limitLog } from './limited-log.ts';
 import { LoopbackDevice } from './loopback/device.ts';
 import { LoopbackLink } from './loopback/link.ts';
-import { protocol, type Transport } from './network.ts';
+import { loopbackIndex, protocol, type Transport } from './network.ts';
 import type { Packet } from './packet.ts';
 import { PortTable } from './ports.ts';
 import type { Instant } from './storage/timers.ts';
@@ -42,6 +43,7 @@ export interface Work {
  * or adds Work.
  */
 export class Stack implements InterfaceHost {
+  /** The one that was given, with a log that peers cannot flood. */
   readonly environment: Environment;
   readonly observers: Observers = new Observers();
   /** In order of index; the first is loopback, which is always there. */
@@ -70,7 +72,10 @@ export class Stack implements InterfaceHost {
    * @param region memory for loopback, for fragments and for datagrams that must be fragmented: 256
    *   KiB or more; 4 to 16 MiB serve loopback well
    */
-  constructor(environment: Environment, region: MemoryRegion) {
+  constructor(given: Environment, region: MemoryRegion) {
+    const logged: Counters = { lines: 0, dropLines: 0 };
+    this.counters.set('log', logged);
+    const environment = { ...given, log: limitLog(given.log, given.clock, logged) };
     this.environment = environment;
     this.interfaces = this.#interfaces;
     this.pool = new PacketPool(region);
@@ -81,7 +86,7 @@ export class Stack implements InterfaceHost {
     );
     this.routes = this.#router.table;
     const loopback = new LoopbackDevice(this.pool);
-    const lo = new Interface(this, loopback, 1, 'lo');
+    const lo = new Interface(this, loopback, loopbackIndex, 'lo');
     this.#delivery = new Delivery(environment.memory, this.#local, new IncomingHeader(lo));
     this.reassembly = new Reassembly(
       environment,

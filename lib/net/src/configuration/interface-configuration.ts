@@ -161,10 +161,11 @@ export class InterfaceConfiguration {
     const gateway = this.#ipv6?.defaultRouters[0];
     const servers = this.#advertisedServers.map(formatAddress);
     const what = list.length > 0 ? list.join(', ') : 'no IPv6 prefix';
-    const text = `${what} from router ${formatAddress(router)}${gatewayText(gateway)}${serversText(servers)}`;
-    if (text === this.#ipv6Summary) return;
-    this.#ipv6Summary = text;
-    this.#log('info', text);
+    const rest = `${gatewayText(gateway)}${serversText(servers)}`;
+    // Whose advertisement it was is no news: several routers take turns.
+    if (what + rest === this.#ipv6Summary) return;
+    this.#ipv6Summary = what + rest;
+    this.#log('info', `${what} from router ${formatAddress(router)}${rest}`);
   }
 
   #gaveUp(family: Family): void {

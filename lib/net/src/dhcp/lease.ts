@@ -42,6 +42,11 @@ export type LeaseRefusal =
 /** Seconds below which a lease is not worth having: renewals would fill the network. */
 const shortestLease = 10;
 
+/** What a server may make us remember; a message has room for hundreds. */
+const routeLimit = 64;
+const addressLimit = 8;
+const domainLimit = 16;
+
 /**
  * Checks what a server granted.
  * @param requestedAt when the DHCPREQUEST was sent: leases count from there (RFC 2131, section 4.4.1)
@@ -68,20 +73,25 @@ export function leaseFromReply(
     return 'address is its network or broadcast address';
   }
 
+  const routes = routesOf(reply);
+  const ignored =
+    routes.length > routeLimit
+      ? [...reply.ignored, `routes after the first ${routeLimit}`]
+      : reply.ignored;
   const ownDomain = reply.domainName === undefined ? [] : [reply.domainName];
   const leaseTime = Math.max(reply.leaseTime, shortestLease);
   return {
     address,
     prefixLength,
     server: reply.serverIdentifier,
-    routes: routesOf(reply),
-    nameServers: reply.nameServers.filter(isHostAddress),
-    ntpServers: reply.ntpServers.filter(isHostAddress),
-    searchDomains: reply.searchList.length > 0 ? reply.searchList : ownDomain,
+    routes: routes.slice(0, routeLimit),
+    nameServers: reply.nameServers.filter(isHostAddress).slice(0, addressLimit),
+    ntpServers: reply.ntpServers.filter(isHostAddress).slice(0, addressLimit),
+    searchDomains: reply.searchList.length > 0 ? reply.searchList.slice(0, domainLimit) : ownDomain,
     mtu: reply.mtu,
     leaseTime,
     ...times(reply, leaseTime, requestedAt, jitter),
-    ignored: reply.ignored,
+    ignored,
   };
 }
 

@@ -1,10 +1,11 @@
 /** ARP (RFC 826) with address conflict detection as far as a host owes it (RFC 5227). */
 import { IpAddress } from '../address.ts';
+import { formatAddress, formatHardwareAddress } from '../address-text.ts';
 import type { Counters, Environment } from '../environment.ts';
 import type { Interface, InterfaceAddress } from '../interface/interface.ts';
 import type { NeighbourResolver } from '../interface/neighbours.ts';
 import type { Observers } from '../interface/observer.ts';
-import { formatAddress, matchesPrefix } from '../ip/addresses.ts';
+import { matchesPrefix } from '../ip/addresses.ts';
 import { chooseSource } from '../ip/source.ts';
 import type { Packet } from '../packet.ts';
 import { type Instant, Timer } from '../storage/timers.ts';
@@ -15,6 +16,8 @@ import { broadcastHardware, type EthernetLink } from './link.ts';
 /** RFC 5227, section 1.1: time between announcements, and between defences. */
 const announceInterval = 2_000_000;
 const defendInterval = 10_000_000;
+/** Whoever repeats a conflict must not fill the log. */
+const reportInterval = 60_000_000;
 
 /** ARP on one interface. */
 export class Arp implements NeighbourResolver {
@@ -42,6 +45,7 @@ export class Arp implements NeighbourResolver {
   readonly #announceAgain: Timer;
   #toAnnounce: IpAddress[] = [];
   #defended: Instant = Number.NEGATIVE_INFINITY;
+  #reported: Instant = Number.NEGATIVE_INFINITY;
 
   constructor(environment: Environment, on: Interface, observers: Observers) {
     this.#environment = environment;
@@ -172,12 +176,13 @@ export class Arp implements NeighbourResolver {
     if (conflict === undefined) return false;
     const { address } = conflict;
     this.#count('conflicts');
-    const hardware = [...this.#hardware].map((byte) => byte.toString(16).padStart(2, '0'));
-    this.#environment.log(
-      'warn',
-      `${this.#interface.name}: ${formatAddress(address)} is also used by ${hardware.join(':')}`,
-    );
     const { now } = this.#environment.clock;
+    if (now - this.#reported >= reportInterval) {
+      this.#reported = now;
+      const other = formatHardwareAddress(this.#hardware);
+      const text = `${formatAddress(address)} is also used by ${other}`;
+      this.#environment.log('warn', `${this.#interface.name}: ${text}`);
+    }
     // Section 2.4(b): defend it, but do not fight over it.
     if (conflict.state !== 'tentative' && now - this.#defended >= defendInterval) {
       this.#defended = now;

@@ -2,7 +2,6 @@
 import { IpAddress } from '../address.ts';
 import type { Counters, Environment } from '../environment.ts';
 import type { SocketError } from '../errors.ts';
-import { hashWords } from '../interface/address-map.ts';
 import { chainSum, copyChain } from '../ip/chain.ts';
 import type { InternetLayer } from '../ip/layer.ts';
 import type { NetworkError, ReceivedHeader, SendOptions, Transport } from '../network.ts';
@@ -20,13 +19,11 @@ import {
   writeIcmpv4,
 } from '../wire/icmpv4.ts';
 import type { IcmpErrorSender, UndeliverableReason } from './errors.ts';
-import { ErrorRateLimit, TokenBucket } from './rate-limit.ts';
+import { IcmpRateLimit } from './rate-limit.ts';
 
 /** Errors are at most as long as every host takes whole (RFC 1812, section 4.3.2.3). */
 const errorMaximum = 576;
 const ipv4Maximum = 65_535;
-/** NetworkInterface.index of loopback. */
-const loopbackIndex = 1;
 /** RFC 1191, section 7.1: what to try when a router does not say. */
 const plateaus = [32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 
@@ -73,18 +70,14 @@ export class IcmpV4 implements Transport, IcmpErrorSender {
   echo: EchoReceiver | null = null;
   readonly #environment: Environment;
   readonly #network: InternetLayer;
-  readonly #seed: number;
-  readonly #echoLimit = new TokenBucket(10_000, 1000);
-  readonly #errorLimit = new ErrorRateLimit(1000);
+  readonly #limit: IcmpRateLimit;
   readonly #parsed = new Icmpv4Header();
   readonly #quoted = new QuotedIpv4();
 
   constructor(environment: Environment, network: InternetLayer) {
     this.#environment = environment;
     this.#network = network;
-    const random = new Int32Array(1);
-    environment.random(new Uint8Array(random.buffer));
-    this.#seed = random[0] as number;
+    this.#limit = new IcmpRateLimit(environment);
   }
 
   receive(packet: Packet, header: ReceivedHeader): void {
@@ -132,12 +125,12 @@ export class IcmpV4 implements Transport, IcmpErrorSender {
   /** RFC 1122, section 3.2.2.6: the same data goes back, from the address that was asked. */
   #answerEcho(packet: Packet, header: ReceivedHeader): void {
     this.#count('echoRequests');
-    const { memory, clock } = this.#environment;
+    const { memory } = this.#environment;
     if (header.isMulticast) {
       this.#count('dropEchoToGroup');
       return;
     }
-    if (!this.#echoLimit.take(clock.now)) {
+    if (!this.#limit.takeEcho()) {
       this.#count('dropEchoRate');
       return;
     }
@@ -166,16 +159,13 @@ export class IcmpV4 implements Transport, IcmpErrorSender {
     quotedLength: number,
     pointer: number,
   ): void {
-    const { memory, clock } = this.#environment;
+    const { memory } = this.#environment;
     const { bytes } = memory;
     if (!this.#mayAnswer(header, quoted)) {
       this.#count('dropErrorNotAllowed');
       return;
     }
-    // This machine may hear of each of its own errors.
-    const isOwn = header.interface.index === loopbackIndex;
-    const hash = hashWords(header.source3, 0, 0, 0, this.#seed);
-    if (!isOwn && !this.#errorLimit.take(hash, clock.now)) {
+    if (!this.#limit.takeError(header)) {
       this.#count('dropErrorRate');
       return;
     }

@@ -1,48 +1,51 @@
-/** Token buckets that bound how much ICMP a stranger can make this machine send (RFC 1812, section 4.3.2.8). */
-import type { Instant } from '../storage/timers.ts';
+/** Bounds how much ICMP a stranger can make this machine send (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4(f)). */
+import type { Environment } from '../environment.ts';
+import { hashWords } from '../interface/address-map.ts';
+import { loopbackIndex, type ReceivedHeader } from '../network.ts';
+import { TokenBucket } from '../storage/token-bucket.ts';
 
-/** One bucket. */
-export class TokenBucket {
-  readonly #burst: number;
-  /** Microseconds that one token costs. */
-  readonly #interval: number;
-  /** When the bucket would have been empty, had it always been full at `burst` tokens. */
-  #emptyAt: Instant = Number.NEGATIVE_INFINITY;
-
-  constructor(perSecond: number, burst: number) {
-    this.#interval = 1_000_000 / perSecond;
-    this.#burst = burst;
-  }
-
-  /** Takes a token; false when there is none. */
-  take(now: Instant): boolean {
-    const oldest = now - this.#burst * this.#interval;
-    const from = Math.max(this.#emptyAt, oldest);
-    if (from + this.#interval > now) return false;
-    this.#emptyAt = from + this.#interval;
-    return true;
-  }
-}
-
+const echoesPerSecond = 10_000;
+const echoBurst = 1000;
+const errorsPerSecond = 1000;
+const errorBurst = 50;
+/** A destination's share of the errors: a burst, then so many a second. */
+const destinationErrorsPerSecond = 1;
+const destinationErrorBurst = 6;
 const slotCount = 64;
 
 /**
- * Bounds errors: all together, and for each of a fixed number of groups of destinations, chosen by a
- * keyed hash, so that one flooded destination does not take everybody's share.
+ * The limits of one version of ICMP. Errors are bounded all together and for each of a fixed number of
+ * groups of destinations, chosen by a keyed hash, so that one flooded destination does not take
+ * everybody's share.
  */
-export class ErrorRateLimit {
-  readonly #all: TokenBucket;
+export class IcmpRateLimit {
+  readonly #environment: Environment;
+  readonly #seed: number;
+  readonly #echoes = new TokenBucket(echoesPerSecond, echoBurst);
+  readonly #errors = new TokenBucket(errorsPerSecond, errorBurst);
   readonly #slots: TokenBucket[] = [];
 
-  /** @param perSecond errors in all; a destination gets a burst of 6 and then one per second */
-  constructor(perSecond: number) {
-    this.#all = new TokenBucket(perSecond, 50);
-    for (let at = 0; at < slotCount; at += 1) this.#slots.push(new TokenBucket(1, 6));
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    const random = new Int32Array(1);
+    environment.random(new Uint8Array(random.buffer));
+    this.#seed = random[0] as number;
+    for (let at = 0; at < slotCount; at += 1) {
+      this.#slots.push(new TokenBucket(destinationErrorsPerSecond, destinationErrorBurst));
+    }
   }
 
-  /** @param hash keyed hash of the destination */
-  take(hash: number, now: Instant): boolean {
+  /** Whether an echo request may be answered. */
+  takeEcho(): boolean {
+    return this.#echoes.take(this.#environment.clock.now);
+  }
+
+  /** Whether an error may be sent to the source of a packet. This machine may hear of each of its own. */
+  takeError({ interface: on, source0, source1, source2, source3 }: ReceivedHeader): boolean {
+    if (on.index === loopbackIndex) return true;
+    const { now } = this.#environment.clock;
+    const hash = hashWords(source0, source1, source2, source3, this.#seed);
     const slot = this.#slots[(hash >>> 0) % slotCount] as TokenBucket;
-    return slot.take(now) && this.#all.take(now);
+    return slot.take(now) && this.#errors.take(now);
   }
 }

@@ -1,4 +1,4 @@
-/** What kinds of addresses there are, prefixes, and addresses as text. */
+/** What kinds of addresses there are, and prefixes. Their text form is in address-text.ts. */
 import { IpAddress, mappedPrefix } from '../address.ts';
 
 /** 255.255.255.255 */
@@ -99,74 +99,6 @@ export function broadcastOf(address: IpAddress, length: number): IpAddress | nul
 /** The solicited-node group of a unicast address (RFC 4291, section 2.7.1). */
 export function solicitedNode(address: IpAddress): IpAddress {
   return new IpAddress(0xff020000, 0, 1, 0xff000000 | (address.word3 & 0xffffff));
-}
-
-/** An address as text: dotted decimal, or RFC 5952's form. */
-export function formatAddress(address: IpAddress): string {
-  if (address.isV4) {
-    const bits = address.word3;
-    return `${bits >>> 24}.${(bits >>> 16) & 255}.${(bits >>> 8) & 255}.${bits & 255}`;
-  }
-  const groups: number[] = [];
-  for (const word of [address.word0, address.word1, address.word2, address.word3]) {
-    groups.push(word >>> 16, word & 0xffff);
-  }
-  // RFC 5952, section 4.2: the longest run of at least two zero groups, the first of equals.
-  let best = -1;
-  let bestLength = 1;
-  for (let at = 0; at < 8; at += 1) {
-    let length = 0;
-    while (at + length < 8 && groups[at + length] === 0) length += 1;
-    if (length > bestLength) {
-      best = at;
-      bestLength = length;
-    }
-  }
-  const text = (from: number, to: number): string =>
-    groups
-      .slice(from, to)
-      .map((group) => group.toString(16))
-      .join(':');
-  return best < 0 ? text(0, 8) : `${text(0, best)}::${text(best + bestLength, 8)}`;
-}
-
-function parseV4(text: string): number | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
-  let bits = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bits = (bits << 8) | Number(part);
-  }
-  return bits;
-}
-
-/** Reads an address from text: dotted decimal, or IPv6 as in RFC 4291, section 2.2; undefined when it is neither. */
-export function parseAddress(text: string): IpAddress | undefined {
-  if (!text.includes(':')) {
-    const bits = parseV4(text);
-    return bits === undefined ? undefined : IpAddress.v4(bits);
-  }
-  let source = text;
-  const dotted = /^(.*:)([^:]*\..*)$/.exec(source);
-  if (dotted !== null) {
-    const bits = parseV4(dotted[2] as string);
-    if (bits === undefined) return undefined;
-    source = `${dotted[1]}${(bits >>> 16).toString(16)}:${(bits & 0xffff).toString(16)}`;
-  }
-  const halves = source.split('::');
-  if (halves.length > 2) return undefined;
-  const groupsOf = (part: string): string[] => (part === '' ? [] : part.split(':'));
-  const head = groupsOf(halves[0] as string);
-  const tail = halves.length === 2 ? groupsOf(halves[1] as string) : [];
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
-  const groups = [...head, ...new Array<string>(missing).fill('0'), ...tail];
-  if (!groups.every((group) => /^[0-9a-fA-F]{1,4}$/.test(group))) return undefined;
-  const word = (at: number): number =>
-    (Number.parseInt(groups[at] as string, 16) << 16) |
-    Number.parseInt(groups[at + 1] as string, 16);
-  return new IpAddress(word(0), word(2), word(4), word(6));
 }
 
 /** True for IPv4-mapped words: such an address must never come in an IPv6 header, it stands for IPv4 here. */

@@ -1,7 +1,8 @@
 /** The routing table of both families. */
 import type { IpAddress } from '../address.ts';
+import { formatAddress } from '../address-text.ts';
 import type { Interface } from '../interface/interface.ts';
-import { addressBits, formatAddress, matchesPrefix, networkOf } from './addresses.ts';
+import { addressBits, matchesPrefix, networkOf } from './addresses.ts';
 
 /** Who made a route. */
 export type RouteOrigin = 'connected' | 'static' | 'dhcp' | 'router';

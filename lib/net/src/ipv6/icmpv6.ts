@@ -4,8 +4,7 @@ import type { Counters, Environment } from '../environment.ts';
 import type { SocketError } from '../errors.ts';
 import type { IcmpErrorSender, UndeliverableReason } from '../icmp/errors.ts';
 import type { EchoReceiver } from '../icmp/icmpv4.ts';
-import { ErrorRateLimit, TokenBucket } from '../icmp/rate-limit.ts';
-import { hashWords } from '../interface/address-map.ts';
+import { IcmpRateLimit } from '../icmp/rate-limit.ts';
 import type { Interface } from '../interface/interface.ts';
 import { needsScope } from '../ip/addresses.ts';
 import { chainSum, copyChain } from '../ip/chain.ts';
@@ -57,8 +56,6 @@ export interface LinkMessages {
 
 /** The field of an IPv6 header that says what follows. */
 const nextHeaderInFixedHeader = 6;
-/** NetworkInterface.index of loopback. */
-const loopbackIndex = 1;
 
 export class IcmpV6 implements Transport, IcmpErrorSender {
   readonly counters: Counters = {
@@ -90,16 +87,12 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
   link: LinkMessages | null = null;
   readonly #environment: Environment;
   readonly #network: InternetLayer;
-  readonly #seed: number;
-  readonly #echoLimit = new TokenBucket(10_000, 1000);
-  readonly #errorLimit = new ErrorRateLimit(1000);
+  readonly #limit: IcmpRateLimit;
 
   constructor(environment: Environment, network: InternetLayer) {
     this.#environment = environment;
     this.#network = network;
-    const random = new Int32Array(1);
-    environment.random(new Uint8Array(random.buffer));
-    this.#seed = random[0] as number;
+    this.#limit = new IcmpRateLimit(environment);
   }
 
   receive(packet: Packet, header: ReceivedHeader): void {
@@ -171,21 +164,12 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
     quotedLength: number,
     pointer: number,
   ): void {
-    const { memory, clock } = this.#environment;
+    const { memory } = this.#environment;
     if (!this.#mayAnswer(reason, header, memory.bytes, quoted, quotedLength)) {
       this.#count('dropErrorNotAllowed');
       return;
     }
-    const hash = hashWords(
-      header.source0,
-      header.source1,
-      header.source2,
-      header.source3,
-      this.#seed,
-    );
-    // This machine may hear of each of its own errors.
-    const isOwn = header.interface.index === loopbackIndex;
-    if (!isOwn && !this.#errorLimit.take(hash, clock.now)) {
+    if (!this.#limit.takeError(header)) {
       this.#count('dropErrorRate');
       return;
     }
@@ -206,8 +190,8 @@ export class IcmpV6 implements Transport, IcmpErrorSender {
   /** RFC 4443, section 4.2: the same data goes back; asked as a group, each member may answer. */
   #answerEcho(packet: Packet, header: ReceivedHeader): void {
     this.#count('echoRequests');
-    const { memory, clock } = this.#environment;
-    if (!this.#echoLimit.take(clock.now)) {
+    const { memory } = this.#environment;
+    if (!this.#limit.takeEcho()) {
       this.#count('dropEchoRate');
       return;
     }

@@ -4,12 +4,12 @@ import type { Environment } from '../environment.ts';
 import type { Memory } from '../memory.ts';
 import type { NetworkLayer } from '../network.ts';
 import type { PortTable } from '../ports.ts';
+import { TokenBucket } from '../storage/token-bucket.ts';
 import type { Connection } from './connection.ts';
 import { type TcpCounters, tcpCounters } from './counters.ts';
 import { SentRangePool } from './flight.ts';
 import type { HalfOpen } from './half-open.ts';
 import type { ListenerTable } from './listener.ts';
-import { RateLimit } from './rate-limit.ts';
 import { Segment } from './segment.ts';
 import { type SequenceNumber, sequence, type Timestamp, timestamp } from './sequence.ts';
 import { KeyedHash } from './siphash.ts';
@@ -48,9 +48,9 @@ export class TcpContext {
   readonly table: ConnectionTable<Entry>;
   readonly ranges: SentRangePool = new SentRangePool();
   readonly segment: Segment = new Segment();
-  readonly resetLimit: RateLimit = new RateLimit(1000, 1000);
+  readonly resetLimit: TokenBucket = new TokenBucket(1000, 1000);
   /** RFC 5961, section 10: per stack, and per connection in Connection. */
-  readonly challengeLimit: RateLimit = new RateLimit(1000, 1000);
+  readonly challengeLimit: TokenBucket = new TokenBucket(1000, 1000);
   /** Set by Tcp: they need the context themselves. */
   listeners!: ListenerTable;
   timeWaits!: TimeWaitQueue;

@@ -49,6 +49,8 @@ interface Options {
   readonly disorder: number;
   readonly mebibytes?: number;
   readonly seed: number;
+  /** Streams over each wire and each way, with a seed each. */
+  readonly streams: number;
   readonly memory: number;
   readonly processors: number;
   readonly system?: SystemName;
@@ -206,13 +208,19 @@ async function measure(name: SystemName, options: Options, round: number): Promi
     const streams: Stream[] = [];
     for (const wire of wires(options)) {
       for (const direction of directions) {
-        const seed = options.seed + round;
-        await relay?.stop();
-        relay = relay && (await startRelay(space, wire, seed));
         const title = `${systemNames[name]}, ${describe(wire)}, ${direction}`;
-        const found = await step(title, () => stream(bench, wire, direction, seed));
-        console.error(`  ${found.rate.toFixed(2)} MB/s, ${found.processorTime.toFixed(1)} ms/MB`);
-        streams.push(found);
+        const found = await step(title, async () => {
+          const some: Stream[] = [];
+          for (let count = 0; count < options.streams; count++) {
+            const seed = options.seed + (round - 1) * options.streams + count;
+            await relay?.stop();
+            relay = relay && (await startRelay(space, wire, seed));
+            some.push(await stream(bench, wire, direction, seed));
+          }
+          return some;
+        });
+        console.error(`  ${found.map(({ rate }) => rate.toFixed(2)).join(', ')} MB/s`);
+        streams.push(...found);
       }
     }
     await guest.exit().catch(() => {}); // It is ended below if it does not.
@@ -288,8 +296,8 @@ function render(report: TcpReport): string {
   return [
     ...lines.map((line) => line.join('  ').trimEnd()),
     '',
-    `${relay}; medians of ${options.rounds} interleaved rounds (least to greatest), seeds from ` +
-      `${options.seed + 1}; SHA-256 equal in all. This host sends with ${report.congestionControl}.`,
+    `${relay}; medians of ${options.rounds} interleaved rounds of ${options.streams} streams each ` +
+      `(least to greatest), seeds from ${options.seed}; SHA-256 equal in all. This host sends with ${report.congestionControl}.`,
     `Load average ${report.load.before.toFixed(1)} before, ${report.load.after.toFixed(1)} after. ` +
       `${host.emulator}, ${host.processors} processors (${host.processor}), ` +
       `${host.memoryMegabytes} MiB, ${host.system}; ${options.memory} MiB for the guest.`,
@@ -348,6 +356,12 @@ const program = new Command()
     parseNumber,
   )
   .option('--seed <number>', 'decides what happens to which frame', parseNumber, 1)
+  .option(
+    '--streams <number>',
+    'streams over each wire and each way, with a seed each',
+    parseNumber,
+    3,
+  )
   .option('--memory <MiB>', 'memory of the machine', parseNumber, 768)
   .option('--processors <number>', 'processors of the machine', parseNumber, 1)
   .option('--system <name>', 'measure only ours, or only the peer', parseSystem)

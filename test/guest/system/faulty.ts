@@ -4,8 +4,8 @@
  */
 
 import * as e1000 from '@runtimejs/e1000/driver.ts';
-import type { DeviceReceiver, NetworkDevice, Offloads } from '@runtimejs/net/device.ts';
-import type { Counters } from '@runtimejs/net/environment.ts';
+import type { NetworkDevice } from '@runtimejs/net/device.ts';
+import { DeviceDecorator } from '@runtimejs/net/device-decorator.ts';
 import type { Memory } from '@runtimejs/net/memory.ts';
 import type { Packet } from '@runtimejs/net/packet.ts';
 import { system } from '@runtimejs/system/compose.ts';
@@ -51,63 +51,17 @@ function faultIn(memory: Memory, packet: Packet): string | undefined {
 }
 
 /** A device that looks into what it receives. */
-class FaultyDevice implements NetworkDevice {
-  readonly #device: NetworkDevice;
+class FaultyDevice extends DeviceDecorator {
   readonly #memory: Memory;
 
   constructor(device: NetworkDevice, memory: Memory) {
-    this.#device = device;
+    super(device);
     this.#memory = memory;
   }
 
-  get name(): string {
-    return this.#device.name;
-  }
-  get kind(): 'ethernet' | 'loopback' {
-    return this.#device.kind;
-  }
-  get hardwareAddress(): Uint8Array {
-    return this.#device.hardwareAddress;
-  }
-  get mtu(): number {
-    return this.#device.mtu;
-  }
-  get offloads(): Offloads {
-    return this.#device.offloads;
-  }
-  get linkUp(): boolean {
-    return this.#device.linkUp;
-  }
-  get counters(): Counters {
-    return this.#device.counters;
-  }
-  attach(receiver: DeviceReceiver): void {
-    this.#device.attach({
-      receive: (packet) => {
-        const fault = faultIn(this.#memory, packet);
-        if (fault !== undefined) faults[fault]?.();
-        receiver.receive(packet);
-      },
-      linkChanged: (up) => receiver.linkChanged(up),
-    });
-  }
-  allocate(size: number): Packet | null {
-    return this.#device.allocate(size);
-  }
-  transmit(packet: Packet): void {
-    this.#device.transmit(packet);
-  }
-  flush(): void {
-    this.#device.flush();
-  }
-  poll(budget: number): boolean {
-    return this.#device.poll(budget);
-  }
-  armInterrupt(on: boolean): boolean {
-    return this.#device.armInterrupt(on);
-  }
-  setMulticast(address: Uint8Array, join: boolean): void {
-    this.#device.setMulticast(address, join);
+  protected override received(packet: Packet): void {
+    const fault = faultIn(this.#memory, packet);
+    if (fault !== undefined) faults[fault]?.();
   }
 }
 

@@ -2,8 +2,9 @@
  * Records what devices send and receive, as a pcapng file: `capture.wrap(device)` is a device that does
  * what the device does, and takes copies.
  */
-import type { DeviceReceiver, NetworkDevice, Offloads } from '../device.ts';
-import type { Clock, Counters } from '../environment.ts';
+import type { NetworkDevice } from '../device.ts';
+import { DeviceDecorator } from '../device-decorator.ts';
+import type { Clock } from '../environment.ts';
 import type { Memory } from '../memory.ts';
 import { checksumState, type Packet } from '../packet.ts';
 import { BlockRing } from './block-ring.ts';
@@ -149,71 +150,23 @@ function completeChecksum(bytes: Uint8Array, start: number, end: number, offset:
 }
 
 /** A device whose traffic is recorded. */
-class CapturedDevice implements NetworkDevice {
+class CapturedDevice extends DeviceDecorator {
   readonly #capture: Capture;
-  readonly #device: NetworkDevice;
   readonly #index: number;
 
   constructor(capture: Capture, device: NetworkDevice, index: number) {
+    super(device);
     this.#capture = capture;
-    this.#device = device;
     this.#index = index;
   }
 
-  get name(): string {
-    return this.#device.name;
-  }
-  get kind(): 'ethernet' | 'loopback' {
-    return this.#device.kind;
-  }
-  get hardwareAddress(): Uint8Array {
-    return this.#device.hardwareAddress;
-  }
-  get mtu(): number {
-    return this.#device.mtu;
-  }
-  get offloads(): Offloads {
-    return this.#device.offloads;
-  }
-  get linkUp(): boolean {
-    return this.#device.linkUp;
-  }
-  get counters(): Counters {
-    return this.#device.counters;
+  protected override received(packet: Packet): void {
+    // What loopback receives was recorded as it was sent.
+    if (this.kind !== 'loopback') this.#capture.record(packet, this.#index, direction.received);
   }
 
-  attach(receiver: DeviceReceiver): void {
-    this.#device.attach({
-      receive: (packet) => {
-        // What loopback receives was recorded as it was sent.
-        if (this.#device.kind !== 'loopback') {
-          this.#capture.record(packet, this.#index, direction.received);
-        }
-        receiver.receive(packet);
-      },
-      linkChanged: (up) => receiver.linkChanged(up),
-    });
-  }
-
-  allocate(size: number): Packet | null {
-    return this.#device.allocate(size);
-  }
-
-  transmit(packet: Packet): void {
+  override transmit(packet: Packet): void {
     this.#capture.record(packet, this.#index, direction.sent);
-    this.#device.transmit(packet);
-  }
-
-  flush(): void {
-    this.#device.flush();
-  }
-  poll(budget: number): boolean {
-    return this.#device.poll(budget);
-  }
-  armInterrupt(on: boolean): boolean {
-    return this.#device.armInterrupt(on);
-  }
-  setMulticast(address: Uint8Array, join: boolean): void {
-    this.#device.setMulticast(address, join);
+    this.device.transmit(packet);
   }
 }

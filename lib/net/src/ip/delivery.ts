@@ -14,7 +14,6 @@ export class Delivery {
     delivered: 0,
     dropUnknownProtocol: 0,
     dropHeaderSplit: 0,
-    dropUnspecifiedSource: 0,
     errorsSuppressed: 0,
   };
   readonly memory: Memory;

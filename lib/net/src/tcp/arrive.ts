@@ -56,7 +56,7 @@ let reason: Reason = 'dropOutsideWindow';
 
 /**
  * Classifies a segment in a synchronized state, the first five steps' checks. Changes nothing but
- * the reason that verdictReason() tells.
+ * `reason`, which says why the verdict is not 'accept'.
  */
 export function classify(connection: Connection, segment: Segment): Verdict {
   const isReset = segment.has(tcpFlag.rst);
@@ -106,11 +106,6 @@ export function classify(connection: Connection, segment: Segment): Verdict {
     return 'challenge';
   }
   return 'accept';
-}
-
-/** Why the last verdict was not 'accept'. */
-export function verdictReason(): Reason {
-  return reason;
 }
 
 /** RFC 9293, 3.10.7.4, first step: table of acceptable segments, against the window as offered. */

@@ -15,19 +15,3 @@ export const tcpState = {
 } as const;
 
 export type TcpState = (typeof tcpState)[keyof typeof tcpState];
-
-/** Names for listings, indexed by state. */
-export const tcpStateNames: readonly string[] = [
-  'NONE',
-  'ESTABLISHED',
-  'SYN_SENT',
-  'SYN_RECEIVED',
-  'FIN_WAIT_1',
-  'FIN_WAIT_2',
-  'TIME_WAIT',
-  'CLOSED',
-  'CLOSE_WAIT',
-  'LAST_ACK',
-  'LISTEN',
-  'CLOSING',
-];

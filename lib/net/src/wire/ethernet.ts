@@ -2,8 +2,6 @@
 import { read16 } from './bytes.ts';
 
 export const ethernetHeaderSize = 14;
-/** Lengths of 802.3 frames end below this; types begin here (IEEE 802.3, 3.2.6). */
-export const smallestEtherType = 0x600;
 export const etherType = { ipv4: 0x0800, arp: 0x0806, ipv6: 0x86dd } as const;
 
 /** Where a frame was sent to, as a receiver sees it. */

@@ -9,6 +9,7 @@
 #include "platform/pci.h"
 #include "platform/service_events.h"
 #include "platform/virtio_mmio.h"
+#include "sched/scheduler.h"
 
 namespace runtime {
 
@@ -39,7 +40,11 @@ int32_t outcome(const Result<uint32_t>& result) {
   return result.is_error() ? failure(result.error()) : static_cast<int32_t>(result.value());
 }
 
-void ring_doorbell() { notify_service(RUNTIME_EVENT_BROKER); }
+void ring_doorbell() {
+  // The app writes to one socket after the other: one turn of the service for all of them.
+  const PatientWakes patience;
+  notify_service(RUNTIME_EVENT_BROKER);
+}
 
 /// Whatever the drivers left behind: devices may write to memory until this returns.
 void stop_devices() {
@@ -135,7 +140,10 @@ void broker_detach() {
 }
 
 void broker_no_service() { runtime::broker_no_service(); }
-uint32_t broker_notify() { return runtime::broker_notify(); }
+uint32_t broker_notify() {
+  const PatientWakes patience;  // the service ends its turn with this, and is about to wait
+  return runtime::broker_notify();
+}
 int32_t broker_accept(uint32_t listener) { return runtime::broker_accept(listener); }
 int32_t broker_resize(uint32_t socket, uint32_t direction, uint32_t capacity) {
   return runtime::broker_resize(socket, direction, capacity);

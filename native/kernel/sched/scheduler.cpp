@@ -24,6 +24,7 @@ namespace {
 constexpr uint64_t kTimeSlice = 4 * kNanosecondsPerMillisecond;
 constexpr uint64_t kSleeperCredit = 3 * kNanosecondsPerMillisecond;
 constexpr uint64_t kWakeGranularity = 1 * kNanosecondsPerMillisecond;
+constexpr uint64_t kPatience = 1 * kNanosecondsPerMillisecond;
 constexpr uint64_t kWeightOfNice0 = 1024;
 
 struct RunQueue {
@@ -160,8 +161,16 @@ void schedule(uint64_t now) {
   switch_to(next);
 }
 
-/// Where a thread that wakes is served soonest.
+bool is_free(const CpuLocal& cpu) {
+  return cpu.current && cpu.current->is_idle && run_queues[cpu.index].length == 0;
+}
+
+/// Where a thread that wakes is served soonest; after a patient wake-up, where that costs least.
 CpuLocal& choose_cpu(const Thread* thread) {
+  CpuLocal& here = this_cpu();
+  if (may_run_on(thread, here.index) && here.current &&
+      (here.current->wakes_patiently || is_free(here)))
+    return here;
   const unsigned count = cpu_count();
   CpuLocal* best = nullptr;
   for (unsigned i = 0; i < count; ++i) {
@@ -169,7 +178,7 @@ CpuLocal& choose_cpu(const Thread* thread) {
     const unsigned index = (thread->cpu + i) % count;
     if (!may_run_on(thread, index)) continue;
     CpuLocal& cpu = cpu_at(index);
-    if (cpu.current->is_idle && queue_of(cpu).length == 0) return cpu;
+    if (is_free(cpu)) return cpu;
     if (!best) best = &cpu;
   }
   return best ? *best : cpu_at(0);
@@ -188,8 +197,10 @@ void place(Thread* thread, CpuLocal& cpu) {
   enqueue(queue, thread);
   Thread* const running = cpu.current;
   if (!running) return;
-  if (running->is_idle || thread->virtual_runtime + kWakeGranularity <
-                              running->virtual_runtime + (now - running->run_started)) {
+  if (running->wakes_patiently && !running->is_idle && &cpu == &this_cpu()) {
+    alarm_at(now + kPatience);
+  } else if (running->is_idle || thread->virtual_runtime + kWakeGranularity <
+                                     running->virtual_runtime + (now - running->run_started)) {
     request_reschedule(cpu);
   } else if (&cpu == &this_cpu()) {
     alarm_at(now + kTimeSlice);
@@ -275,9 +286,20 @@ void scheduler_tick() {
   charge(current, now);
   Thread* first = queue_of(cpu).threads.front();
   if (!first) return;
-  if (first->virtual_runtime < current->virtual_runtime + kTimeSlice) cpu.reschedule_wanted = 1;
   alarm_at(now + kTimeSlice);
+  for (unsigned i = 0; i < cpu_count(); ++i) {
+    if (!may_run_on(first, i) || !is_free(cpu_at(i))) continue;
+    request_reschedule(cpu_at(i));  // takes it from here
+    return;
+  }
+  if (first->virtual_runtime < current->virtual_runtime + kTimeSlice) cpu.reschedule_wanted = 1;
 }
+
+PatientWakes::PatientWakes() : before_(Thread::current()->wakes_patiently) {
+  Thread::current()->wakes_patiently = true;
+}
+
+PatientWakes::~PatientWakes() { Thread::current()->wakes_patiently = before_; }
 
 bool Scheduler::needs_reschedule() { return this_cpu().reschedule_wanted != 0; }
 

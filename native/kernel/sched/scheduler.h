@@ -22,4 +22,19 @@ class Scheduler {
   static bool needs_reschedule();
 };
 
+/// As long as one lives, threads that its maker wakes wait for the CPU that it runs on until that thread
+/// blocks. After a millisecond an idle CPU takes them, or they preempt it. For wake-ups of which more
+/// are likely to follow, by a thread that is likely to block soon: what has piled up by then costs one
+/// switch, and no other CPU has to be woken.
+class PatientWakes {
+ public:
+  PatientWakes();
+  ~PatientWakes();
+  PatientWakes(const PatientWakes&) = delete;
+  PatientWakes& operator=(const PatientWakes&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace runtime

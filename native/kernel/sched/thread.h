@@ -70,6 +70,7 @@ class Thread : public RefCounted {
   bool wake_pending = false;  // a wake-up came since Sleeper::prepare
   bool is_idle = false;
   bool sleeps_interruptibly = false;
+  bool wakes_patiently = false;  // while it runs, those that are woken wait; see PatientWakes
   uint64_t virtual_runtime = 0;  // weighted nanoseconds
   uint64_t run_started = 0;      // monotonic time at which it was last given the CPU
   uint64_t user_nanoseconds = 0;

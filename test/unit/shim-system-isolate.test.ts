@@ -194,6 +194,16 @@ test('an exhausted heap is reported, and the app runs on', async (t) => {
   t.regex(messages(log, 0)[0] ?? '', /its JavaScript heap is exhausted/);
 });
 
+test('a turn that does not end is interrupted, with a report of where it was', async (t) => {
+  const system = 'function forever() { for (;;); }\nsetTimeout(() => forever(), 1)';
+  const { log, code } = await runOnFakeKernel(appThatAwaits(/started again/), { system });
+  t.is(code, 0);
+  t.regex(
+    messages(log, 0)[0] ?? '',
+    /a turn of its loop does not end: Error: .*\n {4}at forever \(\/system\/main\.js:1:\d+\)/,
+  );
+});
+
 test('a heap that a growing array fills ends the isolate, not the machine', async (t) => {
   // What the array needs at once, when it grows, is more than any reserve.
   const system = 'const kept = []; setTimeout(() => { for (;;) kept.push({ kept }) }, 1)';

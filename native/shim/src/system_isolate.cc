@@ -116,6 +116,7 @@ SystemIsolate::~SystemIsolate() {
     timers_ = {};
     rejections_.clear();
     turn_.Reset();
+    interrupted_.Reset();
     buffers_.clear();
   }
   SetCurrent(nullptr);
@@ -134,7 +135,9 @@ SystemIsolate::End SystemIsolate::Run(const SystemBundle& bundle) {
     tasks_->RunReady();
     uint64_t deadline = RUNTIME_NO_DEADLINE;
     running = RunMicrotasks() && RunTimers(context) && RunTurn(context, &deadline);
+    beat_.fetch_add(1, std::memory_order_relaxed);
     if (running) Wait(deadline);
+    beat_.fetch_add(1, std::memory_order_relaxed);
   }
   return terminating_.load() ? End::kTerminated : End::kFailed;
 }
@@ -143,6 +146,17 @@ void SystemIsolate::Terminate() {
   terminating_.store(true);  // before the wake-up, after which the loop looks at it
   isolate_->TerminateExecution();
   kernel().notify_events(RUNTIME_EVENT_WAKE);
+}
+
+void SystemIsolate::Interrupt() { isolate_->RequestInterrupt(OnInterrupt, this); }
+
+void SystemIsolate::OnInterrupt(v8::Isolate* isolate, void* self) {
+  auto* const host = static_cast<SystemIsolate*>(self);
+  const v8::HandleScope handle_scope(isolate);
+  // Its stack is this place's; JavaScript, which makes text of it, can run again after the termination.
+  host->interrupted_.Reset(isolate, v8::Exception::Error(String::NewFromUtf8Literal(
+                                        isolate, "interrupted, for it runs without an end")));
+  isolate->TerminateExecution();
 }
 
 bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle) {
@@ -310,6 +324,9 @@ bool SystemIsolate::Fail(const v8::TryCatch& caught) {
     Log(kernel(), RUNTIME_LOG_ERROR,
         "system isolate: its JavaScript heap is exhausted: something there holds on to too much, "
         "or --max-old-space-size is too small");
+  } else if (!interrupted_.IsEmpty() && !terminating_.load()) {
+    isolate_->CancelTerminateExecution();
+    Report("a turn of its loop does not end", interrupted_.Get(isolate_), {});
   } else if (!terminating_.load()) {
     Report("an exception escaped", caught.Exception(), caught.Message());
   }

@@ -66,6 +66,15 @@ class SystemIsolate final : private SystemHost {
   /** Makes Run() return soon. */
   void Terminate();
 
+  /**
+   * Counts where the loop is: odd while it waits, even while it works. A number that stays even has not
+   * come round.
+   */
+  uint64_t Beat() const { return beat_.load(std::memory_order_relaxed); }
+
+  /** Makes what runs now fail, with a report of where it was, as an endless loop deserves. */
+  void Interrupt();
+
  private:
   SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
                 const node::EmbedderSnapshotData* snapshot);
@@ -88,6 +97,7 @@ class SystemIsolate final : private SystemHost {
 
   static void OnMessage(v8::Local<v8::Message> message, v8::Local<v8::Value> error);
   static void OnPromiseReject(v8::PromiseRejectMessage message);
+  static void OnInterrupt(v8::Isolate* isolate, void* self);
   static void OnCollected(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
                           void* self);
   static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
@@ -106,6 +116,9 @@ class SystemIsolate final : private SystemHost {
   std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
   // Promises rejected without a handler since microtasks last ran dry.
   std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
+  // The error that Interrupt() made where the script was.
+  v8::Global<v8::Value> interrupted_;
+  std::atomic<uint64_t> beat_ = 0;
   bool failed_ = false;
   size_t most_heap_bytes_ = 0;
   bool heap_exhausted_ = false;

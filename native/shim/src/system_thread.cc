@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -26,6 +27,9 @@ constexpr int kBackSeat = 19;
 constexpr int kOrdinary = 0;
 // A life that lasted this long ends a row of failures.
 constexpr uint64_t kStableLife = 10 * kSecond;
+// How often the watchdog looks, and how often in a row it has to find the same turn.
+constexpr std::chrono::seconds kWatchInterval{10};
+constexpr int kStuckLooks = 2;
 
 // Signals for the process are for the app's threads; those that an instruction raises must get
 // through (V8's WebAssembly traps are SIGSEGVs).
@@ -64,7 +68,13 @@ void SystemThread::Start() {
   const int error = pthread_create(&thread_, &attributes, entry, this);
   pthread_attr_destroy(&attributes);
   started_ = error == 0;
-  if (!started_) {
+  if (started_) {
+    // Signals are for the app's threads here, too.
+    sigset_t before;
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    watchdog_ = std::thread([this] { Watch(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  } else {
     kernel_.broker_no_service();
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: its thread cannot be started: ") + std::strerror(error));
@@ -78,6 +88,8 @@ void SystemThread::Stop() {
     stopping_.store(true);
     if (current_ != nullptr) current_->Terminate();
   }
+  stopped_.notify_all();
+  watchdog_.join();
   kernel_.notify_events(RUNTIME_EVENT_WAKE);
   pthread_join(thread_, nullptr);
   started_ = false;
@@ -96,6 +108,27 @@ void SystemThread::AppHasStarted() {
   app_has_started_.store(true);
   const pid_t id = thread_id_.load();
   if (id != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(id), kOrdinary);
+}
+
+void SystemThread::Watch() {
+  pthread_setname_np(pthread_self(), "system-watchdog");
+  const SystemIsolate* watched = nullptr;
+  uint64_t beat = 0;
+  int looks = 0;
+  std::unique_lock lock(mutex_);
+  while (!stopped_.wait_for(lock, kWatchInterval, [this] { return stopping_.load(); })) {
+    // In its back seat a turn may take long without being to blame for it.
+    if (current_ == nullptr || !app_has_started_.load()) {
+      watched = nullptr;
+      continue;
+    }
+    const uint64_t now = current_->Beat();
+    const bool is_working = now % 2 == 0;
+    looks = is_working && watched == current_ && beat == now ? looks + 1 : 0;
+    watched = current_;
+    beat = now;
+    if (looks == kStuckLooks) current_->Interrupt();
+  }
 }
 
 void SystemThread::Main() {

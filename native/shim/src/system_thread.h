@@ -7,9 +7,11 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "kernel_interface.h"
 
@@ -20,7 +22,7 @@ struct SystemBundle;
 
 /**
  * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, up to
- * 30 s. When no life has lasted 10 s it gives up after five failures in a row. The app is not disturbed either way: after each life the
+ * 30 s. A turn of its loop that does not end within 20 s or so is a failure, too. When no life has lasted 10 s it gives up after five failures in a row. The app is not disturbed either way: after each life the
  * kernel stops the devices that it used and ends its connections.
  */
 class SystemThread {
@@ -56,6 +58,7 @@ class SystemThread {
       : kernel_(kernel), platform_(platform), snapshot_(snapshot) {}
 
   void Main();
+  void Watch();
   void TakeBackSeat();
   bool RunOnce(const SystemBundle& bundle);
   void Sleep(uint64_t nanoseconds);
@@ -64,11 +67,13 @@ class SystemThread {
   node::MultiIsolatePlatform* const platform_;
   const node::EmbedderSnapshotData* const snapshot_;
   pthread_t thread_ = {};
+  std::thread watchdog_;
   std::atomic<pid_t> thread_id_ = 0;
   std::atomic<bool> app_has_started_ = false;
   bool started_ = false;
   std::atomic<bool> stopping_ = false;
-  std::mutex mutex_;                  // guards current_: it must not go while Stop() uses it
+  std::mutex mutex_;                  // guards current_: it must not go while it is used
+  std::condition_variable stopped_;   // with mutex_: stopping_ was set
   SystemIsolate* current_ = nullptr;  // the isolate that runs now
 };
 

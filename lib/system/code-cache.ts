@@ -1,6 +1,6 @@
 /** V8's code cache of the system isolate's bundle, made on the build host. */
-import { setFlagsFromString } from 'node:v8';
-import { Script } from 'node:vm';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 
 /** What comes before the source map, at the end of a bundle; the isolate's host splits there, too. */
 const sourceMapComment = '\n//# sourceMappingURL=';
@@ -8,26 +8,26 @@ const sourceMapComment = '\n//# sourceMappingURL=';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are part of ASCII.
 const ascii = /^[\x00-\x7f]*$/;
 
+const largestCache = 256 * 1024 * 1024;
+
 /**
  * Makes V8's code cache for a bundle, with all functions compiled: the isolate then starts without
  * parsing and compiling. It only serves the very V8 that runs here; another one refuses it and
- * compiles. It must stay with its bundle: V8 tells sources apart by their length only.
+ * compiles. It must stay with its bundle: V8 tells sources apart by their length only. The same
+ * bundle always gives the same bytes.
  * @param bundle content of the bundle, ASCII: the isolate's host takes a script with a cache for that
- * @throws when the bundle is not ASCII
+ * @throws when the bundle is not ASCII, or not a script
  */
 export function systemCodeCache(bundle: string): Uint8Array {
   if (!ascii.test(bundle)) throw new Error('The system bundle must be ASCII to have a code cache.');
   const end = bundle.lastIndexOf(sourceMapComment);
-  const code = end < 0 ? bundle : bundle.slice(0, end);
-  // The flags are the default ones again when the cache is made: they are part of what V8 compares.
-  setFlagsFromString('--no-lazy');
-  setFlagsFromString('--no-flush-bytecode');
-  let script: Script;
-  try {
-    script = new Script(code, { filename: '/system/main.js' });
-  } finally {
-    setFlagsFromString('--lazy');
-    setFlagsFromString('--flush-bytecode');
-  }
-  return script.createCachedData();
+  // A process of its own, because what V8 has compiled before shows in the cache; a fixed seed, because
+  // hash tables are stored in their order. The isolate that reads the cache orders them by its own seed.
+  const words = ['--hash-seed=1', join(import.meta.dirname, 'compile.ts')];
+  return execFileSync(process.execPath, words, {
+    input: end < 0 ? bundle : bundle.slice(0, end),
+    env: {},
+    maxBuffer: largestCache,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
 }

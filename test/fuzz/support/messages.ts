@@ -13,6 +13,8 @@ import {
 const router = new IpAddress(0xfe800000, 0, 0, 1);
 const allNodes = new IpAddress(0xff020000, 0, 0, 1);
 const server = IpAddress.v4(0x0a000202);
+/** From a DHCP server to a client that has no address yet. */
+export const serverWay: Way = { source: server, destination: IpAddress.v4(0x0a00020f), to: 1 };
 
 /** A DHCP server's message to a transaction and Ethernet address, as UDP payload. */
 export function dhcpPayload(
@@ -45,9 +47,8 @@ export function dhcpPayload(
 export function offers(): Uint8Array[] {
   const hardware = Uint8Array.of(2, 0, 0, 0, 0, 1);
   return [2, 5, 6].map((type) => {
-    const way: Way = { source: server, destination: IpAddress.v4(0x0a00020f), to: 1 };
     const payload = dhcpPayload(type, Uint8Array.of(1, 2, 3, 4), hardware);
-    return ipFrame(way, 17, udpBytes(way, 67, 68, payload));
+    return ipFrame(serverWay, 17, udpBytes(serverWay, 67, 68, payload));
   });
 }
 

@@ -1,7 +1,15 @@
 /** All fuzzers. */
 import type { FuzzTarget } from '../support/target.ts';
+import { configurationTarget } from './configuration.ts';
 import { parsersTarget } from './parsers.ts';
+import { socketsTarget } from './sockets.ts';
 import { stackTarget } from './stack.ts';
 import { tcpStatesTarget } from './tcp-states.ts';
 
-export const targets: readonly FuzzTarget[] = [parsersTarget, stackTarget, tcpStatesTarget];
+export const targets: readonly FuzzTarget[] = [
+  parsersTarget,
+  stackTarget,
+  tcpStatesTarget,
+  configurationTarget,
+  socketsTarget,
+];

@@ -3,7 +3,7 @@
  * device, and sockets that the kernel, which the simulation plays, hands to it.
  */
 import { IpAddress } from '@runtimejs/net/address.ts';
-import { configureNetwork } from '@runtimejs/net/configuration/configure.ts';
+import { configureNetwork, type NetworkSettings } from '@runtimejs/net/configuration/configure.ts';
 import type { Environment } from '@runtimejs/net/environment.ts';
 import { HostMemory } from '@runtimejs/net/memory.ts';
 import { NetworkService } from '@runtimejs/net/network-service.ts';
@@ -35,7 +35,15 @@ export class SocketHost {
   readonly #agenda: Agenda;
   #nextTurn = Number.POSITIVE_INFINITY;
 
-  constructor(agenda: Agenda, random: Random, link: Link, end: 0 | 1, abilities: DeviceAbilities) {
+  /** @param settings how interfaces are configured, in place of static addresses */
+  constructor(
+    agenda: Agenda,
+    random: Random,
+    link: Link,
+    end: 0 | 1,
+    abilities: DeviceAbilities,
+    settings?: NetworkSettings,
+  ) {
     this.#agenda = agenda;
     this.memory = spare.pop() ?? new HostMemory(memorySize);
     this.memory.bytes.fill(0, 0, 8 << 20); // tables of the kernel and socket blocks
@@ -57,12 +65,11 @@ export class SocketHost {
     const number = end + 1;
     this.address4 = IpAddress.v4(0x0a000000 + number);
     this.address6 = new IpAddress(0xfd000000, 0, 0, number);
-    configureNetwork(this.service, {
-      default: {
-        ipv4: { addresses: [`10.0.0.${number}/24`] },
-        ipv6: { addresses: [`fd00::${number}/64`] },
-      },
-    });
+    const fixed = {
+      ipv4: { addresses: [`10.0.0.${number}/24`] },
+      ipv6: { addresses: [`fd00::${number}/64`] },
+    };
+    configureNetwork(this.service, settings ?? { default: fixed });
     const arena = new Arena(this.memory, memorySize - deviceSize);
     this.device = new SimulatedDevice(`sim${end}`, arena, link, end, abilities, () => this.wake());
     this.service.stack.addDevice(this.device);

@@ -39,6 +39,7 @@ export class RecordReader {
       const used = (head - tail) >>> 0;
       if (used === 0) return 0;
       const capacity = words[this.#words.capacity] as number;
+      if (used > capacity) return this.#empty(head);
       const position = tail & (capacity - 1);
       const at = (words[this.#words.offset] as number) + position;
       const length = (words[at >> 2] as number) >>> 0;
@@ -46,15 +47,21 @@ export class RecordReader {
         this.#advance(capacity - position);
         continue;
       }
-      if (recordSize(length) <= used && position + recordSize(length) <= capacity) return at;
-      Atomics.store(words, this.#words.tail, head);
-      return 0;
+      // Compared first as it is: the size of what is nearly 2^32 bytes would be 0, and never consumed.
+      if (length > used) return this.#empty(head);
+      const size = recordSize(length);
+      return size <= used && position + size <= capacity ? at : this.#empty(head);
     }
   }
 
   /** Drops the oldest record. */
   consume(record: number): void {
     this.#advance(recordSize(this.#memory.words[record >> 2] as number));
+  }
+
+  #empty(head: number): 0 {
+    Atomics.store(this.#memory.words, this.#words.tail, head);
+    return 0;
   }
 
   #advance(length: number): void {

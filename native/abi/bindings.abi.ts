@@ -6,7 +6,7 @@
  */
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
-import { serviceBindingGroups } from './service-bindings.abi.ts';
+import { clockBindings, serviceBindingGroups } from './service-bindings.abi.ts';
 
 /**
  * `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node.
@@ -109,6 +109,7 @@ export const bindingGroups: readonly BindingGroup[] = [
         doc: 'nanoseconds since kernel entry',
       },
     }),
+    ...clockBindings,
   ]),
   bindingGroup('memory', 'Physical memory.', [
     binding({

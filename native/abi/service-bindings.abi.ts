@@ -55,6 +55,33 @@ const random = bindingGroup('random', "The kernel's random generator.", [
   }),
 ]);
 
+const second = 1_000_000_000;
+
+/** The part of the clock group that corrects it. */
+export const clockBindings: readonly Binding[] = [
+  system({
+    name: 'adjust',
+    doc:
+      'Corrects the wall clock: by a step at once, or by and by at 500 parts per million, which replaces what is left ' +
+      'of an earlier correction. The monotonic clock takes part in the latter only.',
+    calls: { kernel: 'clock_adjust' },
+    arguments: [
+      word('isStep', '1 for a step, 0 for a slow correction.', 1),
+      argument(
+        'seconds',
+        { kind: 'integer', type: 'i32', least: -0x80000000, most: 0x7fffffff },
+        'By how much, whole seconds.',
+      ),
+      argument(
+        'nanoseconds',
+        { kind: 'integer', type: 'i32', least: 1 - second, most: second - 1 },
+        'And nanoseconds, of the same sign.',
+      ),
+    ],
+    returns: nothing,
+  }),
+];
+
 const loop = bindingGroup('loop', "The isolate's event loop.", [
   system({
     name: 'onTurn',

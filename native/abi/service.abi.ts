@@ -328,4 +328,16 @@ export const serviceFunctions: readonly KernelFunction[] = [
     returns: 'i32',
     returnsDoc: `${outcome}: ENOENT, ENOMEM`,
   }),
+  kernelFunction({
+    name: 'clock_adjust',
+    doc:
+      'Corrects the wall clock: by a step at once, or by and by at 500 parts per million, which replaces what is left ' +
+      'of an earlier correction. The monotonic clock takes part in the latter only.',
+    parameters: [
+      parameter('is_step', 'u32', '1 for a step, 0 for a slow correction.'),
+      parameter('seconds', 'i32', 'By how much, whole seconds.'),
+      parameter('nanoseconds', 'i32', 'And nanoseconds, of the same sign.'),
+    ],
+    returns: 'nothing',
+  }),
 ];

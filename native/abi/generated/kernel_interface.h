@@ -454,8 +454,17 @@ struct RuntimeKernelInterface {
    * @returns 0, or -errno: ENOENT, ENOMEM
    */
   int32_t (*broker_publish_file)(const char* name, size_t name_length, const char* text, size_t text_length);
+  /**
+   * Corrects the wall clock: by a step at once, or by and by at 500 parts per million, which
+   * replaces what is left of an earlier correction. The monotonic clock takes part in the latter
+   * only.
+   * @param is_step 1 for a step, 0 for a slow correction.
+   * @param seconds By how much, whole seconds.
+   * @param nanoseconds And nanoseconds, of the same sign.
+   */
+  void (*clock_adjust)(uint32_t is_step, int32_t seconds, int32_t nanoseconds);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 328, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 336, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -496,5 +505,6 @@ static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 296, "layout of
 static_assert(offsetof(RuntimeKernelInterface, broker_release) == 304, "layout of RuntimeKernelInterface::broker_release");
 static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 312, "layout of RuntimeKernelInterface::broker_publish_interfaces");
 static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 320, "layout of RuntimeKernelInterface::broker_publish_file");
+static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 328, "layout of RuntimeKernelInterface::clock_adjust");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

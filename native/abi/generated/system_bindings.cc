@@ -58,6 +58,17 @@ void ClockUptime(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.ReturnBigInt(result);
 }
 
+void ClockAdjust(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "clock.adjust");
+  uint32_t isStep = 0;
+  int32_t seconds = 0;
+  int32_t nanoseconds = 0;
+  if (!(arguments.GetInteger(0, "isStep", 0, 1, &isStep) &&
+        arguments.GetInteger(1, "seconds", -2147483648, 2147483647, &seconds) &&
+        arguments.GetInteger(2, "nanoseconds", -999999999, 999999999, &nanoseconds))) return;
+  arguments.host().kernel().clock_adjust(isStep, seconds, nanoseconds);
+}
+
 void MemoryStatistics(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "memory.statistics");
   v8::Local<v8::Object> into;
@@ -564,6 +575,7 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
                FastCall<FastClockNow>()) &&
         method(clock_group, "wall", ClockWall, 0) &&
         method(clock_group, "uptime", ClockUptime, 0) &&
+        method(clock_group, "adjust", ClockAdjust, 3) &&
         define(target, "clock", clock_group))) {
     return false;
   }

@@ -73,6 +73,20 @@ bool read_number(const Aml& aml, size_t at, uint64_t* value) {
   return true;
 }
 
+/// A number as the compiler shortens it: 0, 1, or with a prefix. Gives where it ends; 0 when it is none.
+size_t read_any_number(const Aml& aml, size_t at, uint64_t* value) {
+  static const struct {
+    uint8_t prefix;
+    uint8_t width;
+  } kForms[] = {{0x00, 0}, {0x01, 0}, {0x0a, 1}, {0x0b, 2}, {kDwordPrefix, 4}, {kQwordPrefix, 8}};
+  for (const auto& form : kForms) {
+    if (at >= aml.size() || aml.byte(at) != form.prefix) continue;
+    *value = form.width ? aml.number(at + 1, form.width) : form.prefix;
+    return at + 1 + form.width;
+  }
+  return 0;
+}
+
 }  // namespace
 
 size_t find_virtio_mmio_devices(const uint8_t* bytes, size_t size, VirtioMmioDescription* into,
@@ -96,6 +110,32 @@ bool find_configuration_base(const uint8_t* bytes, size_t size, uint64_t* addres
     if (at > 1 && aml.byte(at - 2) == kMethodOpcode && aml.byte(at + 5) == kReturnOpcode &&
         read_number(aml, at + 6, address))
       return true;
+  }
+  return false;
+}
+
+bool find_generation_address(const uint8_t* bytes, size_t size, uint64_t* address) {
+  static const char kId[] = "VM_Gen_Counter";
+  constexpr uint64_t kGuidOffset = 40;  // QEMU, docs/specs/vmgenid.txt
+  constexpr uint8_t kPackageOpcode = 0x12;
+  const Aml aml(bytes, size);
+  if (aml.find(kId, sizeof(kId) - 1, 0) == size) return false;
+  for (size_t at = aml.find("VGIA", 4, 0); at < size; at = aml.find("VGIA", 4, at + 4)) {
+    if (at == 0 || aml.byte(at - 1) != kNameOpcode || !read_any_number(aml, at + 4, address))
+      continue;
+    *address += kGuidOffset;
+    return true;
+  }
+  for (size_t at = aml.find("ADDR", 4, 0); at < size; at = aml.find("ADDR", 4, at + 4)) {
+    // Name, package, one byte of length, two elements.
+    if (at == 0 || aml.byte(at - 1) != kNameOpcode || aml.byte(at + 4) != kPackageOpcode ||
+        aml.byte(at + 6) != 2)
+      continue;
+    uint64_t low, high;
+    const size_t second = read_any_number(aml, at + 7, &low);
+    if (!second || !read_any_number(aml, second, &high)) continue;
+    *address = low | high << 32;
+    return true;
   }
   return false;
 }

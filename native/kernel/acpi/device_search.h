@@ -28,4 +28,9 @@ size_t find_virtio_mmio_devices(const uint8_t* aml, size_t size, VirtioMmioDescr
 /// number)` (PCI Firmware 3.3, 4.1.3). Returns false when there is none of that form.
 bool find_configuration_base(const uint8_t* aml, size_t size, uint64_t* address);
 
+/// Finds where a hypervisor keeps the machine's generation, 16 bytes that differ after each resume from a
+/// saved state ("Virtual Machine Generation ID", Microsoft 2018): in a table with the id "VM_Gen_Counter",
+/// QEMU's `Name (VGIA, number)`, 40 bytes before it, or `Name (ADDR, Package (2) { low, high })`.
+bool find_generation_address(const uint8_t* aml, size_t size, uint64_t* address);
+
 }  // namespace runtime

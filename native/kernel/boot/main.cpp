@@ -280,6 +280,7 @@ extern "C" [[noreturn]] void boot_main() {
   acpi_initialise(information.rsdp);
   require(apic_initialise());
   reset_other_cpus();
+  random_find_generation();
   clock_calibration_begin(command_line.clock_source);
   drop_identity_map();
   start_files();

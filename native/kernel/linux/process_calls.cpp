@@ -5,6 +5,7 @@
 #include "linux/cpu_clock.h"
 #include "linux/load_average.h"
 #include "linux/process_info.h"
+#include "linux/random.h"
 #include "linux/system_calls.h"
 #include "linux/time_convert.h"
 #include "linux/vfs.h"
@@ -149,6 +150,7 @@ constexpr uint32_t kRandomPool = 2;
 constexpr uint32_t kRandomInsecure = 4;
 constexpr uint64_t kLargestRandomRead = INT32_MAX;
 constexpr size_t kRandomChunk = 256;
+constexpr unsigned kRandomReadyBits = 256;
 
 }  // namespace
 
@@ -303,9 +305,13 @@ Result<uint64_t> sys_capget(UserPtr<void> header_address, UserPtr<void> data) {
 }
 
 Result<uint64_t> sys_getrandom(UserPtr<void> buffer, uint64_t size, uint32_t flags) {
-  // The generator is seeded before the application starts, so no flag makes a difference.
   if (flags & ~(kRandomNonBlocking | kRandomPool | kRandomInsecure)) return Errno::Invalid;
   if ((flags & kRandomPool) && (flags & kRandomInsecure)) return Errno::Invalid;
+  if (!(flags & kRandomInsecure) && random_seed_bits() < kRandomReadyBits) {
+    if (flags & kRandomNonBlocking) return Errno::Again;
+    Result<void> ready = random_wait_until_ready();
+    if (ready.is_error()) return ready.error();
+  }
   const uint64_t wanted = min_of(size, kLargestRandomRead);
   uint8_t chunk[kRandomChunk];
   uint64_t done = 0;

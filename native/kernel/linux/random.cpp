@@ -1,13 +1,21 @@
 #include "linux/random.h"
 
+#include "acpi/device_search.h"
+#include "acpi/tables.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/jitter.h"
 #include "arch/x86_64/ports.h"
 #include "arch/x86_64/rtc.h"
 #include "lib/format.h"
 #include "lib/random_pool.h"
+#include "lib/string.h"
 #include "lib/types.h"
 #include "linux/process_info.h"
+#include "memory/address_space.h"
+#include "memory/frames.h"
+#include "memory/physical.h"
+#include "sched/scheduler.h"
+#include "sched/wait_queue.h"
 #include "sync/spinlock.h"
 #include "time/clock.h"
 
@@ -27,6 +35,13 @@ constexpr size_t kBytesPerHold = 1024;
 
 Locked<RandomPool> pool(LockRank::Log);
 unsigned seed_bits = 0;
+
+constexpr size_t kGenerationSize = 16;
+/// In memory that the hypervisor writes; null when there is none.
+const volatile uint64_t* generation = nullptr;
+uint64_t known_generation[2];  // guarded by the pool's lock
+
+bool has_rdrand_source = false;
 
 bool rdrand(uint64_t* value) {
   for (unsigned i = 0; i < kRdrandRetries; ++i) {
@@ -69,11 +84,37 @@ bool try_hardware(const CpuFeature& feature, bool (*source)(uint64_t*), const ch
   return false;
 }
 
+/// Counts further entropy.
+void credit(unsigned bits) {
+  unsigned old = __atomic_load_n(&seed_bits, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n(&seed_bits, &old, min_of(old + bits, kSeedBits), false,
+                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+  }
+}
+
+/// Is this the machine that it was? The pool's lock is held, so that nothing is given out in between.
+void notice_generation(RandomPool& p) {
+  if (!generation) return;
+  const uint64_t current[2] = {generation[0], generation[1]};
+  if (memcmp(current, known_generation, sizeof(current)) == 0) return;
+  memcpy(known_generation, current, sizeof(current));
+  p.add(current, sizeof(current));
+}
+
+/// Two machines that go on from one saved state differ in what their CPU says from here on, generation
+/// id or not.
+void salt() {
+  uint64_t words[2] = {read_tsc(), 0};
+  if (has_rdrand_source) (void)rdrand(&words[1]);
+  pool.with([&words](RandomPool& p) { p.add(words, sizeof(words)); });
+}
+
 }  // namespace
 
 void random_initialise() {
   const bool has_rdseed = try_hardware(cpu_feature::kRdseed, rdseed, "RDSEED");
   const bool has_rdrand = try_hardware(cpu_feature::kRdrand, rdrand, "RDRAND");
+  has_rdrand_source = has_rdrand;
 
   // What differs between boots, but can be guessed, is mixed in without counting.
   const uint64_t ticks = read_tsc();
@@ -84,12 +125,56 @@ void random_initialise() {
   }
   const uint64_t date = rtc_seconds();
   random_add(&date, sizeof(date));
-  const unsigned bits = collect_jitter(kSeedBits, random_add);
-  seed_bits = min_of(bits, kSeedBits);
+  seed_bits = min_of(collect_jitter(kSeedBits, random_add), kSeedBits);
   log(LogLevel::Warn,
       "the CPU has neither RDSEED nor RDRAND: random numbers are seeded from timing jitter alone "
-      "(about %u bits estimated); start QEMU with -cpu max or -cpu host for a hardware source",
-      seed_bits);
+      "(about %u of %u bits estimated)%s; start QEMU with -cpu max, -cpu host or "
+      "-device virtio-rng-pci for a hardware source",
+      seed_bits, kSeedBits, seed_bits < kSeedBits ? ", and whoever asks has to wait for more" : "");
+}
+
+void random_find_generation() {
+  const uint8_t* table;
+  size_t size;
+  uint64_t address;
+  for (unsigned i = 0; acpi_find_table("SSDT", &table, &size, i); ++i) {
+    if (!find_generation_address(table, size, &address)) continue;
+    if (address % 8 || address == 0) continue;
+    void* seen = nullptr;
+    if (address <= physical_memory_size() - kGenerationSize) {
+      seen = phys_to_virt(PhysAddr(address));
+    } else {
+      Result<void*> mapped = map_device(PhysAddr(address), kGenerationSize);
+      if (mapped.is_error()) return;
+      seen = mapped.value();
+    }
+    generation = static_cast<const volatile uint64_t*>(seen);
+    random_add(const_cast<const uint64_t*>(generation), kGenerationSize);
+    log(LogLevel::Debug, "the hypervisor tells when this machine is resumed from a saved state");
+    return;
+  }
+}
+
+Result<void> random_wait_until_ready() {
+  // On most machines one round is one too many.
+  constexpr unsigned kRoundsBeforeComplaint = 64;
+  constexpr uint64_t kPause = 100 * kNanosecondsPerMillisecond;
+  for (unsigned round = 0; random_seed_bits() < kSeedBits; ++round) {
+    credit(collect_jitter(kSeedBits - random_seed_bits(), random_add));
+    if (round < kRoundsBeforeComplaint) {
+      Scheduler::yield();
+      continue;
+    }
+    if (round == kRoundsBeforeComplaint)
+      log(LogLevel::Error,
+          "there is no source of entropy on this machine, and random numbers are not made up: give "
+          "it -device virtio-rng-pci or a CPU with RDRAND");
+    Sleeper sleeper;
+    sleeper.prepare();
+    if (sleeper.sleep(Deadline::after(kPause), true) == WaitResult::Interrupted)
+      return Errno::Interrupted;
+  }
+  return {};
 }
 
 void random_note_jump() {
@@ -105,13 +190,23 @@ void random_add(const void* data, size_t size) {
   pool.with([data, size](RandomPool& p) { p.add(data, size); });
 }
 
-unsigned random_seed_bits() { return seed_bits; }
+void random_add_device(const void* data, size_t size) {
+  random_add(data, size);
+  // Devices are trusted with as many bits as they give bytes: what a hypervisor gives has been stretched.
+  credit(static_cast<unsigned>(min_of<size_t>(size, kSeedBits)) * 4);
+}
+
+unsigned random_seed_bits() { return __atomic_load_n(&seed_bits, __ATOMIC_ACQUIRE); }
 
 void random_bytes(void* buffer, size_t size) {
   uint8_t* bytes = static_cast<uint8_t*>(buffer);
+  salt();
   while (size) {
     const size_t part = min_of(size, kBytesPerHold);
-    pool.with([bytes, part](RandomPool& p) { p.generate(bytes, part); });
+    pool.with([bytes, part](RandomPool& p) {
+      notice_generation(p);
+      p.generate(bytes, part);
+    });
     bytes += part;
     size -= part;
   }

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "lib/result.h"
+
 namespace runtime {
 
 /// Seeds the generator from the CPU's RDSEED and RDRAND and from timing jitter. Call before
@@ -15,7 +17,15 @@ void random_add(const void* data, size_t size);
 /// The clocks jumped: this may be a second life of the same machine, from a saved state. Mixes in what the
 /// CPU's hardware sources and counters say now.
 void random_note_jump();
-/// Estimated entropy of the seed in bits, at most 256.
+/// Likewise, from a device that is there to give entropy: a seed's worth makes the generator ready.
+void random_add_device(const void* data, size_t size);
+/// Looks for the machine's generation id, which is compared before all output from then on: a machine that
+/// is resumed from a saved state gives other numbers than the one that was saved. Needs ACPI's tables.
+void random_find_generation();
+/// Estimated entropy of the seed in bits, at most 256. From 256 on the generator is ready.
 unsigned random_seed_bits();
+/// Collects timing jitter until the generator is ready; takes a while on a machine without any other source,
+/// and for ever on one without jitter, which the log says. Errors: Interrupted by a signal.
+Result<void> random_wait_until_ready();
 
 }  // namespace runtime

@@ -10,6 +10,8 @@
 #include "platform/service_events.h"
 #include "platform/virtio_mmio.h"
 #include "sched/scheduler.h"
+#include "time/clock.h"
+#include "time/wall_clock.h"
 
 namespace runtime {
 
@@ -59,7 +61,7 @@ void stop_devices() {
 namespace interface {
 
 void random_fill(char* into, size_t length) { random_bytes(into, length); }
-void random_add_entropy(const char* bytes, size_t length) { random_add(bytes, length); }
+void random_add_entropy(const char* bytes, size_t length) { random_add_device(bytes, length); }
 
 uint32_t pci_function_count() { return runtime::pci_function_count(); }
 
@@ -155,6 +157,16 @@ void broker_publish_interfaces(const char* bytes, size_t length) {
 int32_t broker_publish_file(const char* name, size_t name_length, const char* text,
                             size_t text_length) {
   return runtime::broker_publish_file(name, name_length, text, text_length);
+}
+
+void clock_adjust(uint32_t is_step, int32_t seconds, int32_t nanoseconds) {
+  const int64_t amount =
+      static_cast<int64_t>(seconds) * static_cast<int64_t>(kNanosecondsPerSecond) + nanoseconds;
+  if (is_step) {
+    wall_clock_step(amount);
+  } else {
+    wall_clock_slew(amount);
+  }
 }
 
 }  // namespace interface

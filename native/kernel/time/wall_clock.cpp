@@ -2,6 +2,7 @@
 
 #include "arch/x86_64/rtc.h"
 #include "lib/format.h"
+#include "lib/types.h"
 #include "linux/random.h"
 #include "sync/spinlock.h"
 #include "time/clock_source.h"
@@ -20,6 +21,8 @@ constexpr int64_t kJump = 2 * static_cast<int64_t>(kNanosecondsPerSecond);
 /// The hypervisor's wall clock is exact: smaller differences are left to add up.
 constexpr int64_t kHypervisorStep = 20 * static_cast<int64_t>(kNanosecondsPerMillisecond);
 constexpr int64_t kSlewRate = 500000;  // parts per billion
+/// What would take longer than some weeks is no slow correction.
+constexpr int64_t kLongestSlew = 1000 * static_cast<int64_t>(kNanosecondsPerSecond);
 constexpr uint64_t kNanosecondsPerSlewed = 1000000000 / kSlewRate;
 
 enum class Origin : uint8_t { None, Hypervisor, RealTimeClock };
@@ -182,6 +185,7 @@ void wall_clock_step(int64_t nanoseconds) {
 }
 
 void wall_clock_slew(int64_t nanoseconds) {
+  nanoseconds = max_of(min_of(nanoseconds, kLongestSlew), -kLongestSlew);
   const int64_t rate = wall_clock.with([nanoseconds](WallClock& state) -> int64_t {
     state.follows_search = false;
     state.slew = nanoseconds;

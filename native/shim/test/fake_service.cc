@@ -155,6 +155,7 @@ int32_t Accept(uint32_t) { return -EINVAL; }
 int32_t Resize(uint32_t, uint32_t, uint32_t) { return -EINVAL; }
 void ReleaseSocket(uint32_t) {}
 void PublishInterfaces(const char*, size_t) {}
+void ClockAdjust(uint32_t, int32_t, int32_t) {}
 int32_t PublishFile(const char*, size_t, const char*, size_t) { return 0; }
 
 }  // namespace
@@ -190,4 +191,5 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->broker_release = ReleaseSocket;
   interface->broker_publish_interfaces = PublishInterfaces;
   interface->broker_publish_file = PublishFile;
+  interface->clock_adjust = ClockAdjust;
 }

@@ -114,6 +114,16 @@ export interface ClockBindings {
    * @returns nanoseconds since kernel entry
    */
   uptime(): bigint;
+
+  /**
+   * Corrects the wall clock: by a step at once, or by and by at 500 parts per million, which
+   * replaces what is left of an earlier correction. The monotonic clock takes part in the latter
+   * only.
+   * @param isStep 1 for a step, 0 for a slow correction.
+   * @param seconds By how much, whole seconds.
+   * @param nanoseconds And nanoseconds, of the same sign.
+   */
+  adjust(isStep: number, seconds: number, nanoseconds: number): void;
 }
 
 /** Physical memory. */

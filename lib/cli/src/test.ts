@@ -10,6 +10,8 @@ import { addCounts, describeCounts, TapReader, type TestCounts } from './tap.ts'
 const suites = [
   { folder: 'test/unit', serial: false },
   { folder: 'test/sim', serial: false },
+  { folder: 'test/fuzz', serial: false },
+  { folder: 'test/bench', serial: false },
   { folder: 'test/guest', serial: true },
 ] as const;
 

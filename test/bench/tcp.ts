@@ -374,5 +374,5 @@ try {
 } catch (error) {
   const isTold = error instanceof UserError || error instanceof BundleError;
   console.error(isTold ? `error: ${error.message}` : error);
-  process.exitCode = 1;
+  process.exit(1); // A bundler that failed may leave its service behind, which would keep us alive.
 }

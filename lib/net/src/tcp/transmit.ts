@@ -18,7 +18,7 @@ const noPacketPause = 5000;
 /** Corked data waits this long at most (tcp(7), TCP_CORK). */
 const corkPause = 200_000;
 
-/** Round trips shorter than this are not paced (us): timers would cost more than bursts. */
+/** Paths with a shorter round trip are not paced (us): timers would cost more than bursts. */
 const pacedFrom = 2000;
 
 /** May data or FIN be sent in this state? */
@@ -227,7 +227,8 @@ function wholeSegments(length: number, segment: number): number {
  */
 function isPaced(connection: Connection, length: number): boolean {
   const { congestion, context, roundTrip } = connection;
-  if (roundTrip.smoothed < pacedFrom) return false;
+  // The smallest one: what a busy machine adds on the way is no reason to wait.
+  if (roundTrip.minimum < pacedFrom) return false;
   const interval = Math.ceil(roundTrip.smoothed / 8);
   if (context.now >= connection.burstAt + interval) {
     connection.burstAt = context.now;

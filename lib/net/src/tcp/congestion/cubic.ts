@@ -14,6 +14,8 @@ const hystart = {
   minimumThreshold: 4000,
   maximumThreshold: 16000,
   samples: 8,
+  /** Samples of one turn are late together when this machine was busy: they count as one opinion. */
+  turns: 2,
   /** How much slower conservative slow start grows, and for how many rounds. */
   divisor: 4,
   rounds: 5,
@@ -38,6 +40,9 @@ export class Cubic implements CongestionControl {
   #lastRoundMinimum = Number.POSITIVE_INFINITY;
   #roundMinimum = Number.POSITIVE_INFINITY;
   #roundSamples = 0;
+  /** Turns that the samples came in, and the last one's time. */
+  #roundTurns = 0;
+  #sampledAt: Instant = -1;
   /** 0: slow start; else rounds of conservative slow start left, plus one. */
   #conservative = 0;
   #baseline = Number.POSITIVE_INFINITY;
@@ -51,7 +56,7 @@ export class Cubic implements CongestionControl {
   ): void {
     let left = bytes;
     if (window.inSlowStart) {
-      left = this.#slowStart(window, bytes, roundTrip);
+      left = this.#slowStart(window, bytes, now, roundTrip);
       if (left === 0) return;
     }
     this.#avoid(window, left, now, smallest > 0 ? smallest : roundTrip);
@@ -122,7 +127,7 @@ export class Cubic implements CongestionControl {
   }
 
   /** HyStart++ (RFC 9406): leaves slow start when the delay grows, before the queue overflows. */
-  #slowStart(window: CongestionWindow, bytes: number, roundTrip: number): number {
+  #slowStart(window: CongestionWindow, bytes: number, now: Instant, roundTrip: number): number {
     if (window.bytes < 16 * window.segment) {
       this.#roundLeft = 0;
       return slowStart(window, bytes);
@@ -131,7 +136,15 @@ export class Cubic implements CongestionControl {
     this.#roundLeft -= bytes;
     this.#roundMinimum = Math.min(this.#roundMinimum, roundTrip);
     this.#roundSamples += 1;
-    if (this.#roundSamples >= hystart.samples && Number.isFinite(this.#lastRoundMinimum)) {
+    if (now !== this.#sampledAt) {
+      this.#sampledAt = now;
+      this.#roundTurns += 1;
+    }
+    if (
+      this.#roundSamples >= hystart.samples &&
+      this.#roundTurns >= hystart.turns &&
+      Number.isFinite(this.#lastRoundMinimum)
+    ) {
       if (this.#conservative === 0) {
         const threshold = Math.max(
           hystart.minimumThreshold,
@@ -156,6 +169,7 @@ export class Cubic implements CongestionControl {
     this.#lastRoundMinimum = this.#roundMinimum;
     this.#roundMinimum = Number.POSITIVE_INFINITY;
     this.#roundSamples = 0;
+    this.#roundTurns = 0;
     if (this.#conservative > 0) {
       this.#conservative -= 1;
       if (this.#conservative === 0) window.threshold = window.bytes;

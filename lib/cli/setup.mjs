@@ -24,6 +24,7 @@ const buildPackages = [
   { name: 'libgcc-s1', why: 'Node 26 in the image' },
   { name: 'libstdc++6', why: 'Node 26 in the image' },
   { name: 'ninja-build', why: 'building the native part', command: 'ninja' },
+  { name: 'xz-utils', why: "unpacking ACPICA's sources", command: 'xz' },
 ];
 
 /** @type {DebianPackage[]} */

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { digestInputs, makeUnlessCurrent } from '../../base/src/stamp.ts';
+import { fetchAcpica } from './acpica.ts';
 import { runCommand } from './command.ts';
 import {
   addonBuildFolder,
@@ -47,12 +48,14 @@ export async function buildNative(report: StepReport): Promise<void> {
   // Ninja runs CMake again by itself when a CMakeLists.txt changed. A part that appears is not seen.
   const parts = ['kernel', 'shim'].map((part) => inRepository('native', part, 'CMakeLists.txt'));
   const present = await Promise.all(parts.map(isThere));
-  const settings = [repository, ...present.map(String)];
+  const acpica = await fetchAcpica(report);
+  const settings = [repository, acpica, ...present.map(String)];
   await makeUnlessCurrent(configured, await digestInputs([], settings), async () => {
     report.detail('configuring');
     await runCommand('cmake', [
       ...['-S', repository, '-B', nativeBuildFolder, '-G', 'Ninja'],
       '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
+      `-DACPICA_SOURCE=${acpica}`,
     ]);
   });
   await runCommand('cmake', ['--build', nativeBuildFolder, '-j', String(availableParallelism())], {

@@ -1,4 +1,5 @@
 // Where things are in the repository. Every tool takes its paths from here.
+import { homedir } from 'node:os';
 import path from 'node:path';
 
 /** Root of the repository. */
@@ -14,6 +15,11 @@ export function inRepository(...parts: string[]): string {
 
 /** Everything that is made on the way; safe to delete. */
 export const buildFolder: string = inRepository('build');
+/** What is downloaded once and kept between builds (XDG Base Directory Specification). */
+export const cacheFolder: string = path.join(
+  process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'),
+  'runtimejs',
+);
 /** What the build leaves for users. */
 export const distFolder: string = inRepository('dist');
 

@@ -192,6 +192,18 @@ void power_initialise() {
   can_power_off = true;
 }
 
+void write_soft_off(uint32_t control_a_value, uint32_t control_b_value) {
+  if (fixed.is_hardware_reduced) {
+    if (sleep_control.is_usable()) write_byte(sleep_control, static_cast<uint8_t>(control_a_value));
+  } else {
+    if (is_control_register(control_a))
+      write_control(control_a, static_cast<uint16_t>(control_a_value));
+    if (is_control_register(control_b))
+      write_control(control_b, static_cast<uint16_t>(control_b_value));
+  }
+  wait_a_while(kPatience);
+}
+
 void machine_power_off() {
   asm volatile("cli" : : : "memory");
   console_flush();

@@ -2,11 +2,9 @@
 
 #include "acpi/checksum.h"
 #include "acpi/fixed_description.h"
+#include "acpi/view.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "memory/address_space.h"
-#include "memory/frames.h"
-#include "memory/physical.h"
 
 namespace runtime {
 
@@ -23,27 +21,15 @@ constexpr uint64_t kBiosAreaStart = 0xe0000;
 constexpr uint64_t kBiosAreaEnd = 0x100000;
 constexpr uint64_t kRootPointerAlignment = 16;
 
+PhysAddr root_pointer;
 unsigned entry_size = 0;
 const uint8_t* table_list = nullptr;
 size_t table_list_size = 0;
 
-/// The kernel's view of `size` bytes that firmware wrote; null when they cannot be mapped. Firmware
-/// may keep tables above the memory that the direct map covers.
-const uint8_t* view(PhysAddr address, size_t size) {
-  if (address.value > UINT64_MAX - size) return nullptr;
-  if (address.value + size <= physical_memory_size()) {
-    return static_cast<const uint8_t*>(phys_to_virt(address));
-  }
-  const uint64_t start = align_down(address.value, kPageSize);
-  const uint64_t offset = address.value - start;
-  Result<void*> mapped = map_device(PhysAddr(start), align_up(offset + size, kPageSize));
-  if (mapped.is_error()) return nullptr;
-  return static_cast<const uint8_t*>(mapped.value()) + offset;
-}
-
 bool try_root_pointer(PhysAddr address, AcpiRoot* root) {
-  const uint8_t* const bytes = view(address, kRootPointerSize);
+  const uint8_t* const bytes = view_firmware(address, kRootPointerSize);
   if (!bytes || !parse_acpi_root(bytes, kRootPointerSize, root)) return false;
+  root_pointer = address;
   return true;
 }
 
@@ -56,7 +42,8 @@ bool search_area(uint64_t start, uint64_t end, AcpiRoot* root) {
 
 bool search_bios_areas(AcpiRoot* root) {
   uint16_t segment;
-  memcpy(&segment, view(PhysAddr(kExtendedBiosDataSegment), sizeof(segment)), sizeof(segment));
+  memcpy(&segment, view_firmware(PhysAddr(kExtendedBiosDataSegment), sizeof(segment)),
+         sizeof(segment));
   const uint64_t extended = static_cast<uint64_t>(segment) << 4;
   if (extended >= 0x400 && extended + kExtendedBiosDataLength <= 0xa0000 &&
       search_area(extended, extended + kExtendedBiosDataLength, root)) {
@@ -90,15 +77,17 @@ void acpi_initialise(PhysAddr rsdp) {
   entry_size = root.entry_size;
 }
 
+PhysAddr acpi_root_pointer() { return root_pointer; }
+
 bool acpi_table_at(PhysAddr address, const char* signature, const uint8_t** table, size_t* size) {
   if (address.value == 0) return false;
-  const uint8_t* bytes = view(address, sizeof(AcpiHeader));
+  const uint8_t* bytes = view_firmware(address, sizeof(AcpiHeader));
   if (!bytes) return false;
   AcpiHeader header;
   memcpy(&header, bytes, sizeof(header));
   if (memcmp(header.signature, signature, sizeof(header.signature)) != 0) return false;
   if (header.length < sizeof(AcpiHeader) || header.length > kMaximumTableSize) return false;
-  bytes = view(address, header.length);
+  bytes = view_firmware(address, header.length);
   if (!bytes) return false;
   if (!acpi_checksum_is_right(bytes, header.length)) {
     log(LogLevel::Warn, "ACPI: table %.4s has a wrong checksum and is ignored", signature);
@@ -115,7 +104,7 @@ bool acpi_find_table(const char* signature, const uint8_t** table, size_t* size,
   for (size_t i = 0; i < count; ++i) {
     const PhysAddr address = root_entry(i);
     if (address.value == 0) continue;
-    const uint8_t* const name = view(address, sizeof(AcpiHeader::signature));
+    const uint8_t* const name = view_firmware(address, sizeof(AcpiHeader::signature));
     if (!name || memcmp(name, signature, sizeof(AcpiHeader::signature)) != 0) continue;
     const uint8_t* candidate;
     size_t candidate_size;

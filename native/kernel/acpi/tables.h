@@ -28,6 +28,9 @@ static_assert(sizeof(AcpiHeader) == 36, "ACPI table headers are 36 bytes");
 /// kernel's view of physical memory, no heap.
 void acpi_initialise(PhysAddr rsdp);
 
+/// Where the root pointer (RSDP) is; 0 when none was found.
+PhysAddr acpi_root_pointer();
+
 /// Finds the table with the four-letter `signature`, the `index`th of those when there are several
 /// (SSDT), header included, in the kernel's view of physical memory. Returns false when there is
 /// none with a right length and checksum.

@@ -7,8 +7,8 @@ namespace {
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
-    "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, virtio_mmio.device=SIZE@ADDRESS:LINE, and -- "
-    "before arguments for the app";
+    "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, shutdown=SECONDS, "
+    "virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
 class Complaint {
@@ -210,6 +210,16 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
       return complain("\"%.*s\" is not profile=HERTZ with a number from 1 to 10000",
                       printed_length(word), word.data);
     result->profile_hertz = static_cast<uint32_t>(hertz);
+    return true;
+  }
+  const StringView shutdown_prefix("shutdown=");
+  if (word.starts_with(shutdown_prefix)) {
+    StringView value = word.from(shutdown_prefix.size);
+    uint64_t seconds;
+    if (!take_number(&value, &seconds) || !value.is_empty() || seconds > 86400)
+      return complain("\"%.*s\" is not shutdown=SECONDS with a number from 0 to 86400",
+                      printed_length(word), word.data);
+    result->shutdown_seconds = static_cast<uint32_t>(seconds);
     return true;
   }
   if (word == StringView("trace=syscalls")) {

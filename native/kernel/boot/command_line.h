@@ -29,6 +29,7 @@ struct VirtioMmioOption {
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
 ///                               a virtio device without a bus, as Linux writes it; QEMU's microvm
 ///                               adds these by itself
+///   shutdown=SECONDS            how long the app may take to end once the power button was pressed (30)
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;
@@ -40,10 +41,11 @@ struct CommandLine {
 
   LogLevel log_level = LogLevel::Warn;
   bool trace_system_calls = false;
-  uint32_t profile_hertz = 0;  // 0: no profile
+  uint32_t profile_hertz = 0;                    // 0: no profile
   ClockSource clock_source = ClockSource::None;  // None: the best
   bool fixed_layout = false;
   bool writable_root = false;
+  uint32_t shutdown_seconds = 30;
   StringView environment[kMaximumEntries];  // NAME=value
   size_t environment_count = 0;
   StringView arguments[kMaximumEntries];

@@ -1,8 +1,14 @@
 #include "boot/exit_status.h"
 
+#include "acpi/interpreter.h"
 #include "acpi/power.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/ports.h"
 #include "boot/console_port.h"
+#include "lib/format.h"
+#include "sched/thread.h"
+#include "sched/wait_queue.h"
+#include "time/timer.h"
 
 namespace runtime {
 
@@ -10,6 +16,8 @@ namespace {
 
 /// The debug console of QEMU (-device isa-debugcon) and Bochs; reading it returns its own number.
 constexpr uint16_t kDebugConsolePort = 0xe9;
+/// Byte code that prepares for power off and takes longer is not waited for.
+constexpr uint64_t kLongestPreparation = 2 * kNanosecondsPerSecond;
 
 void write_status(int code, const char* reason) {
   char line[kExitStatusCapacity];
@@ -17,13 +25,50 @@ void write_status(int code, const char* reason) {
   if (in8(kDebugConsolePort) == kDebugConsolePort) out8_string(kDebugConsolePort, line, length);
 }
 
+struct Ending {
+  int code = 0;
+  const char* reason = "";
+  bool has_begun = false;
+  Timer latest;
+};
+Ending ending;
+
+void preparation_took_too_long(Timer*) {
+  write_status(ending.code, ending.reason);
+  log(LogLevel::Warn, "the firmware's byte code does not let the machine be switched off in time");
+  machine_power_off();
+}
+
+/// True in a thread that may block: not in an interrupt, and with no lock held.
+bool may_block() {
+  return interrupts_enabled() && this_cpu().held_lock_ranks == 0 && Thread::current() &&
+         !Thread::current()->is_idle;
+}
+
+/// Lets the firmware's byte code prepare for power off, where that is possible, and for a limited time.
+/// Returns whether it did. A second thread that wants to end the machine waits here for the first to do it.
+bool prepare_in_time(int code, const char* reason) {
+  if (!acpi_interpreter_is_ready() || !may_block()) return false;
+  if (__atomic_exchange_n(&ending.has_begun, true, __ATOMIC_ACQ_REL)) {
+    WaitQueue for_ever;
+    for_ever.wait([] { return false; }, Deadline::never(), false);
+  }
+  ending.code = code;
+  ending.reason = reason;
+  ending.latest.callback = preparation_took_too_long;
+  start_timer(&ending.latest, Deadline::after(kLongestPreparation));
+  return acpi_prepare_soft_off();
+}
+
 }  // namespace
 
 void end_machine(int code, const char* reason) {
   power_initialise();  // an app that never let the CPU idle ends before the idle loop got to it
+  const bool is_prepared = prepare_in_time(code, reason);
   asm volatile("cli" : : : "memory");
   write_status(code, reason);
   console_flush();
+  if (is_prepared) acpi_enter_soft_off();
   machine_power_off();
 }
 

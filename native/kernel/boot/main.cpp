@@ -8,8 +8,10 @@
 //   ACPI, APIC, clocks         power off, timer (its calibration runs on while the rest starts)
 //   files                      base and initrd in place
 //   threads                    this flow becomes the idle thread; the first application thread runs
+//   ACPI's byte code           in a thread of its own, once the app leaves time for it
 #include <stdint.h>
 
+#include "acpi/interpreter.h"
 #include "acpi/power.h"
 #include "acpi/tables.h"
 #include "arch/x86_64/cpu.h"
@@ -40,6 +42,7 @@
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
 #include "platform/virtio_mmio.h"
+#include "power/shutdown.h"
 #include "profile/profile.h"
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
@@ -237,6 +240,7 @@ void finish_boot() {
   set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
   power_initialise();
   check_other_cpus();
+  acpi_interpreter_start();
 }
 
 }  // namespace
@@ -272,6 +276,7 @@ extern "C" [[noreturn]] void boot_main() {
     refuse(message);
   log_set_level(command_line.log_level);
   set_system_call_trace(command_line.trace_system_calls);
+  set_shutdown_seconds(command_line.shutdown_seconds);
   platform_devices_initialise(command_line);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
@@ -289,6 +294,7 @@ extern "C" [[noreturn]] void boot_main() {
   apic_route_legacy(kConsoleInterrupt);
   console_enable_receive();
   start_other_cpus(unused_low_page());
+  acpi_interpreter_prepare();
   start_program();
   run_idle_loop(finish_boot);
 }

@@ -183,13 +183,14 @@ void apic_route_legacy(unsigned line) {
 InterruptLine apic_line_of_legacy(unsigned legacy) {
   const LegacyRoute& found = routes[legacy];
   const bool is_active_low = !found.is_override || (found.flags & 3) == 3;
-  return {found.interrupt, is_active_low};
+  return {found.interrupt, is_active_low, false};
 }
 
 bool apic_has_line(uint32_t number) { return io_apic_of(number) != nullptr; }
 
 void apic_route_line(const InterruptLine& line, unsigned vector) {
-  route(line.number, vector, kLevelTriggered | (line.is_active_low ? kActiveLow : 0));
+  route(line.number, vector,
+        (line.is_edge_triggered ? 0 : kLevelTriggered) | (line.is_active_low ? kActiveLow : 0));
 }
 
 void apic_mask_line(uint32_t number, bool is_masked) {

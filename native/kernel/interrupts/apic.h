@@ -37,13 +37,14 @@ void apic_send_startup(uint32_t to, PhysAddr page);
 struct InterruptLine {
   uint32_t number;
   bool is_active_low;
+  bool is_edge_triggered;
 };
 /// The line that legacy interrupt `legacy` (0 to 15) comes in on. PCI lines are active low unless the
 /// MADT says otherwise.
 InterruptLine apic_line_of_legacy(unsigned legacy);
 /// True when an I/O APIC has the line.
 bool apic_has_line(uint32_t number);
-/// Routes a line, level-triggered and not masked, to `vector` on this CPU.
+/// Routes a line, not masked, to `vector` on this CPU.
 void apic_route_line(const InterruptLine& line, unsigned vector);
 /// Keeps a routed line from interrupting, or lets it again. Interrupt-safe.
 void apic_mask_line(uint32_t number, bool is_masked);

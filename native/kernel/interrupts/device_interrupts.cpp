@@ -4,6 +4,7 @@
 #include "lib/types.h"
 #include "platform/service_events.h"
 #include "sync/spinlock.h"
+#include "time/clock.h"
 
 namespace runtime {
 
@@ -14,6 +15,8 @@ constexpr uint32_t kMaximumLines = 32;
 static_assert(kLineVectorBase + kMaximumLines <= kDeviceVectorEnd, "vectors of devices");
 /// A message that nobody wants may be on its way when its interrupt is given back; more are a fault.
 constexpr uint32_t kStorm = 1000;
+/// Interrupts of a kernel's line in a second that are more than anything needs, even with a reason.
+constexpr uint32_t kFlood = 20000;
 
 enum class Kind : uint8_t { Free, Message, Line };
 
@@ -29,6 +32,16 @@ struct Line {
   uint32_t number = 0;
   unsigned users = 0;
   unsigned awaited = 0;  // users that have not acknowledged yet; the line is masked until then
+  // The kernel's own user, who is counted among the users.
+  LineHandler handler = nullptr;
+  LineStormHandler storm_handler = nullptr;
+  void* context = nullptr;
+  uint32_t unwanted = 0;      // in a row
+  uint32_t recent = 0;        // in the second that began at
+  uint64_t recent_since = 0;  // (monotonic nanoseconds)
+  bool is_silenced = false;
+
+  bool has_devices() const { return users > (handler ? 1u : 0u); }
 };
 
 struct Table {
@@ -36,6 +49,7 @@ struct Table {
   Line lines[kMaximumLines];
   uint32_t* counts = nullptr;
   StormHandler storm_handler = nullptr;
+  uint64_t unwanted_lines = 0;
 };
 
 SpinLock lock(LockRank::Device);
@@ -112,13 +126,54 @@ void message_arrived(uint32_t id) {
   }
 }
 
-uint32_t line_number(uint32_t index) {
+Line line_at(uint32_t index) {
   SpinGuard guard(lock);
-  return table.lines[index].number;
+  return table.lines[index];
+}
+
+/// Counts an interrupt that only the kernel's handler has heard. Returns true when it is one too many:
+/// the line is to be masked.
+bool is_storm(Line* line, bool was_wanted) {
+  if (was_wanted) {
+    line->unwanted = 0;
+  } else {
+    ++line->unwanted;
+    ++table.unwanted_lines;
+  }
+  const uint64_t now = monotonic_nanoseconds();
+  if (now - line->recent_since >= kNanosecondsPerSecond) {
+    line->recent_since = now;
+    line->recent = 0;
+  }
+  ++line->recent;
+  if (line->is_silenced || (line->unwanted < kStorm && line->recent < kFlood)) return false;
+  line->is_silenced = true;
+  return true;
+}
+
+/// Returns true when nobody but the kernel listens to the line.
+bool serve_kernel_line(uint32_t index, const Line& line) {
+  const bool was_wanted = line.handler(line.context);
+  bool has_devices;
+  bool has_storm = false;
+  {
+    SpinGuard guard(lock);
+    has_devices = table.lines[index].has_devices();
+    if (!has_devices) has_storm = is_storm(&table.lines[index], was_wanted);
+  }
+  if (has_storm) {
+    apic_mask_line(line.number, true);
+    log(LogLevel::Warn, "interrupt line %u does not stop firing (%s): it is masked", line.number,
+        was_wanted ? "its device keeps asking" : "nobody wants it");
+    if (line.storm_handler) line.storm_handler(line.context);
+  }
+  return !has_devices;
 }
 
 void line_fired(uint32_t index) {
-  apic_mask_line(line_number(index), true);  // before anybody can see the count and acknowledge
+  const Line line = line_at(index);
+  if (line.handler && serve_kernel_line(index, line)) return;
+  apic_mask_line(line.number, true);  // before anybody can see the count and acknowledge
   {
     SpinGuard guard(lock);
     for (uint32_t id = 0; id < kMaximumInterrupts; ++id) {
@@ -130,6 +185,19 @@ void line_fired(uint32_t index) {
     }
   }
   notify_service(RUNTIME_EVENT_INTERRUPT);
+}
+
+/// The table's entry for a line, or a free one, with the lock held. Returns false when there is none.
+bool find_line(const InterruptLine& line, uint32_t* index, bool* is_new) {
+  *index = 0;
+  while (*index < kMaximumLines &&
+         !(table.lines[*index].users && table.lines[*index].number == line.number))
+    ++*index;
+  *is_new = *index == kMaximumLines;
+  if (!*is_new) return true;
+  *index = 0;
+  while (*index < kMaximumLines && table.lines[*index].users) ++*index;
+  return *index < kMaximumLines;
 }
 
 }  // namespace
@@ -157,18 +225,10 @@ Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
   if (!apic_has_line(line.number)) return Errno::NoDeviceOrAddress;
   uint32_t index = 0;
   uint32_t id = 0;
-  bool is_new;
+  bool is_new = false;
   {
     SpinGuard guard(lock);
-    while (index < kMaximumLines &&
-           !(table.lines[index].users && table.lines[index].number == line.number))
-      ++index;
-    is_new = index == kMaximumLines;
-    if (is_new) {
-      index = 0;
-      while (index < kMaximumLines && table.lines[index].users) ++index;
-      if (index == kMaximumLines) return Errno::NoSpace;
-    }
+    if (!find_line(line, &index, &is_new)) return Errno::NoSpace;
     Result<uint32_t> slot = take_slot(Kind::Line);
     if (slot.is_error()) return slot.error();
     id = slot.value();
@@ -179,6 +239,32 @@ Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
   }
   if (is_new) apic_route_line(line, kLineVectorBase + index);
   return id;
+}
+
+Result<void> open_kernel_line(const InterruptLine& line, LineHandler handler,
+                              LineStormHandler storm_handler, void* context) {
+  if (!apic_has_line(line.number)) return Errno::NoDeviceOrAddress;
+  uint32_t index = 0;
+  bool is_new = false;
+  {
+    SpinGuard guard(lock);
+    if (!find_line(line, &index, &is_new)) return Errno::NoSpace;
+    Line& found = table.lines[index];
+    if (is_new) found = Line();
+    if (found.handler) return Errno::Busy;
+    found.number = line.number;
+    found.handler = handler;
+    found.storm_handler = storm_handler;
+    found.context = context;
+    ++found.users;
+  }
+  if (is_new) apic_route_line(line, kLineVectorBase + index);
+  return {};
+}
+
+uint64_t unwanted_line_interrupts() {
+  SpinGuard guard(lock);
+  return table.unwanted_lines;
 }
 
 void acknowledge_interrupt(uint32_t id) {

@@ -39,6 +39,18 @@ void release_interrupt(uint32_t id);
 /// Gives all back.
 void release_all_interrupts();
 
+/// The kernel's own part in a line, such as ACPI's. Runs in interrupt context; returns whether its
+/// device had asked for the interrupt.
+using LineHandler = bool (*)(void* context);
+/// Called in interrupt context when a line that only the kernel uses does not stop: it is masked.
+using LineStormHandler = void (*)(void* context);
+/// Calls `handler` whenever `line` fires; ids may be open on it, too. For good. Errors:
+/// NoDeviceOrAddress (no such line), Busy (the kernel uses it already), NoSpace.
+Result<void> open_kernel_line(const InterruptLine& line, LineHandler handler,
+                              LineStormHandler storm_handler, void* context);
+/// How often the kernel's lines have fired without a reason.
+uint64_t unwanted_line_interrupts();
+
 /// Handles the interrupt on `vector`, one of the devices'. Returns false when the vector is never used.
 bool handle_device_interrupt(unsigned vector);
 

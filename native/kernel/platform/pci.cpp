@@ -1,6 +1,8 @@
 // Source: PCI Local Bus 3.0, chapter 6; PCI-to-PCI Bridge 1.2, chapter 3.
 #include "platform/pci.h"
 
+#include "acpi/interpreter.h"
+#include "acpi/interrupt_routing.h"
 #include "arch/x86_64/ports.h"
 #include "interrupts/device_interrupts.h"
 #include "lib/format.h"
@@ -24,6 +26,8 @@ constexpr uint32_t kMessageTableEnable = 1 << 15;
 constexpr unsigned kMaximumCapabilities = 48;  // as many as fit, so that a loop ends
 constexpr uint64_t kLargestMapping = 256 * 1024 * 1024;
 constexpr uint8_t kLegacyLines = 16;
+/// A driver that wants a line waits so long for the byte code that names it.
+constexpr uint64_t kRoutingPatience = 3 * kNanosecondsPerSecond;
 
 Vector<PciFunction> functions;  // in order of address; fixed once the buses were searched
 bool is_searched = false;
@@ -277,14 +281,35 @@ Result<RuntimeMessageInterrupt> pci_open_message_interrupt(uint32_t index) {
   return interrupt;
 }
 
+namespace {
+
+/// Where a function's pin is connected: as the byte code says, else as the firmware has noted it in a
+/// register that is there for that. Returns false when nobody knows.
+bool find_line(const PciFunction& function, InterruptLine* line) {
+  const uint32_t pin = read(function, kPciInterruptPin, 1);
+  if (pin == 0) return false;
+  const uint32_t noted = read(function, kPciInterruptLine, 1);
+  const bool is_routed = acpi_interpreter_wait(Deadline::after(kRoutingPatience)) &&
+                         acpi_find_interrupt_line(function.address, pin, line);
+  // 0 is the timer's, and what the register holds when nobody has set it; 255 means none.
+  if (!is_routed) {
+    if (noted == 0 || noted >= kLegacyLines) return false;
+    *line = apic_line_of_legacy(noted);
+  }
+  log(LogLevel::Debug, "PCI %02x:%02x.%x: pin %u is connected to line %u (%s)",
+      function.address.bus, function.address.device, function.address.function, pin, line->number,
+      is_routed ? "_PRT" : "interrupt line register");
+  return true;
+}
+
+}  // namespace
+
 Result<uint32_t> pci_open_line_interrupt(uint32_t index) {
   PciFunction* const function = find(index);
   if (!function) return Errno::NoDevice;
-  const uint32_t line = read(*function, kPciInterruptLine, 1);
-  // 0 is the timer's, and what the register holds when nobody has set it; 255 means none.
-  if (read(*function, kPciInterruptPin, 1) == 0 || line == 0 || line >= kLegacyLines)
-    return Errno::NoDeviceOrAddress;
-  const Result<uint32_t> id = open_line_interrupt(apic_line_of_legacy(line));
+  InterruptLine line;
+  if (!find_line(*function, &line)) return Errno::NoDeviceOrAddress;
+  const Result<uint32_t> id = open_line_interrupt(line);
   if (id.is_error()) return id.error();
   function->is_used = true;
   write(*function, kPciCommand, 2, read(*function, kPciCommand, 2) & ~kPciCommandNoLine);

@@ -50,7 +50,7 @@ void probe(const VirtioMmioDescription& described) {
     return;
   }
   if (*register_of(registers, kDeviceRegister) == 0) return;  // an empty place
-  const InterruptLine line = {described.line, described.is_active_low};
+  const InterruptLine line = {described.line, described.is_active_low, false};
   (void)devices.push({described.address, registers, described.size, line, false}).is_error();
 }
 

@@ -34,6 +34,14 @@ void scheduler_expect_several_cpus();
 
 /// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
 Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);
+/// Creates a thread of the kernel's own, asleep: Scheduler::make_runnable lets it call `function`. It is
+/// not one of the app's (find_thread, thread_count), gets no signals, has no extended state, and is not
+/// preempted: between long steps it calls `yield_if_wanted`. Lives until `function` returns. Errors:
+/// NoMemory.
+Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(void* argument),
+                                            void* argument);
+/// Gives the CPU away when another thread should have it. From kernel threads that hold no lock.
+void yield_if_wanted();
 /// Takes the thread out of the table of live threads.
 void forget_thread(Thread* thread);
 

@@ -13,6 +13,7 @@
 #include "sync/spinlock.h"
 
 extern "C" void thread_first_return();
+extern "C" void kernel_thread_first_call();
 
 namespace runtime {
 
@@ -46,7 +47,7 @@ void sleep_timer_fired(Timer* timer) {
 }  // namespace
 
 Result<RefPtr<Thread>> Thread::create(const char* name, Role role) {
-  const int id = role == Role::Idle
+  const int id = role != Role::Ordinary
                      ? 0
                      : thread_table.with([](ThreadTable& table) { return table.next_id++; });
   RefPtr<Thread> thread = RefPtr<Thread>::adopt(new Thread(id));
@@ -103,6 +104,28 @@ Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFra
     ++table.count;
   });
   return created;
+}
+
+Result<RefPtr<Thread>> create_kernel_thread(const char* name, void (*function)(void* argument),
+                                            void* argument) {
+  Result<RefPtr<Thread>> created = Thread::create(name, Thread::Role::Kernel);
+  if (created.is_error()) return created;
+  Thread* thread = created.value().get();
+  Result<void> stack = thread->allocate_kernel_stack();
+  if (stack.is_error()) return stack.error();
+  // The call finds the stack aligned as the ABI wants it, and a frame pointer that ends backtraces.
+  SwitchFrame* start = reinterpret_cast<SwitchFrame*>(thread->kernel_stack_top - 16) - 1;
+  memset(start, 0, sizeof(*start));
+  start->r12 = reinterpret_cast<uint64_t>(function);
+  start->r13 = reinterpret_cast<uint64_t>(argument);
+  start->return_address = reinterpret_cast<uint64_t>(kernel_thread_first_call);
+  thread->saved_stack_pointer = reinterpret_cast<uint64_t>(start);
+  thread->retain();  // the scheduler's reference, dropped when the thread ends
+  return created;
+}
+
+void yield_if_wanted() {
+  if (interrupts_enabled() && Scheduler::needs_reschedule()) Scheduler::yield();
 }
 
 bool prepare_idle_thread(CpuLocal& cpu) {
@@ -179,3 +202,5 @@ void account_time(bool in_application) {
 }
 
 }  // namespace runtime
+
+extern "C" void kernel_thread_ended() { runtime::Scheduler::exit_thread(); }

@@ -51,9 +51,10 @@ class Thread : public RefCounted {
  public:
   enum class State : uint8_t { Runnable, Running, Sleeping, Dead };
 
-  enum class Role : uint8_t { Ordinary, Idle };
+  enum class Role : uint8_t { Ordinary, Idle, Kernel };
 
-  /// Creates the record of a thread, without a kernel stack. Idle threads have the id 0. Errors: NoMemory.
+  /// Creates the record of a thread, without a kernel stack. Idle threads and the kernel's
+  /// own have the id 0. Errors: NoMemory.
   static Result<RefPtr<Thread>> create(const char* name, Role role = Role::Ordinary);
   /// Errors: NoMemory.
   Result<void> allocate_kernel_stack();

@@ -8,14 +8,16 @@
 //   5 FileContent one file's pages, which a page fault asks for
 //   6 Signal      pending sets, handlers
 //   7 Futex       futex hash buckets
-//   8 WaitQueue   one wait queue's list
-//   9 Readiness   the ready lists of all epoll instances
-//  10 Timer       the timer queue
-//  11 Scheduler   run queues, thread states
-//  12 Heap        kernel heap
-//  13 Frames      physical frame allocator
-//  14 Device      PCI configuration ports, I/O APICs, the table of device interrupts
-//  15 Log         log ring and console
+//   8 AcpiEvents  ACPICA's event blocks and reference counts
+//   9 AcpiHardware  ACPICA's hardware registers; the deferred work of ACPI
+//  10 WaitQueue   one wait queue's list
+//  11 Readiness   the ready lists of all epoll instances
+//  12 Timer       the timer queue
+//  13 Scheduler   run queues, thread states
+//  14 Heap        kernel heap
+//  15 Frames      physical frame allocator
+//  16 Device      PCI configuration ports, I/O APICs, the table of device interrupts
+//  17 Log         log ring and console
 //
 // The kernel is not preempted: a thread gives up the CPU only in a wait queue, on its way back to
 // the application, or at `Scheduler::yield`. No spinlock is ever held across one of these.
@@ -33,6 +35,8 @@ enum class LockRank : uint8_t {
   FileContent,
   Signal,
   Futex,
+  AcpiEvents,
+  AcpiHardware,
   WaitQueue,
   Readiness,
   Timer,

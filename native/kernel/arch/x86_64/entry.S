@@ -207,6 +207,16 @@ thread_first_return:
   call prepare_return
   jmp return_from_interrupt
 
+// A kernel thread's first instruction: r12 holds its function, r13 the argument (sched/thread.cpp).
+.globl kernel_thread_first_call
+kernel_thread_first_call:
+  call thread_started
+  sti
+  movq %r13, %rdi
+  call *%r12
+  call kernel_thread_ended
+  ud2
+
 // ---- direct calls from the shim ---------------------------------------------------------------------
 // Each gate switches to the thread's kernel stack as a system call does and calls the function of its
 // index in kernel_gate_functions (linux/kernel_interface.cpp).

@@ -2,6 +2,7 @@
  * IP addresses. IPv4 addresses are kept in their IPv4-mapped form (RFC 4291, section 2.5.5.2), so
  * that both families compare and hash alike: four 32-bit words, as signed integers.
  */
+import { read32, write32 } from './wire/bytes.ts';
 
 /** The third word of an IPv4-mapped address. */
 export const mappedPrefix = 0xffff;
@@ -27,16 +28,16 @@ export class IpAddress {
 
   /** Reads 4 bytes in network order. */
   static readV4(bytes: Uint8Array, offset: number): IpAddress {
-    return IpAddress.v4(readWord(bytes, offset));
+    return IpAddress.v4(read32(bytes, offset));
   }
 
   /** Reads 16 bytes in network order. */
   static readV6(bytes: Uint8Array, offset: number): IpAddress {
     return new IpAddress(
-      readWord(bytes, offset),
-      readWord(bytes, offset + 4),
-      readWord(bytes, offset + 8),
-      readWord(bytes, offset + 12),
+      read32(bytes, offset),
+      read32(bytes, offset + 4),
+      read32(bytes, offset + 8),
+      read32(bytes, offset + 12),
     );
   }
 
@@ -63,7 +64,7 @@ export class IpAddress {
   /** Writes the address in network order: 4 bytes for IPv4, 16 for IPv6. */
   write(bytes: Uint8Array, offset: number): void {
     if (this.isV4) {
-      writeWord(bytes, offset, this.word3);
+      write32(bytes, offset, this.word3);
     } else {
       this.writeV6(bytes, offset);
     }
@@ -71,10 +72,10 @@ export class IpAddress {
 
   /** Writes 16 bytes, IPv4 in its mapped form. */
   writeV6(bytes: Uint8Array, offset: number): void {
-    writeWord(bytes, offset, this.word0);
-    writeWord(bytes, offset + 4, this.word1);
-    writeWord(bytes, offset + 8, this.word2);
-    writeWord(bytes, offset + 12, this.word3);
+    write32(bytes, offset, this.word0);
+    write32(bytes, offset + 4, this.word1);
+    write32(bytes, offset + 8, this.word2);
+    write32(bytes, offset + 12, this.word3);
   }
 }
 
@@ -92,20 +93,4 @@ export interface Endpoint {
   readonly address: IpAddress;
   readonly port: number;
   readonly scope: number;
-}
-
-function readWord(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
-}
-
-function writeWord(bytes: Uint8Array, at: number, word: number): void {
-  bytes[at] = word >>> 24;
-  bytes[at + 1] = word >>> 16;
-  bytes[at + 2] = word >>> 8;
-  bytes[at + 3] = word;
 }

@@ -1,6 +1,7 @@
 /** The last 64 bits of addresses that a host makes by itself. */
 import { IpAddress } from '../address.ts';
 import { KeyedHash } from '../tcp/siphash.ts';
+import { read32 } from '../wire/bytes.ts';
 
 /**
  * `opaque`: stable for one prefix while the secret is the same, and telling nothing about the
@@ -33,8 +34,8 @@ export class InterfaceIdentifiers {
       const low = this.#hash.hash(
         prefix.word0,
         prefix.word1,
-        word(hardwareAddress, 0),
-        word(hardwareAddress, 2),
+        read32(hardwareAddress, 0),
+        read32(hardwareAddress, 2),
         attempt,
         retry,
         0,
@@ -65,13 +66,4 @@ function isReserved(high: number, low: number): boolean {
   if (high === 0 && low === 0) return true;
   if (high === 0x02005eff && low >>> 24 === 0xfe) return true;
   return high === (0xfdffffff | 0) && low >>> 7 === 0x1ffffff;
-}
-
-function word(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
 }

@@ -2,12 +2,12 @@
 import type { NetworkLayer, Route, SendOptions } from '../network.ts';
 import { checksumState, type Packet } from '../packet.ts';
 import { never } from '../storage/timers.ts';
+import { write16 } from '../wire/bytes.ts';
 import {
   tcpChecksumOffset,
   tcpFlag,
   tcpHeaderMaximum,
   tcpHeaderSize,
-  writeHalf,
   writeTcpHeader,
 } from '../wire/tcp.ts';
 import {
@@ -56,12 +56,12 @@ export function dispatch(
   const at = packet.start + tcpChecksumOffset;
   const pseudo = pseudoSum(network, route, length);
   if (route.checksumOffload) {
-    writeHalf(memory.bytes, at, pseudo);
+    write16(memory.bytes, at, pseudo);
     packet.checksum = checksumState.partial;
     packet.checksumStart = packet.start;
     packet.checksumOffset = tcpChecksumOffset;
   } else {
-    writeHalf(memory.bytes, at, ~memory.checksum(packet.start, length, pseudo) & 0xffff);
+    write16(memory.bytes, at, ~memory.checksum(packet.start, length, pseudo) & 0xffff);
     packet.checksum = checksumState.none;
   }
   context.counters.segmentsSent += 1;

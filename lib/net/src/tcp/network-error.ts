@@ -1,6 +1,6 @@
 /** ICMP errors about segments of ours: believed only when they quote something in flight (RFC 5927). */
 import type { NetworkError } from '../network.ts';
-import { readHalf, readWord } from '../wire/tcp.ts';
+import { read16, read32 } from '../wire/bytes.ts';
 import { type Connection, phase } from './connection.ts';
 import type { TcpContext } from './context.ts';
 import { headerSize } from './emit.ts';
@@ -15,9 +15,9 @@ export function networkErrorArrived(context: TcpContext, error: NetworkError): v
     counters.dropForeignError += 1;
     return;
   }
-  const localPort = readHalf(memory.bytes, error.quoted);
-  const remotePort = readHalf(memory.bytes, error.quoted + 2);
-  const quoted = readWord(memory.bytes, error.quoted + 4) as SequenceNumber;
+  const localPort = read16(memory.bytes, error.quoted);
+  const remotePort = read16(memory.bytes, error.quoted + 2);
+  const quoted = read32(memory.bytes, error.quoted + 4) as SequenceNumber;
   const entry = table.lookup(error.source, localPort, error.destination, remotePort);
   if (entry === null || entry.kind === 'timeWait') {
     counters.dropForeignError += 1;

@@ -2,7 +2,8 @@
 import type { Memory } from '../memory.ts';
 import type { ReceivedHeader } from '../network.ts';
 import { checksumState, type Packet } from '../packet.ts';
-import { readHalf, readWord, tcpFlag, tcpHeaderSize } from '../wire/tcp.ts';
+import { read16, read32 } from '../wire/bytes.ts';
+import { tcpFlag, tcpHeaderSize } from '../wire/tcp.ts';
 import { TcpOptions } from '../wire/tcp-options.ts';
 import { type SequenceNumber, sequence } from './sequence.ts';
 
@@ -44,13 +45,13 @@ export class Segment {
     if (packet.checksum === checksumState.none && !verified(memory, packet, header)) {
       return 'dropChecksum';
     }
-    this.sourcePort = readHalf(bytes, at);
-    this.destinationPort = readHalf(bytes, at + 2);
+    this.sourcePort = read16(bytes, at);
+    this.destinationPort = read16(bytes, at + 2);
     if (this.sourcePort === 0 || this.destinationPort === 0) return 'dropMalformed';
-    this.sequence = readWord(bytes, at + 4) as SequenceNumber;
-    this.acknowledgment = readWord(bytes, at + 8) as SequenceNumber;
+    this.sequence = read32(bytes, at + 4) as SequenceNumber;
+    this.acknowledgment = read32(bytes, at + 8) as SequenceNumber;
     this.flags = bytes[at + 13] as number;
-    this.window = readHalf(bytes, at + 14);
+    this.window = read16(bytes, at + 14);
     this.length = total - headerSize;
     this.payload = at + headerSize;
     this.span =

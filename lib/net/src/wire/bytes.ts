@@ -15,6 +15,11 @@ export function read32(bytes: Uint8Array, at: number): number {
   );
 }
 
+/** Reads 32 bits, as a number from 0 on: lifetimes, MTUs. */
+export function readUnsigned32(bytes: Uint8Array, at: number): number {
+  return read32(bytes, at) >>> 0;
+}
+
 /** Writes the low 16 bits. */
 export function write16(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 8;

@@ -3,6 +3,7 @@
  *
  * Addresses are the 32 bits of an IPv4 address as a signed integer; times are seconds.
  */
+import { read16, read32, write16, write32 } from './bytes.ts';
 import { checkDomainName, parseDomainNames } from './domain-names.ts';
 
 /** Values of option 53 (RFC 2132, section 9.6). */
@@ -158,16 +159,18 @@ export function parseDhcpReply(
   if (bytes[offset + 1] !== 1 || bytes[offset + 2] !== 6) return 'not for Ethernet';
   if (read32(bytes, offset + fixedLength) !== magicCookie) return 'no magic cookie';
 
-  const options = new Map<number, number[]>();
-  if (!collect(bytes, offset + optionsStart, offset + length, options)) return 'option truncated';
+  const collected = new Map<number, number[]>();
+  if (!collect(bytes, offset + optionsStart, offset + length, collected)) return 'option truncated';
   // RFC 2131, section 4.1: options may go on in `file` (bit 0), then in `sname` (bit 1).
-  const overload = options.get(option.overload)?.[0] ?? 0;
-  if (overload & 1 && !collect(bytes, offset + 108, offset + 236, options)) {
+  const overload = collected.get(option.overload)?.[0] ?? 0;
+  if (overload & 1 && !collect(bytes, offset + 108, offset + 236, collected)) {
     return 'option truncated';
   }
-  if (overload & 2 && !collect(bytes, offset + 44, offset + 108, options)) {
+  if (overload & 2 && !collect(bytes, offset + 44, offset + 108, collected)) {
     return 'option truncated';
   }
+  const options = new Map<number, Uint8Array>();
+  for (const [code, content] of collected) options.set(code, Uint8Array.from(content));
 
   const types = options.get(option.messageType);
   if (types === undefined || types.length !== 1) return 'no message type';
@@ -176,14 +179,13 @@ export function parseDhcpReply(
 
   const ignored: string[] = [];
   const reader = new OptionReader(options, ignored);
-  const identifier = options.get(option.clientIdentifier);
   return {
     type,
     transaction: read32(bytes, offset + 4),
     yourAddress: read32(bytes, offset + 16),
     hardwareAddress: bytes.slice(offset + 28, offset + 34),
     serverIdentifier: reader.word(option.serverIdentifier, 'server identifier'),
-    clientIdentifier: identifier === undefined ? undefined : Uint8Array.from(identifier),
+    clientIdentifier: options.get(option.clientIdentifier),
     subnetMask: reader.word(option.subnetMask, 'subnet mask'),
     leaseTime: unsigned(reader.word(option.leaseTime, 'lease time')),
     renewalTime: unsigned(reader.word(option.renewalTime, 'renewal time')),
@@ -284,10 +286,10 @@ function collect(
 
 /** Reads the collected options; what is wrong is noted in `ignored`. */
 class OptionReader {
-  readonly #options: Map<number, number[]>;
+  readonly #options: Map<number, Uint8Array>;
   readonly #ignored: string[];
 
-  constructor(options: Map<number, number[]>, ignored: string[]) {
+  constructor(options: Map<number, Uint8Array>, ignored: string[]) {
     this.#options = options;
     this.#ignored = ignored;
   }
@@ -296,7 +298,7 @@ class OptionReader {
     const content = this.#options.get(code);
     if (content === undefined) return undefined;
     if (content.length !== 4) return this.#ignore(name);
-    return wordAt(content, 0);
+    return read32(content, 0);
   }
 
   words(code: number, name: string): number[] {
@@ -307,7 +309,7 @@ class OptionReader {
       return [];
     }
     const words: number[] = [];
-    for (let at = 0; at < content.length; at += 4) words.push(wordAt(content, at));
+    for (let at = 0; at < content.length; at += 4) words.push(read32(content, at));
     return words;
   }
 
@@ -320,7 +322,7 @@ class OptionReader {
   searchList(): string[] {
     const content = this.#options.get(option.searchList);
     if (content === undefined) return [];
-    const names = parseDomainNames(Uint8Array.from(content), 0, content.length, true, false);
+    const names = parseDomainNames(content, 0, content.length, true, false);
     if (typeof names !== 'string') return names;
     this.#ignore('search list');
     return [];
@@ -329,7 +331,7 @@ class OptionReader {
   mtu(): number | undefined {
     const content = this.#options.get(option.interfaceMtu);
     if (content === undefined) return undefined;
-    const mtu = content.length === 2 ? ((content[0] as number) << 8) | (content[1] as number) : 0;
+    const mtu = content.length === 2 ? read16(content, 0) : 0;
     // RFC 2132, section 5.1 allows 68 and up; less than 576 cannot carry what hosts must accept.
     return mtu >= 576 ? mtu : this.#ignore('interface MTU');
   }
@@ -351,14 +353,14 @@ class OptionReader {
         destination |= (content[at + 1 + index] as number) << (24 - 8 * index);
       }
       destination &= maskOfPrefixLength(prefixLength);
-      routes.push({ destination, prefixLength, gateway: wordAt(content, at + 1 + significant) });
+      routes.push({ destination, prefixLength, gateway: read32(content, at + 1 + significant) });
       at += 1 + significant + 4;
     }
     return routes.length > 0 ? routes : this.#ignore('classless routes');
   }
 
   message(): string {
-    const content = this.#options.get(option.message) ?? [];
+    const content = this.#options.get(option.message) ?? new Uint8Array(0);
     return toText(content.filter((byte) => byte >= 0x20 && byte < 0x7f));
   }
 
@@ -385,30 +387,7 @@ function unsigned(word: number | undefined): number | undefined {
   return word === undefined ? undefined : word >>> 0;
 }
 
-function wordAt(content: ArrayLike<number>, at: number): number {
-  return (
-    ((content[at] as number) << 24) |
-    ((content[at + 1] as number) << 16) |
-    ((content[at + 2] as number) << 8) |
-    (content[at + 3] as number)
-  );
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return wordAt(bytes.subarray(at, at + 4), 0);
-}
-
-function write16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8;
-  bytes[at + 1] = value;
-}
-
-function write32(bytes: Uint8Array, at: number, value: number): void {
-  write16(bytes, at, value >>> 16);
-  write16(bytes, at + 2, value);
-}
-
-function toText(content: readonly number[]): string {
+function toText(content: Uint8Array): string {
   // Some servers end strings with NUL (RFC 2132, section 2 has clients cope with it).
   return String.fromCharCode(...content).replace(/\0+$/, '');
 }

@@ -1,6 +1,7 @@
 /** ICMPv6 messages (RFC 4443): types, checksum, and what an error quotes. */
 import type { IpAddress } from '../address.ts';
 import { internetChecksum } from '../memory.ts';
+import { read16, readUnsigned32, write16, write32 } from './bytes.ts';
 import { ipv6HeaderSize } from './ipv6.ts';
 
 /** Types (IANA, "ICMPv6 parameters"). Below 128 are errors. */
@@ -69,9 +70,7 @@ export function fillIcmpv6Checksum(
   destination: IpAddress,
 ): void {
   const pseudo = icmpv6PseudoSum(source, destination, length);
-  const checksum = ~internetChecksum(bytes, offset, length, pseudo) & 0xffff;
-  bytes[offset + 2] = checksum >>> 8;
-  bytes[offset + 3] = checksum;
+  write16(bytes, offset + 2, ~internetChecksum(bytes, offset, length, pseudo));
 }
 
 /** The start of an error message. */
@@ -98,12 +97,8 @@ export function emitIcmpv6ErrorHeader(
 ): void {
   bytes[offset] = type;
   bytes[offset + 1] = code;
-  bytes[offset + 2] = 0;
-  bytes[offset + 3] = 0;
-  bytes[offset + 4] = parameter >>> 24;
-  bytes[offset + 5] = parameter >>> 16;
-  bytes[offset + 6] = parameter >>> 8;
-  bytes[offset + 7] = parameter;
+  write16(bytes, offset + 2, 0);
+  write32(bytes, offset + 4, parameter);
 }
 
 /**
@@ -121,11 +116,7 @@ export function parseIcmpv6Error(
   return {
     type: bytes[offset] as number,
     code: bytes[offset + 1] as number,
-    parameter:
-      (bytes[offset + 4] as number) * 0x1000000 +
-      (((bytes[offset + 5] as number) << 16) |
-        ((bytes[offset + 6] as number) << 8) |
-        (bytes[offset + 7] as number)),
+    parameter: readUnsigned32(bytes, offset + 4),
     quoted,
     quotedLength: length - icmpv6HeaderLength,
   };
@@ -154,7 +145,7 @@ export function findUpperLayer(
   while (isExtension(next)) {
     if (at + 8 > end) return undefined;
     if (next === 44) {
-      const fragmentOffset = ((bytes[at + 2] as number) << 8) | ((bytes[at + 3] as number) & 0xf8);
+      const fragmentOffset = read16(bytes, at + 2) & 0xfff8;
       if (fragmentOffset !== 0) return undefined;
       next = bytes[at] as number;
       at += 8;

@@ -2,6 +2,7 @@
 import { IpAddress } from '../address.ts';
 import { isMulticast } from '../ip/addresses.ts';
 import { internetChecksum } from '../memory.ts';
+import { read16, write16 } from './bytes.ts';
 import { floatingByte, type MembershipQuery, type MembershipRecord } from './mld.ts';
 
 /** 224.0.0.22, every IGMPv3-capable router; 224.0.0.2, every router. */
@@ -78,7 +79,7 @@ function parseQuery(
     };
   }
   if (length < 12) return 'too short';
-  const count = ((bytes[offset + 10] as number) << 8) | (bytes[offset + 11] as number);
+  const count = read16(bytes, offset + 10);
   if (12 + 4 * count > length) return 'sources truncated';
   const sources: IpAddress[] = [];
   for (let index = 0; index < count; index++) {
@@ -102,14 +103,12 @@ export function emitIgmpReport(
 ): number {
   bytes.fill(0, offset, offset + 8);
   bytes[offset] = igmpType.reportV3;
-  bytes[offset + 6] = records.length >>> 8;
-  bytes[offset + 7] = records.length;
+  write16(bytes, offset + 6, records.length);
   let at = offset + 8;
   for (const record of records) {
     bytes[at] = record.type;
     bytes[at + 1] = 0;
-    bytes[at + 2] = record.sources.length >>> 8;
-    bytes[at + 3] = record.sources.length;
+    write16(bytes, at + 2, record.sources.length);
     record.group.write(bytes, at + 4);
     at += 8;
     for (const source of record.sources) {
@@ -136,7 +135,5 @@ export function emitIgmpOld(
 }
 
 function fillChecksum(bytes: Uint8Array, offset: number, length: number): void {
-  const checksum = ~internetChecksum(bytes, offset, length, 0) & 0xffff;
-  bytes[offset + 2] = checksum >>> 8;
-  bytes[offset + 3] = checksum;
+  write16(bytes, offset + 2, ~internetChecksum(bytes, offset, length, 0));
 }

@@ -1,6 +1,7 @@
 /** Multicast Listener Discovery messages, versions 1 (RFC 2710) and 2 (RFC 3810, section 5). */
 import { IpAddress } from '../address.ts';
 import { isLinkLocal, isMulticast } from '../ip/addresses.ts';
+import { read16, write16 } from './bytes.ts';
 import { icmpv6Type } from './icmpv6.ts';
 import { readAddress } from './ndp-options.ts';
 
@@ -147,13 +148,4 @@ export function emitMldV1(
 /** The floating-point byte of both protocols' query interval codes (RFC 3376, section 4.1.7). */
 export function floatingByte(code: number): number {
   return code < 0x80 ? code : ((code & 0xf) | 0x10) << (((code >>> 4) & 7) + 3);
-}
-
-function read16(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-}
-
-function write16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 8;
-  bytes[at + 1] = value;
 }

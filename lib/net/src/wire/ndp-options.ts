@@ -1,5 +1,6 @@
 /** Options of Neighbour Discovery messages (RFC 4861, section 4.6; RFC 3971, 4191, 8106). */
 import { IpAddress } from '../address.ts';
+import { readUnsigned32 } from './bytes.ts';
 import { parseDomainNames } from './domain-names.ts';
 
 const optionType = {
@@ -118,7 +119,7 @@ export function parseNdpOptions(
         redirected = { offset: at + 8, length: size - 8 };
         break;
       case optionType.mtu:
-        if (size === 8) mtu = read32(bytes, at + 4);
+        if (size === 8) mtu = readUnsigned32(bytes, at + 4);
         break;
       case optionType.nonce:
         nonce = bytes.slice(at + 2, at + size);
@@ -185,8 +186,8 @@ function parsePrefix(bytes: Uint8Array, at: number): PrefixInformation | undefin
   const prefix = readAddress(bytes, at + 16);
   const prefixLength = bytes[at + 2] as number;
   const flags = bytes[at + 3] as number;
-  const validLifetime = read32(bytes, at + 4);
-  const preferredLifetime = read32(bytes, at + 8);
+  const validLifetime = readUnsigned32(bytes, at + 4);
+  const preferredLifetime = readUnsigned32(bytes, at + 8);
   if (prefix === undefined || prefixLength > 128) return undefined;
   return {
     prefix,
@@ -208,7 +209,7 @@ function parseRoute(bytes: Uint8Array, at: number, size: number): RouteInformati
   raw.set(bytes.subarray(at + 8, at + size));
   const prefix = readAddress(raw, 0);
   if (prefix === undefined) return undefined;
-  return { prefix, prefixLength, preference, lifetime: read32(bytes, at + 4) };
+  return { prefix, prefixLength, preference, lifetime: readUnsigned32(bytes, at + 4) };
 }
 
 /** RFC 8106, section 5.1. */
@@ -224,7 +225,7 @@ function parseNameServers(
     const isMulticast = bytes[from] === 0xff;
     if (address !== undefined && !address.isUnspecified && !isMulticast) addresses.push(address);
   }
-  return addresses.length > 0 ? { addresses, lifetime: read32(bytes, at + 4) } : undefined;
+  return addresses.length > 0 ? { addresses, lifetime: readUnsigned32(bytes, at + 4) } : undefined;
 }
 
 /** RFC 8106, section 5.2. */
@@ -236,14 +237,5 @@ function parseSearchList(
   if (size < 16) return undefined;
   const domains = parseDomainNames(bytes, at + 8, size - 8, false, true);
   if (typeof domains === 'string' || domains.length === 0) return undefined;
-  return { domains, lifetime: read32(bytes, at + 4) };
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) * 0x1000000 +
-    (((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number))
-  );
+  return { domains, lifetime: readUnsigned32(bytes, at + 4) };
 }

@@ -1,6 +1,7 @@
 /** Neighbour Discovery messages (RFC 4861, section 4), with every check that section 6.1, 7.1 and 8.1 ask for. */
 import type { IpAddress } from '../address.ts';
 import { isLinkLocal, isMulticast } from '../ip/addresses.ts';
+import { readUnsigned32 } from './bytes.ts';
 import { icmpv6Type } from './icmpv6.ts';
 import {
   emitLinkLayerOption,
@@ -150,8 +151,8 @@ function parseRouterAdvertisement(
     otherConfiguration: (flags & 0x40) !== 0,
     preference: routerPreference(flags >>> 3) ?? 'medium',
     routerLifetime: ((bytes[offset + 6] as number) << 8) | (bytes[offset + 7] as number),
-    reachableTime: read32(bytes, offset + 8),
-    retransmitTimer: read32(bytes, offset + 12),
+    reachableTime: readUnsigned32(bytes, offset + 8),
+    retransmitTimer: readUnsigned32(bytes, offset + 12),
     options,
   };
 }
@@ -290,14 +291,5 @@ function isSolicitedNode(address: IpAddress): boolean {
     address.word1 === 0 &&
     address.word2 === 1 &&
     address.word3 >>> 24 === 0xff
-  );
-}
-
-function read32(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) * 0x1000000 +
-    (((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number))
   );
 }

@@ -2,7 +2,7 @@
  * TCP options: maximum segment size (RFC 9293, 3.7.1), window scale and timestamps (RFC 7323), SACK
  * permitted and SACK (RFC 2018). Others are skipped by their length (RFC 9293, MUST-6).
  */
-import { readHalf, readWord, writeHalf, writeWord } from './tcp.ts';
+import { read16, read32, write16, write32 } from './bytes.ts';
 
 /** Kinds (IANA). */
 export const tcpOption = {
@@ -57,10 +57,10 @@ export class TcpOptions {
   parse(bytes: Uint8Array, at: number, end: number): boolean {
     this.clear();
     // What nearly every segment of a connection carries: NOP, NOP, timestamps.
-    if (end - at === timestampsSize && readWord(bytes, at) === 0x0101080a) {
+    if (end - at === timestampsSize && read32(bytes, at) === 0x0101080a) {
       this.hasTimestamps = true;
-      this.timestampValue = readWord(bytes, at + 4);
-      this.timestampEcho = readWord(bytes, at + 8);
+      this.timestampValue = read32(bytes, at + 4);
+      this.timestampEcho = read32(bytes, at + 8);
       return true;
     }
     let cursor = at;
@@ -83,20 +83,20 @@ export class TcpOptions {
   /** One option whose length fits; a known kind with a strange length is skipped, as unknown ones are. */
   #option(bytes: Uint8Array, at: number, kind: number, length: number): void {
     if (kind === tcpOption.maximumSegment && length === 4) {
-      this.maximumSegment = readHalf(bytes, at + 2);
+      this.maximumSegment = read16(bytes, at + 2);
     } else if (kind === tcpOption.windowScale && length === 3) {
       this.windowScale = Math.min(bytes[at + 2] as number, windowScaleMaximum);
     } else if (kind === tcpOption.sackPermitted && length === 2) {
       this.sackPermitted = true;
     } else if (kind === tcpOption.timestamps && length === 10) {
       this.hasTimestamps = true;
-      this.timestampValue = readWord(bytes, at + 2);
-      this.timestampEcho = readWord(bytes, at + 6);
+      this.timestampValue = read32(bytes, at + 2);
+      this.timestampEcho = read32(bytes, at + 6);
     } else if (kind === tcpOption.sack && length >= 10 && (length - 2) % 8 === 0) {
       const count = Math.min((length - 2) >> 3, sackBlockMaximum);
       for (let block = 0; block < count; block += 1) {
-        this.sackLeft[block] = readWord(bytes, at + 2 + 8 * block);
-        this.sackRight[block] = readWord(bytes, at + 6 + 8 * block);
+        this.sackLeft[block] = read32(bytes, at + 2 + 8 * block);
+        this.sackRight[block] = read32(bytes, at + 6 + 8 * block);
       }
       this.sackCount = count;
     }
@@ -110,9 +110,9 @@ export function writeTimestamps(
   value: number,
   echo: number,
 ): number {
-  writeWord(bytes, at, 0x0101080a);
-  writeWord(bytes, at + 4, value);
-  writeWord(bytes, at + 8, echo);
+  write32(bytes, at, 0x0101080a);
+  write32(bytes, at + 4, value);
+  write32(bytes, at + 8, echo);
   return at + timestampsSize;
 }
 
@@ -120,7 +120,7 @@ export function writeTimestamps(
 export function writeMaximumSegment(bytes: Uint8Array, at: number, size: number): number {
   bytes[at] = tcpOption.maximumSegment;
   bytes[at + 1] = 4;
-  writeHalf(bytes, at + 2, size);
+  write16(bytes, at + 2, size);
   return at + 4;
 }
 
@@ -153,7 +153,7 @@ export function writeSackHead(bytes: Uint8Array, at: number, count: number): num
 
 /** Writes one SACK block: 8 bytes. */
 export function writeSackBlock(bytes: Uint8Array, at: number, left: number, right: number): number {
-  writeWord(bytes, at, left);
-  writeWord(bytes, at + 4, right);
+  write32(bytes, at, left);
+  write32(bytes, at + 4, right);
   return at + 8;
 }

@@ -32,3 +32,7 @@ for (const [seeds, title, scenario] of runs) {
     everySeed(t, seeds, scenario);
   });
 }
+
+test('a retransmitted FIN that acknowledges more closes the window, too', (t) => {
+  t.notThrows(() => neverReads(5154));
+});

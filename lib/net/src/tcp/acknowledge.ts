@@ -84,6 +84,8 @@ export function processAcknowledgment(connection: Connection, segment: Segment):
 /** RFC 9293, 3.10.7.4: SND.WND from segments that are not older than the last one taken. */
 function updateWindow(connection: Connection, segment: Segment): void {
   if (
+    // What acknowledges more is newer, even a retransmission: else the edge would move past what was offered.
+    before(connection.sendUnacknowledged, segment.acknowledgment) ||
     before(connection.windowSequence, segment.sequence) ||
     (connection.windowSequence === segment.sequence &&
       notAfter(connection.windowAcknowledgment, segment.acknowledgment))

@@ -207,6 +207,12 @@ function retransmitSyn(connection: Connection): void {
     connection.context.now + Math.min(initialTimeout * 2 ** connection.backoff, largestTimeout);
 }
 
+/**
+ * A peer whose window is closed lives as long as it answers within this time: probes, and answers,
+ * can be lost, and there is one in two minutes.
+ */
+const windowPatience = 5 * largestTimeout;
+
 /** RFC 6298, 5.4 to 5.6; RFC 5681, section 3.1; RFC 9293, 3.8.3 (R2). */
 function retransmissionTimeout(connection: Connection): void {
   const { context, flight } = connection;
@@ -217,7 +223,7 @@ function retransmissionTimeout(connection: Connection): void {
   const probesWindow =
     connection.sendWindow === 0 &&
     !connection.isOrphan &&
-    context.now - connection.receivedAt < largestTimeout;
+    context.now - connection.receivedAt < windowPatience;
   const maximum = connection.isOrphan ? orphanRetransmissionMaximum : retransmissionMaximum;
   if (!probesWindow && (connection.backoff >= maximum || userTimedOut(connection))) {
     timedOut(connection);

@@ -13,22 +13,31 @@ const test = testWhenPossible(anyTest, whyNoNamespace());
 
 const seed = Number(process.env.RUNTIMEJS_TEST_SEED ?? Math.floor(Math.random() * 1e6));
 const peerBase = 9000;
-const percentages = long ? [0, 1, 3, 10] : [0, 2, 10];
+
+/** Percent of the frames that are lost, and as many repeated and swapped; milliseconds one way. */
+interface Wire {
+  readonly percent: number;
+  readonly latency: number;
+}
+
+const near = (percent: number): Wire => ({ percent, latency: 0 });
+const wires = [...(long ? [0, 1, 3, 10] : [0, 2, 10]).map(near), { percent: 1, latency: 20 }];
 
 /** Size of a stream, in bytes: recovery from many losses takes round trips, not bandwidth. */
-function streamLength(percent: number): number {
-  const megabytes = long ? 256 : percent >= 10 ? 2 : 8;
+function streamLength({ percent, latency }: Wire): number {
+  const megabytes = long && latency === 0 ? 256 : percent >= 10 || latency > 0 ? 2 : 8;
   return megabytes * 2 ** 20;
 }
 
-function faults(percent: number): WireFaults {
+function faults({ percent, latency }: Wire): WireFaults {
   const rate = percent / 100;
-  return { loss: rate, duplication: rate, reordering: rate, delay: 20 };
+  return { loss: rate, duplication: rate, reordering: rate, delay: 20, latency };
 }
 
-for (const percent of percentages) {
+for (const wire of wires) {
+  const { percent, latency } = wire;
   test.serial(
-    `streams both ways, ${percent} % of the frames lost, repeated and swapped`,
+    `streams both ways, ${percent} % of the frames lost, repeated and swapped, ${latency} ms away`,
     async (t) => {
       t.log(`seed ${seed}`);
       const namespace = await Namespace.create();
@@ -36,14 +45,14 @@ for (const percent of percentages) {
       await namespace.startNameAndAddressServer();
       const relayProgram = inRepository('test/guest/support/relay.ts');
       const relay = namespace.start([
-        ...[nodeBinary, relayProgram, JSON.stringify(faults(percent)), String(seed)],
+        ...[nodeBinary, relayProgram, JSON.stringify(faults(wire)), String(seed)],
       ]);
       await relay.printed(/relay at/);
       namespace.start(['qemu-system-x86_64', ...bridgeArguments(site.tap)]);
       const peer = await HostPeer.start(peerBase, namespace.launcher);
       t.teardown(() => peer.stop());
       const machine = await Guest.start({
-        name: `network-lossy-${percent}`,
+        name: `network-lossy-${percent}-${latency}`,
         network: {
           mac: site.mac,
           datagram: { local: relayPorts.ends[0], remote: relayPorts.relay[0] },
@@ -60,7 +69,7 @@ for (const percent of percentages) {
       const retries = ['--retry', '20', '--retry-all-errors', '--retry-delay', '2'];
       await guest.curl(...retries, guest.url('http', 'http', '/ready'));
 
-      const stream = { length: streamLength(percent), seed };
+      const stream = { length: streamLength(wire), seed };
       const expected = patternDigest(stream.length, seed);
       const sent = await guest.run('send', { ...host.endpoint('sink'), ...stream });
       const received = await guest.run('receive', { ...host.endpoint('source'), ...stream });

@@ -368,6 +368,29 @@ test('a large window is not sent at once, but over half a round trip (pacing)', 
   t.is(script.sent.length, 60);
 });
 
+test('a short path is not paced, however late a busy machine makes the acknowledgements', (t) => {
+  const script = new TcpScript().connect({ noDelay: true });
+  script.after(1).peer('SA 0+0 ack 1', sack);
+  script.sent.length = 0;
+  const drain = (): void => {
+    while (script.user.send.length > 0) {
+      script.after(roundTrip);
+      const last = script.sent.at(-1);
+      script.sent.length = 0;
+      script.peer(`A 1+0 ack ${last === undefined ? 1 : last.seq + last.length}`, { win: 2000 });
+    }
+  };
+  for (let count = 0; count < 20; count += 1) {
+    script.write(100); // Alone: its acknowledgement may be late, and nothing is probed for.
+    drain();
+  }
+  script.write(60_000);
+  drain();
+  script.sent.length = 0;
+  script.write(60_000);
+  t.is(script.sent.length, 60);
+});
+
 test('ICMP packet too big makes segments smaller and sends at once (RFC 1191)', (t) => {
   const script = new TcpScript().established({}, { mss: 1460 });
   script.write(4000);

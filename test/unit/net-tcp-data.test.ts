@@ -141,6 +141,35 @@ test('quick acknowledgements at first, then delayed by 40 ms, every second full 
   script.expect(`A 1+0 ack ${at}`);
 });
 
+test('after a gap and after duplicates acknowledgements are quick for a while', (t) => {
+  const script = new TcpScript().established();
+  let at = 1;
+  const segment = (): void => {
+    script.sent.length = 0;
+    script.peer(`PA ${at}+100 ack 1`);
+    at += 100;
+  };
+  const untilDelayed = (): number => {
+    for (let count = 0; count < 100; count += 1) {
+      segment();
+      if (script.sent.length === 0) {
+        script.after(50);
+        return count;
+      }
+    }
+    return Number.POSITIVE_INFINITY;
+  };
+  t.true(untilDelayed() < 20);
+  t.is(untilDelayed(), 0);
+  script.peer(`PA ${at + 100}+100 ack 1`).peer(`PA ${at}+100 ack 1`);
+  at += 200;
+  const afterGap = untilDelayed();
+  t.true(afterGap >= 3 && afterGap <= 4, `${afterGap}`);
+  script.peer(`PA ${at - 100}+100 ack 1`);
+  const afterDuplicate = untilDelayed();
+  t.true(afterDuplicate >= 15 && afterDuplicate <= 16, `${afterDuplicate}`);
+});
+
 test('an answer carries the acknowledgement', (t) => {
   const script = new TcpScript().established();
   script.inject('PA 1+100 ack 1');

@@ -44,7 +44,7 @@ export type Acknowledge = (typeof acknowledge)[keyof typeof acknowledge];
 export const notice = { established: 1, receivable: 2, sendable: 4, receiveEnded: 8 } as const;
 
 /** Quick acknowledgements at a connection's start: the peer's slow start lives on them. */
-const quickAcknowledgments = 16;
+export const quickAcknowledgments = 16;
 
 const noUser = {
   established(): void {},

@@ -3,13 +3,16 @@ import type { Packet } from '../packet.ts';
 import type { ReceiveRing } from '../storage/ring.ts';
 import { tcpFlag } from '../wire/tcp.ts';
 import { delayAcknowledgment } from './alarm.ts';
-import { acknowledge, type Connection, notice } from './connection.ts';
+import { acknowledge, type Connection, notice, quickAcknowledgments } from './connection.ts';
 import { sendAcknowledgment } from './emit.ts';
 import { Reassembly } from './reassembly.ts';
 import type { Segment } from './segment.ts';
 import { advance, before, distance, latest, notAfter, type SequenceNumber } from './sequence.ts';
 import { tcpState } from './state.ts';
 import { measureReceiver, observeReceiver, tuneReceiveWindow } from './window.ts';
+
+/** Quick acknowledgements after a gap was filled: the sender's window is small then. */
+const quickAfterGap = 4;
 
 /** Writes `length` bytes that begin `skip` bytes into the payload, over all buffers of the packet. */
 function writePayload(
@@ -153,6 +156,8 @@ export function noteDuplicate(
   if (!before(start, end)) return;
   connection.context.counters.duplicateBytesReceived += distance(end, start);
   connection.owed = acknowledge.now;
+  // The sender lost acknowledgements, or its window is small: none is to wait for a while, as on Linux.
+  connection.quickLeft = quickAcknowledgments;
   if (!connection.sackPermitted) return;
   connection.duplicateStart = start;
   connection.duplicateEnd = end;
@@ -178,7 +183,10 @@ function receiveNextText(
   const { ahead } = connection;
   if (ahead !== null) {
     next = ahead.advance(next);
-    if (ahead.count === 0) connection.ahead = null;
+    if (ahead.count === 0) {
+      connection.ahead = null;
+      connection.quickLeft = Math.max(connection.quickLeft, quickAfterGap);
+    }
     // A gap was filled, or is being filled: the sender wants to know at once (RFC 5681, 4.2).
     connection.owed = acknowledge.now;
   }

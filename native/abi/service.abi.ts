@@ -340,4 +340,12 @@ export const serviceFunctions: readonly KernelFunction[] = [
     ],
     returns: 'nothing',
   }),
+  kernelFunction({
+    name: 'broker_finish_sending',
+    doc:
+      'The app has ended: ends the sending side of all connections, and waits, at most two seconds, until what it wrote ' +
+      'has been acknowledged. To be called while the service still runs, from another thread.',
+    parameters: [],
+    returns: 'nothing',
+  }),
 ];

@@ -463,8 +463,14 @@ struct RuntimeKernelInterface {
    * @param nanoseconds And nanoseconds, of the same sign.
    */
   void (*clock_adjust)(uint32_t is_step, int32_t seconds, int32_t nanoseconds);
+  /**
+   * The app has ended: ends the sending side of all connections, and waits, at most two seconds,
+   * until what it wrote has been acknowledged. To be called while the service still runs, from
+   * another thread.
+   */
+  void (*broker_finish_sending)(void);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 336, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 344, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -506,5 +512,6 @@ static_assert(offsetof(RuntimeKernelInterface, broker_release) == 304, "layout o
 static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 312, "layout of RuntimeKernelInterface::broker_publish_interfaces");
 static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 320, "layout of RuntimeKernelInterface::broker_publish_file");
 static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 328, "layout of RuntimeKernelInterface::clock_adjust");
+static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 336, "layout of RuntimeKernelInterface::broker_finish_sending");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -234,13 +234,15 @@ void broker_no_service() {
   release_file_waiters();
 }
 
-void broker_finish_sending(uint64_t at_most) {
+void broker_finish_sending() {
+  constexpr uint64_t kLongest = 2 * kNanosecondsPerSecond;
   constexpr uint64_t kStep = 2 * kNanosecondsPerMillisecond;
-  const Deadline deadline = Deadline::after(at_most);
+  const Deadline deadline = Deadline::after(kLongest);
   bool is_first = true;
+  bool is_connected = false;
   for (;;) {
     bool is_pending = false;
-    for_each_endpoint([&is_pending, is_first](Endpoint& endpoint) {
+    for_each_endpoint([&is_pending, &is_connected, is_first](Endpoint& endpoint) {
       if (!endpoint.is_stream() || endpoint.is_listening()) return;
       if (!endpoint.has_flag(RUNTIME_SERVICE_FLAG_CONNECTED)) return;
       if (endpoint.has_flag(RUNTIME_SERVICE_FLAG_GONE)) return;
@@ -249,8 +251,12 @@ void broker_finish_sending(uint64_t at_most) {
         endpoint.set_kernel_flags(RUNTIME_KERNEL_FLAG_SEND_SHUTDOWN);
         endpoint.call_service();
       }
-      if (endpoint.unsent_bytes() > 0) is_pending = true;
+      is_connected = true;
+      const RuntimeSocketBlock& block = arena().socket_block(endpoint.id());
+      if (endpoint.unsent_bytes() > 0 || load(block.service_queued) != 0) is_pending = true;
     });
+    // A FIN has no byte in the ring: it has left when the service has taken the request for it, and rests.
+    if (is_connected && load(arena().shared_page().service_awake) != 0) is_pending = true;
     if (!is_pending || deadline.has_passed()) return;
     if (service_state() != ServiceState::Attached) return;
     is_first = false;

@@ -46,8 +46,9 @@ void broker_initialise();
 void broker_set_doorbell(void (*ring)());
 
 /// The app has ended and the machine is about to: ends the sending side of all connections and waits,
-/// `at_most` nanoseconds, until what the app wrote has been acknowledged. May sleep.
-void broker_finish_sending(uint64_t at_most);
+/// at most two seconds, until what the app wrote has been acknowledged and the ends have been sent.
+/// May sleep.
+void broker_finish_sending();
 
 // What the service calls. One thread at a time.
 

@@ -142,6 +142,7 @@ void broker_detach() {
 }
 
 void broker_no_service() { runtime::broker_no_service(); }
+void broker_finish_sending() { runtime::broker_finish_sending(); }
 uint32_t broker_notify() {
   const PatientWakes patience;  // the service ends its turn with this, and is about to wait
   return runtime::broker_notify();

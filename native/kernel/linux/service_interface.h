@@ -38,6 +38,7 @@ void arena_free(uint32_t offset);
 int32_t broker_attach(RuntimeMemoryRange* into);
 void broker_detach();
 void broker_no_service();
+void broker_finish_sending();
 uint32_t broker_notify();
 int32_t broker_accept(uint32_t listener);
 int32_t broker_resize(uint32_t socket, uint32_t direction, uint32_t capacity);

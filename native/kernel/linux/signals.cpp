@@ -4,6 +4,7 @@
 #include "arch/x86_64/cpu.h"
 #include "boot/crash.h"
 #include "boot/exit_status.h"
+#include "broker/broker.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "linux/abi.h"
@@ -110,6 +111,7 @@ int take_pending(ProcessSignals& process, Thread* thread, SignalSet wanted, Sign
     report_application_crash(frame, signal);
   } else {
     log(LogLevel::Error, "the app was ended by signal %d (%s)", signal, signal_name(signal));
+    broker_finish_sending();
   }
   end_machine(128 + signal, reason);
 }

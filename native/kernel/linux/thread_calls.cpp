@@ -135,8 +135,7 @@ Result<uint64_t> sys_exit(int status) {
 
 Result<uint64_t> sys_exit_group(int status) {
   // Elsewhere the system sends what a process leaves behind; here it ends with the process.
-  constexpr uint64_t kLongestSending = 2 * kNanosecondsPerSecond;
-  broker_finish_sending(kLongestSending);
+  broker_finish_sending();
   end_application(status);
 }
 

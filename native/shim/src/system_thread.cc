@@ -83,6 +83,8 @@ void SystemThread::Start() {
 
 void SystemThread::Stop() {
   if (!started_) return;
+  // The last moment at which somebody can send it.
+  kernel_.broker_finish_sending();
   {
     const std::lock_guard lock(mutex_);
     stopping_.store(true);
@@ -148,8 +150,9 @@ void SystemThread::Main() {
   bool has_worked = false;
   while (!stopping_.load()) {
     const uint64_t start = kernel_.monotonic_nanoseconds();
-    if (RunOnce(bundle)) return;
+    const bool was_told = RunOnce(bundle);
     kernel_.broker_detach();
+    if (was_told) return;
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
     has_worked = has_worked || was_stable;
     failures = was_stable ? 1 : failures + 1;

@@ -150,6 +150,7 @@ void Detach() {
   Say("broker detached");
 }
 void NoService() { Say("no service"); }
+void FinishSending() {}
 uint32_t NotifyBroker() { return 0; }
 int32_t Accept(uint32_t) { return -EINVAL; }
 int32_t Resize(uint32_t, uint32_t, uint32_t) { return -EINVAL; }
@@ -185,6 +186,7 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->broker_attach = Attach;
   interface->broker_detach = Detach;
   interface->broker_no_service = NoService;
+  interface->broker_finish_sending = FinishSending;
   interface->broker_notify = NotifyBroker;
   interface->broker_accept = Accept;
   interface->broker_resize = Resize;

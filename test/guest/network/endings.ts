@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 const port = 8080;
-/** More than a window of a new connection. */
-const lastWords = Buffer.alloc(100_000, 'the last words. ');
+/** More than the first window of a connection; the kernel takes it whole. */
+const lastWords = Buffer.alloc(30_000, 'the last words. ');
 
 console.log('before listening');
 await sleep(3000);

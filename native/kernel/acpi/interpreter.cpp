@@ -35,7 +35,10 @@ WaitQueue state_changed;
 
 State current_state() { return __atomic_load_n(&state, __ATOMIC_ACQUIRE); }
 
-bool is_finished() { return current_state() == State::Ready || current_state() == State::Failed; }
+bool is_finished() {
+  return current_state() == State::Failed ||
+         (current_state() == State::Ready && acpi_interrupt_routing_is_read());
+}
 
 /// What ACPICA reads with a lock held must be mapped before: only the first time takes locks of its own.
 void view_registers() {
@@ -105,16 +108,16 @@ void load(void*) {
   const bool is_loaded = has_workers && run_steps();
   if (is_loaded) {
     acpi_start_events();
-    acpi_read_interrupt_routing();
-  }
-  __atomic_store_n(&state, is_loaded ? State::Ready : State::Failed, __ATOMIC_RELEASE);
-  state_changed.wake_all();
-  if (is_loaded) {
-    const uint64_t now = monotonic_nanoseconds();
     log(LogLevel::Debug, "ACPI: byte code loaded in %llu us, begun %llu ms after boot",
-        static_cast<unsigned long long>((now - started) / 1000),
+        static_cast<unsigned long long>((monotonic_nanoseconds() - started) / 1000),
         static_cast<unsigned long long>(started / kNanosecondsPerMillisecond));
   }
+  __atomic_store_n(&state, is_loaded ? State::Ready : State::Failed, __ATOMIC_RELEASE);
+  if (is_loaded) {
+    acpi_read_interrupt_routing();
+  }
+  state_changed.wake_all();
+  if (is_loaded) pci_check_line_interrupts();
 }
 
 }  // namespace

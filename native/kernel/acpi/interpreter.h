@@ -16,8 +16,9 @@ void acpi_interpreter_prepare();
 void acpi_interpreter_start();
 /// True when byte code can be run.
 bool acpi_interpreter_is_ready();
-/// Starts the work if need be, and waits for it. Returns false when byte code cannot be run: the tables
-/// are damaged, there are none, or `deadline` came first.
+/// Starts the work if need be, and waits until it is all done, the reading of interrupt routes too.
+/// Returns false when byte code cannot be run: the tables are damaged, there are none, or `deadline` came
+/// first.
 bool acpi_interpreter_wait(Deadline deadline);
 
 /// Prepares the machine for being switched off, as its firmware wants it (_PTS). Returns false when that is

@@ -27,6 +27,7 @@ struct Route {
   uint32_t selection;  // the line, or which of the link's interrupts
 };
 Vector<Route> routes;  // fixed once they are read
+bool is_read = false;
 
 uint64_t evaluate_integer(acpi_handle device, const char* name, uint64_t otherwise) {
   char method[5] = {};
@@ -139,10 +140,15 @@ bool find_bridge(uint16_t segment, uint8_t bus, PciAddress* bridge) {
 
 }  // namespace
 
-void acpi_read_interrupt_routing() { acpi_get_devices(nullptr, read_bridge, nullptr, nullptr); }
+void acpi_read_interrupt_routing() {
+  acpi_get_devices(nullptr, read_bridge, nullptr, nullptr);
+  __atomic_store_n(&is_read, true, __ATOMIC_RELEASE);
+}
+
+bool acpi_interrupt_routing_is_read() { return __atomic_load_n(&is_read, __ATOMIC_ACQUIRE); }
 
 bool acpi_find_interrupt_line(const PciAddress& function, unsigned pin, InterruptLine* line) {
-  if (pin < 1 || pin > kPins) return false;
+  if (pin < 1 || pin > kPins || !acpi_interrupt_routing_is_read()) return false;
   PciAddress address = function;
   unsigned index = pin - 1;
   for (unsigned depth = 0; depth < kDeepestBridge; ++depth) {

@@ -8,6 +8,7 @@ constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
     "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, shutdown=SECONDS, "
+    "restart=never|on-failure|always, "
     "virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
@@ -165,6 +166,21 @@ bool add_virtio_mmio(StringView word, StringView value, CommandLine* result, Com
                   printed_length(word), word.data);
 }
 
+bool parse_restart_policy(StringView name, RestartPolicy* policy) {
+  const struct {
+    const char* name;
+    RestartPolicy policy;
+  } known[] = {{"never", RestartPolicy::Never},
+               {"on-failure", RestartPolicy::OnFailure},
+               {"always", RestartPolicy::Always}};
+  for (const auto& entry : known) {
+    if (name != StringView(entry.name)) continue;
+    *policy = entry.policy;
+    return true;
+  }
+  return false;
+}
+
 bool parse_clock_source(StringView name, ClockSource* source) {
   const struct {
     const char* name;
@@ -221,6 +237,12 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
                       printed_length(word), word.data);
     result->shutdown_seconds = static_cast<uint32_t>(seconds);
     return true;
+  }
+  const StringView restart_prefix("restart=");
+  if (word.starts_with(restart_prefix)) {
+    if (parse_restart_policy(word.from(restart_prefix.size), &result->restart_policy)) return true;
+    return complain("\"%.*s\" is not restart=never, restart=on-failure or restart=always",
+                    printed_length(word), word.data);
   }
   if (word == StringView("trace=syscalls")) {
     result->trace_system_calls = true;

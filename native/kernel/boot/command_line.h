@@ -6,6 +6,7 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "power/restart.h"
 #include "time/clock_source.h"
 
 namespace runtime {
@@ -30,6 +31,8 @@ struct VirtioMmioOption {
 ///                               a virtio device without a bus, as Linux writes it; QEMU's microvm
 ///                               adds these by itself
 ///   shutdown=SECONDS            how long the app may take to end once the power button was pressed (30)
+///   restart=never|on-failure|always
+///                               when the machine starts again by itself after the app has ended (never)
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;
@@ -46,6 +49,7 @@ struct CommandLine {
   bool fixed_layout = false;
   bool writable_root = false;
   uint32_t shutdown_seconds = 30;
+  RestartPolicy restart_policy = RestartPolicy::Never;
   StringView environment[kMaximumEntries];  // NAME=value
   size_t environment_count = 0;
   StringView arguments[kMaximumEntries];

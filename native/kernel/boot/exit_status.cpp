@@ -6,6 +6,7 @@
 #include "arch/x86_64/ports.h"
 #include "boot/console_port.h"
 #include "lib/format.h"
+#include "power/restart.h"
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
 #include "time/timer.h"
@@ -45,14 +46,21 @@ bool may_block() {
          !Thread::current()->is_idle;
 }
 
+/// True for the first who wants to end the machine. A second thread waits here for the first to do it;
+/// who cannot wait gets false: what takes long has begun, and is now cut short.
+bool begin_ending() {
+  if (!__atomic_exchange_n(&ending.has_begun, true, __ATOMIC_ACQ_REL)) return true;
+  if (!may_block()) return false;
+  WaitQueue for_ever;
+  for_ever.wait([] { return false; }, Deadline::never(), false);
+  return false;
+}
+
 /// Lets the firmware's byte code prepare for power off, where that is possible, and for a limited time.
-/// Returns whether it did. A second thread that wants to end the machine waits here for the first to do it.
+/// Returns whether it did.
 bool prepare_in_time(int code, const char* reason) {
-  if (!acpi_interpreter_is_ready() || !may_block()) return false;
-  if (__atomic_exchange_n(&ending.has_begun, true, __ATOMIC_ACQ_REL)) {
-    WaitQueue for_ever;
-    for_ever.wait([] { return false; }, Deadline::never(), false);
-  }
+  if (!acpi_interpreter_is_ready() || !begin_ending()) return false;
+  if (!may_block()) return false;
   ending.code = code;
   ending.reason = reason;
   ending.latest.callback = preparation_took_too_long;
@@ -62,8 +70,12 @@ bool prepare_in_time(int code, const char* reason) {
 
 }  // namespace
 
-void end_machine(int code, const char* reason) {
+void end_machine(int code, const char* reason, EndKind kind) {
   power_initialise();  // an app that never let the CPU idle ends before the idle loop got to it
+  if (kind == EndKind::OfApp && restart_is_wanted(code) && begin_ending()) {
+    write_status(code, reason);
+    restart_after_pause(may_block());
+  }
   const bool is_prepared = prepare_in_time(code, reason);
   asm volatile("cli" : : : "memory");
   write_status(code, reason);

@@ -42,6 +42,7 @@
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
 #include "platform/virtio_mmio.h"
+#include "power/restart.h"
 #include "power/shutdown.h"
 #include "profile/profile.h"
 #include "sched/scheduler.h"
@@ -76,7 +77,7 @@ CommandLine command_line;
   log(LogLevel::Error, "error: %s", reason);
   acpi_initialise(information.rsdp);
   power_initialise();
-  end_machine(1, "boot");
+  end_machine(1, "boot", EndKind::Wanted);  // starting again would not help
 }
 
 void require(const char* problem) {
@@ -277,6 +278,7 @@ extern "C" [[noreturn]] void boot_main() {
   log_set_level(command_line.log_level);
   set_system_call_trace(command_line.trace_system_calls);
   set_shutdown_seconds(command_line.shutdown_seconds);
+  set_restart_policy(command_line.restart_policy);
   platform_devices_initialise(command_line);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));

@@ -83,15 +83,21 @@ constexpr uint32_t kNoLine = UINT32_MAX;
 
 enum class LineChange { None, Mask, Unmask };
 
+/// Takes the slot off its line, with the lock held. Returns what is to be done to the line.
+LineChange leave_line(Slot* slot) {
+  LineChange change = LineChange::None;
+  if (settle(slot)) change = LineChange::Unmask;
+  if (--table.lines[slot->line].users == 0) change = LineChange::Mask;
+  return change;
+}
+
 LineChange release(uint32_t id, uint32_t* line_number) {
   SpinGuard guard(lock);
   Slot& slot = table.slots[id];
   LineChange change = LineChange::None;
   if (slot.kind == Kind::Line) {
-    Line& line = table.lines[slot.line];
-    *line_number = line.number;
-    if (settle(&slot)) change = LineChange::Unmask;
-    if (--line.users == 0) change = LineChange::Mask;
+    *line_number = table.lines[slot.line].number;
+    change = leave_line(&slot);
   }
   slot.kind = Kind::Free;
   return change;
@@ -239,6 +245,27 @@ Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
   }
   if (is_new) apic_route_line(line, kLineVectorBase + index);
   return id;
+}
+
+Result<void> move_line_interrupt(uint32_t id, uint32_t from, const InterruptLine& to) {
+  if (id >= kMaximumInterrupts || !apic_has_line(to.number)) return Errno::NoDeviceOrAddress;
+  uint32_t index = 0;
+  bool is_new = false;
+  LineChange change = LineChange::None;
+  {
+    SpinGuard guard(lock);
+    Slot& slot = table.slots[id];
+    if (slot.kind != Kind::Line || table.lines[slot.line].number != from) return {};
+    if (!find_line(to, &index, &is_new)) return Errno::NoSpace;
+    change = leave_line(&slot);
+    if (is_new) table.lines[index] = Line();
+    table.lines[index].number = to.number;
+    ++table.lines[index].users;
+    slot.line = static_cast<uint8_t>(index);
+  }
+  if (change != LineChange::None) apic_mask_line(from, change == LineChange::Mask);
+  if (is_new) apic_route_line(to, kLineVectorBase + index);
+  return {};
 }
 
 Result<void> open_kernel_line(const InterruptLine& line, LineHandler handler,

@@ -32,6 +32,9 @@ Result<uint32_t> open_message_interrupt(uint32_t owner);
 unsigned message_vector(uint32_t id);
 /// Opens an interrupt by line. Returns its id. Errors: NoDeviceOrAddress (no such line), NoSpace.
 Result<uint32_t> open_line_interrupt(const InterruptLine& line);
+/// Moves an interrupt that was opened on line `from` to another line, when it turns out to be connected
+/// there. Nothing happens when `id` is not open on `from` any more. Errors: NoDeviceOrAddress, NoSpace.
+Result<void> move_line_interrupt(uint32_t id, uint32_t from, const InterruptLine& to);
 /// Lets a line interrupt again, as far as `id` is concerned. Ids that are not open are ignored.
 void acknowledge_interrupt(uint32_t id);
 /// Gives an interrupt back. Ids that are not open are ignored.

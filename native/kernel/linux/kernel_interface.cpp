@@ -88,7 +88,7 @@ uint32_t wait_for_events(uint32_t mask, uint64_t deadline) {
 
 void notify_events(uint32_t bits) { notify_service(bits); }
 
-void power_off(int32_t code) { end_machine(code & 0xff, "power off"); }
+void power_off(int32_t code) { end_machine(code & 0xff, "power off", EndKind::Wanted); }
 void reboot() { restart_machine(); }
 
 }  // namespace interface

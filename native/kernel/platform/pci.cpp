@@ -283,22 +283,49 @@ Result<RuntimeMessageInterrupt> pci_open_message_interrupt(uint32_t index) {
 
 namespace {
 
-/// Where a function's pin is connected: as the byte code says, else as the firmware has noted it in a
-/// register that is there for that. Returns false when nobody knows.
-bool find_line(const PciFunction& function, InterruptLine* line) {
-  const uint32_t pin = read(function, kPciInterruptPin, 1);
-  if (pin == 0) return false;
+/// A line that was opened as the firmware's note has it, before the routes were known.
+struct NotedLine {
+  uint32_t function;
+  uint32_t id;
+  uint32_t line;
+};
+Vector<NotedLine> noted_lines;
+Mutex noted_mutex;
+
+void log_line(const PciFunction& function, uint32_t line, const char* source) {
+  log(LogLevel::Debug, "PCI %02x:%02x.%x: its pin is connected to line %u (%s)",
+      function.address.bus, function.address.device, function.address.function, line, source);
+}
+
+/// The line that the firmware has noted in a register that is there for that. Returns false when it has
+/// not: 0 is the timer's, and what the register holds when nobody has set it; 255 means none.
+bool find_noted_line(const PciFunction& function, InterruptLine* line) {
   const uint32_t noted = read(function, kPciInterruptLine, 1);
-  const bool is_routed = acpi_interpreter_wait(Deadline::after(kRoutingPatience)) &&
-                         acpi_find_interrupt_line(function.address, pin, line);
-  // 0 is the timer's, and what the register holds when nobody has set it; 255 means none.
-  if (!is_routed) {
-    if (noted == 0 || noted >= kLegacyLines) return false;
-    *line = apic_line_of_legacy(noted);
+  if (noted == 0 || noted >= kLegacyLines) return false;
+  *line = apic_line_of_legacy(noted);
+  return true;
+}
+
+bool find_routed_line(const PciFunction& function, InterruptLine* line) {
+  return acpi_find_interrupt_line(function.address, read(function, kPciInterruptPin, 1), line);
+}
+
+/// Where a function's pin is connected. What the byte code says counts; while it is not loaded, the
+/// firmware's note has to do (`*is_noted`), and where there is no note, the caller waits.
+bool find_line(const PciFunction& function, InterruptLine* line, bool* is_noted) {
+  *is_noted = false;
+  if (read(function, kPciInterruptPin, 1) == 0) return false;
+  InterruptLine noted;
+  const bool has_note = find_noted_line(function, &noted);
+  if (!has_note) (void)acpi_interpreter_wait(Deadline::after(kRoutingPatience));
+  if (find_routed_line(function, line)) {
+    log_line(function, line->number, "_PRT");
+    return true;
   }
-  log(LogLevel::Debug, "PCI %02x:%02x.%x: pin %u is connected to line %u (%s)",
-      function.address.bus, function.address.device, function.address.function, pin, line->number,
-      is_routed ? "_PRT" : "interrupt line register");
+  if (!has_note) return false;
+  *is_noted = !acpi_interrupt_routing_is_read();
+  *line = noted;
+  log_line(function, line->number, "interrupt line register");
   return true;
 }
 
@@ -307,13 +334,30 @@ bool find_line(const PciFunction& function, InterruptLine* line) {
 Result<uint32_t> pci_open_line_interrupt(uint32_t index) {
   PciFunction* const function = find(index);
   if (!function) return Errno::NoDevice;
+  MutexGuard guard(noted_mutex);
   InterruptLine line;
-  if (!find_line(*function, &line)) return Errno::NoDeviceOrAddress;
+  bool is_noted = false;
+  if (!find_line(*function, &line, &is_noted)) return Errno::NoDeviceOrAddress;
   const Result<uint32_t> id = open_line_interrupt(line);
   if (id.is_error()) return id.error();
+  if (is_noted) (void)noted_lines.push({index, id.value(), line.number}).is_error();
   function->is_used = true;
   write(*function, kPciCommand, 2, read(*function, kPciCommand, 2) & ~kPciCommandNoLine);
   return id.value();
+}
+
+void pci_check_line_interrupts() {
+  MutexGuard guard(noted_mutex);
+  for (const NotedLine& noted : noted_lines) {
+    const PciFunction& function = functions[noted.function];
+    InterruptLine line;
+    if (!find_routed_line(function, &line) || line.number == noted.line) continue;
+    log_line(function, line.number, "_PRT, unlike the interrupt line register");
+    if (move_line_interrupt(noted.id, noted.line, line).is_error())
+      log(LogLevel::Warn, "PCI %02x:%02x.%x: its interrupt line %u cannot be had",
+          function.address.bus, function.address.device, function.address.function, line.number);
+  }
+  noted_lines.clear();
 }
 
 void pci_stop_all() {

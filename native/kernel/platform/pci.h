@@ -43,6 +43,10 @@ Result<RuntimeMessageInterrupt> pci_open_message_interrupt(uint32_t function);
 /// (it has none), NoSpace.
 Result<uint32_t> pci_open_line_interrupt(uint32_t function);
 
+/// Compares the lines that were opened before the interrupt routes were known with them, and moves those
+/// that are connected elsewhere. Once, when acpi_interrupt_routing_is_read().
+void pci_check_line_interrupts();
+
 /// Stops every function that was used since the last call: it no longer writes to memory and raises no
 /// interrupt, whatever its driver had told it.
 void pci_stop_all();

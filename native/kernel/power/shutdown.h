@@ -9,6 +9,8 @@ namespace runtime {
 /// SIGTERM, and so many seconds as the kernel option `shutdown=` gives; then, or when the button is
 /// pressed again, the machine is switched off with exit code 143. Interrupt-safe.
 void power_button_pressed();
+/// True when it was: whatever ends the app from then on, the machine stays off.
+bool power_button_was_pressed();
 /// The sleep button was pressed: the machine cannot sleep, and says so. Interrupt-safe.
 void sleep_button_pressed();
 

@@ -47,6 +47,13 @@ bool is_updating() { return (read_register(kStatusA) & kUpdateInProgress) != 0; 
 
 }  // namespace
 
+uint8_t rtc_read_memory(uint8_t index) { return read_register(index & 0x7f); }
+
+void rtc_write_memory(uint8_t index, uint8_t value) {
+  out8(kIndexPort, index & 0x7f);
+  out8(kDataPort, value);
+}
+
 uint64_t rtc_try_read() {
   if (is_updating()) return 0;
   const RtcRegisters reading = read_registers();

@@ -12,6 +12,11 @@ uint64_t rtc_seconds();
 /// The same without a wait: 0 also when an update is in progress or came in between.
 uint64_t rtc_try_read();
 
+/// Reads or writes a byte of the memory that the clock's battery keeps, `index` below 128. What is not
+/// there reads as 255.
+uint8_t rtc_read_memory(uint8_t index);
+void rtc_write_memory(uint8_t index, uint8_t value);
+
 /// The registers of the clock as read, before their encoding is undone.
 struct RtcRegisters {
   uint8_t seconds, minutes, hours, day, month, year;

@@ -1,0 +1,66 @@
+// Machines whose power button tests press.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type BootOptions,
+  type BootResult,
+  type RunningMachine,
+  startMachine,
+} from '../../../lib/cli/src/machine.ts';
+import { controlArguments, controlMachine } from '../../../lib/cli/src/qmp.ts';
+import { guestInitrd } from './guest.ts';
+
+/** Longer than anything takes on a busy machine without KVM. */
+const patience = 240_000;
+
+/** A machine with a power button. */
+export interface ButtonMachine {
+  readonly machine: RunningMachine;
+  /** Resolves when the pattern is on the console; fails when the machine ends before. */
+  seen(pattern: RegExp): Promise<void>;
+  /** Presses the power button (QEMU's system_powerdown). */
+  press(): Promise<void>;
+  /** How it ended. */
+  end(): Promise<BootResult>;
+}
+
+/**
+ * Boots apps/power.ts.
+ * @param what its argument, see there
+ * @param options the machine
+ */
+export async function startWithButton(
+  what: string,
+  options: BootOptions = {},
+): Promise<ButtonMachine> {
+  const initrd = await guestInitrd('power', 'apps/power.ts');
+  const folder = mkdtempSync(path.join(tmpdir(), 'runtimejs-power-'));
+  const socket = path.join(folder, 'qmp');
+  const machine = await startMachine({
+    initrd,
+    timeoutMilliseconds: patience,
+    ...options,
+    append: `log=info ${options.append ?? ''} -- ${what}`,
+    extraArguments: [...controlArguments(socket), ...(options.extraArguments ?? [])],
+  });
+  let ended = false;
+  const end = machine.end.finally(() => {
+    ended = true;
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    machine,
+    end: () => end,
+    press: async () => {
+      await controlMachine(socket, 'system_powerdown');
+    },
+    seen: async (pattern) => {
+      while (!pattern.test(machine.output())) {
+        if (ended) throw new Error(`ended without ${pattern}:\n${machine.output()}`);
+        await sleep(50);
+      }
+    },
+  };
+}

@@ -11,6 +11,7 @@
 // Posted are options that need no answer, and all that is remembered, in its order, when a life begins;
 // threads ask only when nothing is left to post.
 #include "broker/endpoint.h"
+#include "broker/inet_options.h"
 #include "broker/table.h"
 #include "lib/format.h"
 #include "lib/new.h"
@@ -20,39 +21,40 @@ namespace runtime {
 namespace {
 
 constexpr uint32_t kMostRemembered = 256;
-constexpr uint32_t kLevelIp = 0;
-constexpr uint32_t kLevelIpv6 = 41;
 
 /// Which option a membership option undoes, 0: none. ip(7), ipv6(7), RFC 3678.
 uint32_t undone_by(uint32_t level, uint32_t option) {
   if (level == kLevelIp) {
     switch (option) {
-      case 36:  // IP_DROP_MEMBERSHIP
-        return 35;
-      case 37:  // IP_UNBLOCK_SOURCE
-        return 38;
-      case 40:  // IP_DROP_SOURCE_MEMBERSHIP
-        return 39;
+      case kIpLeaveGroup:
+        return kIpJoinGroup;
+      case kIpUnblockSource:
+        return kIpBlockSource;
+      case kIpLeaveSource:
+        return kIpJoinSource;
     }
   }
-  if (level == kLevelIpv6 && option == 21) return 20;  // IPV6_LEAVE_GROUP
+  if (level == kLevelIpv6 && option == kIpv6LeaveGroup) return kIpv6JoinGroup;
   switch (option) {
-    case 44:  // MCAST_UNBLOCK_SOURCE
-      return 43;
-    case 45:  // MCAST_LEAVE_GROUP
-      return 42;
-    case 47:  // MCAST_LEAVE_SOURCE_GROUP
-      return 46;
+    case kGroupUnblockSource:
+      return kGroupBlockSource;
+    case kGroupLeave:
+      return kGroupJoin;
+    case kGroupLeaveSource:
+      return kGroupJoinSource;
   }
   return 0;
 }
 
 /// Options of which a socket can have several values at once.
 bool is_cumulative(uint32_t level, uint32_t option) {
-  if (level == kLevelIp && (option == 35 || option == 38 || option == 39)) return true;
-  if (level == kLevelIpv6 && option == 20) return true;
+  if (level == kLevelIp &&
+      (option == kIpJoinGroup || option == kIpBlockSource || option == kIpJoinSource)) {
+    return true;
+  }
+  if (level == kLevelIpv6 && option == kIpv6JoinGroup) return true;
   return (level == kLevelIp || level == kLevelIpv6) &&
-         (option == 42 || option == 43 || option == 46);
+         (option == kGroupJoin || option == kGroupBlockSource || option == kGroupJoinSource);
 }
 
 bool is_membership(uint32_t level, uint32_t option) {

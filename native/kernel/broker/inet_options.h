@@ -30,7 +30,15 @@ constexpr int kIpReceiveTtl = 12;
 constexpr int kIpReceiveTos = 13;
 constexpr int kIpMtu = 14;
 constexpr int kIpMulticastInterface = 32;
+constexpr int kIpJoinGroup = 35;   // IP_ADD_MEMBERSHIP
+constexpr int kIpLeaveGroup = 36;  // IP_DROP_MEMBERSHIP
+constexpr int kIpUnblockSource = 37;
+constexpr int kIpBlockSource = 38;
+constexpr int kIpJoinSource = 39;   // IP_ADD_SOURCE_MEMBERSHIP
+constexpr int kIpLeaveSource = 40;  // IP_DROP_SOURCE_MEMBERSHIP
 constexpr int kIpv6MulticastInterface = 17;
+constexpr int kIpv6JoinGroup = 20;   // IPV6_ADD_MEMBERSHIP
+constexpr int kIpv6LeaveGroup = 21;  // IPV6_DROP_MEMBERSHIP
 constexpr int kIpv6Mtu = 24;
 constexpr int kIpv6Only = 26;
 constexpr int kIpv6ReceivePacketInfo = 49;
@@ -39,6 +47,13 @@ constexpr int kIpv6ReceiveHopLimit = 51;
 constexpr int kIpv6HopLimit = 52;
 constexpr int kIpv6ReceiveTrafficClass = 66;
 constexpr int kIpv6TrafficClass = 67;
+// Of both levels alike (RFC 3678, section 5).
+constexpr int kGroupJoin = 42;  // MCAST_JOIN_GROUP
+constexpr int kGroupBlockSource = 43;
+constexpr int kGroupUnblockSource = 44;
+constexpr int kGroupLeave = 45;
+constexpr int kGroupJoinSource = 46;
+constexpr int kGroupLeaveSource = 47;
 
 /// One option that is a number.
 struct NumberOption {

@@ -4,6 +4,7 @@ import type { Counters, Environment } from '../environment.ts';
 import { errno, type SocketError } from '../errors.ts';
 import {
   kernelFlagClosed,
+  requestAutobind,
   requestBind,
   requestConnect,
   requestGetOption,
@@ -190,8 +191,10 @@ export abstract class ServiceSocket {
         return this.setOption(value0, value1);
       case requestGetOption:
         return this.getOption(value0, value1);
-      default:
+      case requestAutobind:
         return this.autobind();
+      default:
+        return errno.EOPNOTSUPP;
     }
   }
 }

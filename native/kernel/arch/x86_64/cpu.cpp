@@ -171,8 +171,6 @@ void cpu_initialise_secondary(CpuLocal* local) {
   start_cpu(*tables, local->kernel_stack_base, local->kernel_stack_top);
 }
 
-CpuLocal* boot_cpu() { return &boot_tables.local; }
-
 void set_kernel_stack(uint64_t base, uint64_t top) {
   CpuLocal& cpu = this_cpu();
   cpu.kernel_stack_base = base;

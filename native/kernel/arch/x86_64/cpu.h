@@ -93,7 +93,6 @@ inline uint64_t fault_address() {
 
 /// Sets up the first CPU: GDT, TSS, IDT, system-call entry and per-CPU data.
 void cpu_initialise();
-CpuLocal* boot_cpu();
 /// Bytes of memory that a further CPU's tables and stacks take.
 constexpr size_t kCpuTablesSize = 40 * 1024;
 /// Makes tables for a further CPU in zeroed memory of kCpuTablesSize bytes that stays.

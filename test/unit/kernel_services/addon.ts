@@ -50,6 +50,23 @@ export interface FutexTable {
 /** 64-bit words of a pretended memory: address, value. */
 export type Memory = [bigint, bigint][];
 
+export interface ClockPage {
+  baseTicks: bigint;
+  base: bigint;
+  raw: bigint;
+  rate: bigint;
+  rawRate: bigint;
+  wallOffset: bigint;
+}
+
+export interface SecondEdge {
+  add(seconds: bigint, before: bigint, after: bigint): boolean;
+  least(): bigint;
+  middle(): bigint;
+  width(): bigint;
+  nextReading(now: bigint): bigint;
+}
+
 export interface KernelServices {
   formatNumber(
     pattern: string,
@@ -72,6 +89,20 @@ export interface KernelServices {
   parseFixedDescription(bytes: Uint8Array): FixedDescription | undefined;
   findSoftOffType(aml: Uint8Array): [number, number] | undefined;
   advanceLoad(load: number, steps: number): [number, number, number];
+  clockAt(kind: 0 | 1 | 2, ticks: bigint, page: ClockPage): bigint;
+  paravirtualNanoseconds(
+    tsc: bigint,
+    timestamp: bigint,
+    systemTime: bigint,
+    multiplier: number,
+    shift: number,
+  ): bigint;
+  fixedRatio(numerator: bigint, denominator: bigint): bigint;
+  scaleByBillionths(rate: bigint, parts: bigint): bigint;
+  /** 0 good, 1 suspicious, 2 broken. */
+  judgeClock(intervals: [watched: bigint, reference: bigint, uncertainty: bigint][]): number[];
+  SecondEdge: new () => SecondEdge;
+  findGenerationAddress(aml: Uint8Array): bigint | undefined;
   kernelSymbol(file: Uint8Array, offset: bigint): SymbolMatch | undefined | false;
   elfSymbol(image: Uint8Array, address: bigint): SymbolMatch | undefined;
   demangle(name: string, capacity?: number): string;

@@ -42,6 +42,7 @@ inline Napi::Value to_bytes(Napi::Env env, const void* data, size_t size) {
 }
 
 void register_text(Napi::Env env, Napi::Object exports);
+void register_clock(Napi::Env env, Napi::Object exports);
 void register_random(Napi::Env env, Napi::Object exports);
 void register_machine(Napi::Env env, Napi::Object exports);
 void register_devices(Napi::Env env, Napi::Object exports);

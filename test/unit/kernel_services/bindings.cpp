@@ -4,6 +4,7 @@
 Napi::Object register_kernel_services(Napi::Env env) {
   Napi::Object exports = Napi::Object::New(env);
   kernel_services::register_text(env, exports);
+  kernel_services::register_clock(env, exports);
   kernel_services::register_random(env, exports);
   kernel_services::register_machine(env, exports);
   kernel_services::register_devices(env, exports);

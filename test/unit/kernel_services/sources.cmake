@@ -4,6 +4,7 @@ get_filename_component(_kernel "${_here}/../../../native/kernel" ABSOLUTE)
 
 set(KERNEL_SERVICES_SOURCES
   ${_here}/bindings.cpp
+  ${_here}/bind_clock.cpp
   ${_here}/bind_devices.cpp
   ${_here}/bind_futex.cpp
   ${_here}/bind_machine.cpp
@@ -16,6 +17,7 @@ set(KERNEL_SERVICES_SOURCES
   ${_kernel}/acpi/fixed_description.cpp
   ${_kernel}/acpi/root.cpp
   ${_kernel}/acpi/sleep_package.cpp
+  ${_kernel}/arch/x86_64/cpuid.cpp
   ${_kernel}/arch/x86_64/rtc_decode.cpp
   ${_kernel}/boot/command_line.cpp
   ${_kernel}/boot/exit_status_line.cpp
@@ -27,4 +29,5 @@ set(KERNEL_SERVICES_SOURCES
   ${_kernel}/lib/symbols.cpp
   ${_kernel}/linux/futex_operation.cpp
   ${_kernel}/linux/futex_table.cpp
-  ${_kernel}/linux/load_average_math.cpp)
+  ${_kernel}/linux/load_average_math.cpp
+  ${_kernel}/time/frequency.cpp)

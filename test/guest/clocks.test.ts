@@ -1,0 +1,156 @@
+// Clocks: what reading them costs, whether they agree, and what happens when the machine is paused.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { nanosecondsToTimestamp } from '../../lib/sntp/src/wire.ts';
+import { bundleSystem } from '../../lib/system/bundle.ts';
+import { bootApp } from './support/endings.ts';
+import { guestFolder } from './support/guest.ts';
+import { Monitor } from './support/monitor.ts';
+
+const app = { name: 'clocks', entry: 'apps/clocks.ts' } as const;
+
+interface Report {
+  readings?: { calls: number; nanosecondsPerReading: number };
+  threads?: { backwards: number; readings: number };
+  maps?: string[];
+  date?: { text: string; now: number };
+}
+
+const reportOf = (output: string): Report =>
+  JSON.parse(/^\{.*\}\r?$/m.exec(output)?.[0] ?? '{}') as Report;
+
+test.serial('reading a clock is no system call', async (t) => {
+  const { output, code } = await bootApp(app, { append: '-- readings maps' });
+  t.is(code, 0, output);
+  const { readings, maps } = reportOf(output);
+  t.log(JSON.stringify(readings));
+  t.is(readings?.calls, 0, output);
+  t.is(maps?.length, 2, output);
+  t.regex(maps?.[0] ?? '', / r--p .*\[vvar\]$/);
+  t.regex(maps?.[1] ?? '', / r-xp .*\[vdso\]$/);
+});
+
+test.serial('the vDSO is somewhere else at each boot', async (t) => {
+  const places = new Set<string>();
+  for (let boot = 0; boot < 2; boot++) {
+    const { output } = await bootApp(app, { append: '-- maps' });
+    places.add(reportOf(output).maps?.[1]?.split('-')[0] ?? output);
+  }
+  t.is(places.size, 2);
+});
+
+for (const processors of [2, 4]) {
+  test.serial(`time never goes back between ${processors} CPUs`, async (t) => {
+    const { output, code } = await bootApp(app, {
+      processors,
+      append: `-- threads=${processors} readings`,
+    });
+    t.is(code, 0, output);
+    const { threads, readings } = reportOf(output);
+    t.true(threads!.readings > 1000, output);
+    t.is(threads?.backwards, 0);
+    t.is(readings?.calls, 0);
+  });
+}
+
+for (const clock of ['hpet', 'acpi_pm', 'tsc', 'kvm-clock']) {
+  test.serial(`clock=${clock}`, async (t) => {
+    const { output, code } = await bootApp(app, {
+      processors: 2,
+      append: `log=info clock=${clock} -- threads=2 date`,
+    });
+    t.is(code, 0, output);
+    const { threads, date } = reportOf(output);
+    t.true(threads!.readings > 100, output);
+    t.is(threads?.backwards, 0);
+    // There is no KVM for sure only under the translator: then the time-stamp counter is next.
+    const expected = clock === 'kvm-clock' ? /kvm-clock|tsc/ : new RegExp(clock);
+    t.regex(/clocks run from (\S+),/.exec(output)?.[1] ?? output, expected);
+    t.true(Math.abs(date!.now - Date.now()) < 60_000, 'the date is the host’s');
+  });
+}
+
+test.serial('a clock that there is not is refused with the names that there are', async (t) => {
+  const { output, code } = await bootApp(app, { append: 'clock=sundial' });
+  t.is(code, 1);
+  t.regex(output, /"clock=sundial" is not a clock; use kvm-clock, tsc, hpet or acpi_pm/);
+});
+
+test.serial('TZ says where the app is', async (t) => {
+  const { output } = await bootApp(app, { append: 'env.TZ=Europe/Berlin -- date' });
+  t.regex(reportOf(output).date?.text ?? output, /^Sun Jun 15 2025 17:06:40 GMT\+0200 /);
+});
+
+test.serial('the wall clock is right after a pause, and timers go on', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'clocks-'));
+  const monitor = new Monitor(folder, 'monitor');
+  const pause = 6000;
+  let ticks = 0;
+  let paused: Promise<void> | undefined;
+  const differences: number[] = [];
+  const { output, code } = await bootApp(app, {
+    append: 'log=info -- ticks=200',
+    extraArguments: monitor.arguments,
+    onOutput: (text) => {
+      for (const [, line] of text.matchAll(/tick (\{.*\})/g)) {
+        ticks++;
+        differences.push((JSON.parse(line!) as { wall: number }).wall - Date.now());
+      }
+      if (ticks >= 20) {
+        paused ??= (async () => {
+          await monitor.run('stop');
+          await sleep(pause);
+          await monitor.run('cont');
+        })();
+      }
+    },
+  });
+  await paused;
+  monitor.close();
+  rmSync(folder, { recursive: true });
+  t.is(code, 0, output);
+  t.is(output.match(/^tick /gm)?.length, 200, 'timers go on');
+  t.regex(output, /the wall clock moves by [4-8]\d\d\d ms/);
+  t.log(
+    `ahead of the host's by, in ms: ${differences.filter((_, index) => index % 10 === 0).join(' ')}`,
+  );
+  // What the console takes to reach this process is in it, on a busy machine.
+  t.true(Math.abs(differences.at(-1)!) < 2000, output);
+});
+
+test.serial('a time server corrects the clock, when the composition says so', async (t) => {
+  const system = path.join(guestFolder, 'network-time-system.js');
+  await bundleSystem(system, inRepository('test/guest/system/network-time.ts'));
+  const ahead = 3_600_000n;
+  const server = createSocket('udp4');
+  let requests = 0;
+  server.on('message', (request, from) => {
+    requests++;
+    const answer = Buffer.alloc(48);
+    answer[0] = 0x24;
+    answer[1] = 1;
+    request.copy(answer, 24, 40, 48);
+    const now = nanosecondsToTimestamp((BigInt(Date.now()) + ahead) * 1_000_000n);
+    answer.writeBigUInt64BE(now, 32);
+    answer.writeBigUInt64BE(now, 40);
+    server.send(answer, from.port, from.address);
+  });
+  server.bind(21_123, '127.0.0.1');
+  await once(server, 'listening');
+  const { output, code } = await bootApp(
+    { ...app, name: 'clocks-network', system },
+    { append: 'log=info -- wait=8000 date', network: {} },
+  );
+  server.close();
+  t.is(code, 0, output);
+  t.true(requests >= 1, output);
+  const difference = reportOf(output).date!.now - Date.now() - Number(ahead);
+  t.true(Math.abs(difference) < 10_000, `wrong by ${difference} ms\n${output}`);
+  t.regex(output, /time: the clock was wrong by 3[56]\d+\.\d ms and has been set/);
+});

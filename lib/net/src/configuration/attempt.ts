@@ -18,6 +18,7 @@ const patience: Readonly<Record<Family, number>> = { ipv4: 10_000_000, ipv6: 3_0
  */
 const patienceBeside: Readonly<Record<Family, number>> = { ipv4: 5_000_000, ipv6: 250_000 };
 
+/** One try to get addresses for an interface, and how long applications wait for it. */
 export class ConfigurationAttempt {
   readonly #environment: Environment;
   readonly #gaveUp: (family: Family) => void;

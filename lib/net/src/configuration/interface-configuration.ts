@@ -24,6 +24,7 @@ export interface ConfigurationParts {
   readonly ipv6: Ipv6;
 }
 
+/** The configuration of one interface: static addresses, the DHCP client, IPv6. */
 export class InterfaceConfiguration {
   readonly #parts: ConfigurationParts;
   readonly #on: Interface;

@@ -79,6 +79,7 @@ const declinePause = 10 * second;
 /** Section 4.4.5: the shortest pause between two REQUESTs while renewing, for leases of usual length. */
 const renewalPause = 60 * second;
 
+/** The client of one interface. It sends by its host, and acts when a message comes or a timer fires. */
 export class DhcpClient {
   readonly #host: DhcpHost;
   readonly #hostName: string | undefined;

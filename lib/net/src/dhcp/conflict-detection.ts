@@ -20,6 +20,7 @@ const probingEnds = 1_000_000;
 /** Section 2.4(b): one conflict is answered by an announcement, a second one within this time is lost. */
 const defendInterval = 10_000_000;
 
+/** Watches over one address at a time. */
 export class ConflictDetection {
   readonly #host: ConflictHost;
   readonly #timer: Timer;

@@ -39,6 +39,7 @@ const prefixLimit = 8;
 /** Addresses tried for a prefix when they are duplicates (RFC 7217, section 5: IDGEN_RETRIES). */
 const attemptLimit = 3;
 
+/** Makes addresses of an interface from advertised prefixes. */
 export class Autoconfiguration {
   readonly #host: AutoconfigurationHost;
   readonly #identifiers: InterfaceIdentifiers;

@@ -32,6 +32,7 @@ const probeInterval = 1e6;
 /** A link that loops everything back for ever must not keep an address from being used. */
 const loopedLimit = 3;
 
+/** Probes the addresses of an interface (RFC 4862, section 5.4). */
 export class DuplicateAddressDetection {
   readonly #host: DetectionHost;
   readonly #checks: Check[] = [];

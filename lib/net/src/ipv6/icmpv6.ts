@@ -57,6 +57,7 @@ export interface LinkMessages {
 /** The field of an IPv6 header that says what follows. */
 const nextHeaderInFixedHeader = 6;
 
+/** ICMPv6. */
 export class IcmpV6 implements Transport, IcmpErrorSender {
   readonly counters: Counters = {
     received: 0,

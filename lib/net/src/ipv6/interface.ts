@@ -44,6 +44,7 @@ const linkLocalPrefix = new IpAddress(0xfe800000, 0, 0, 0);
 /** Smaller is better; among default routers RFC 4191 counts before anything else. */
 const metrics: Readonly<Record<RouterPreference, number>> = { high: 100, medium: 200, low: 300 };
 
+/** IPv6 on one interface: its addresses, routers, redirects and neighbours. */
 export class Ipv6Interface {
   readonly on: Interface;
   readonly counters: Counters = {};

@@ -35,6 +35,7 @@ export interface NeighbourDiscoveryHost {
   conflict(address: IpAddress, hardwareAddress: Uint8Array | undefined): void;
 }
 
+/** Asks for neighbours, answers them, and passes what they say to the cache (RFC 4861, section 7.2). */
 export class NeighbourDiscovery implements NeighbourResolver {
   readonly #host: NeighbourDiscoveryHost;
 

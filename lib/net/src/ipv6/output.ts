@@ -14,6 +14,7 @@ import { extension, ipv6HeaderSize, writeIpv6 } from '../wire/ipv6.ts';
 /** A hop-by-hop header with a router alert for MLD (RFC 2711, section 2.1) and two bytes of padding. */
 const routerAlertHeader = Uint8Array.of(protocol.icmpv6, 0, 5, 2, 0, 0, 1, 0);
 
+/** Sends messages about the link, past routes and neighbour cache. */
 export class LinkOutput {
   readonly counters: Counters;
   readonly #environment: Environment;

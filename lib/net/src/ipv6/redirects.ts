@@ -19,6 +19,7 @@ const redirectLimit = 64;
 /** Routers send a new one when it is still right. */
 const redirectLifetime = 600e6;
 
+/** The redirects that one interface follows. */
 export class Redirects {
   readonly #environment: Environment;
   readonly #on: Interface;

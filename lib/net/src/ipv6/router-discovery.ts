@@ -56,6 +56,7 @@ const domainLimit = 16;
 const longestReachable = 3_600_000;
 const shortestTimer = 100;
 
+/** What the routers of one link say, and until when it holds. */
 export class RouterDiscovery {
   readonly #host: RouterDiscoveryHost;
   readonly #solicit: Timer;

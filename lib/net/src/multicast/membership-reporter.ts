@@ -47,6 +47,7 @@ const defaultQueryInterval = 125;
 const membershipLimit = 1024;
 const notDue: Instant = Number.POSITIVE_INFINITY;
 
+/** The memberships of one interface and version of IP, and what is still to be said about them. */
 export class MembershipReporter {
   readonly #sender: ReportSender;
   readonly #memberships: Membership[] = [];

@@ -21,6 +21,7 @@ import { MembershipReporter, type ReportSender } from './membership-reporter.ts'
 const recordLimit = 56;
 const linkHops = 1;
 
+/** MLD on one interface. */
 export class Mld implements ReportSender {
   readonly environment: Environment;
   readonly currentVersion = 2;

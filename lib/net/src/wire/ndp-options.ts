@@ -41,11 +41,12 @@ export interface RouteInformation {
   readonly lifetime: number;
 }
 
-/** Recursive DNS servers, or search domains, with how long they may be used in seconds. */
+/** Recursive DNS servers, and how long they may be used in seconds (RFC 8106, section 5.1). */
 export interface NameServerInformation {
   readonly addresses: readonly IpAddress[];
   readonly lifetime: number;
 }
+/** Search domains, and how long they may be used in seconds (RFC 8106, section 5.2). */
 export interface SearchListInformation {
   readonly domains: readonly string[];
   readonly lifetime: number;

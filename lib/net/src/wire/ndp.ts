@@ -19,6 +19,7 @@ export interface RouterSolicitation {
   readonly options: NdpOptions;
 }
 
+/** RFC 4861, section 4.2; the preference is RFC 4191's. */
 export interface RouterAdvertisement {
   readonly kind: 'routerAdvertisement';
   /** 0: unspecified by this router. */
@@ -35,12 +36,14 @@ export interface RouterAdvertisement {
   readonly options: NdpOptions;
 }
 
+/** RFC 4861, section 4.3: who has `target`? */
 export interface NeighbourSolicitation {
   readonly kind: 'neighbourSolicitation';
   readonly target: IpAddress;
   readonly options: NdpOptions;
 }
 
+/** RFC 4861, section 4.4. */
 export interface NeighbourAdvertisement {
   readonly kind: 'neighbourAdvertisement';
   readonly target: IpAddress;
@@ -50,6 +53,7 @@ export interface NeighbourAdvertisement {
   readonly options: NdpOptions;
 }
 
+/** RFC 4861, section 4.5. */
 export interface Redirect {
   readonly kind: 'redirect';
   /** The better first hop; the destination itself when that is on the link. */

@@ -28,7 +28,8 @@ export class Monitor {
    * @throws with QEMU's words when it cannot
    */
   async run(command: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    const socket = (this.#socket ??= await this.#open());
+    this.#socket ??= await this.#open();
+    const socket = this.#socket;
     socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
     return this.#answer();
   }

@@ -1,0 +1,104 @@
+// Random numbers: what they look like, who may not share them, and what happens without a source.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test from 'ava';
+import { startMachine } from '../../lib/cli/src/machine.ts';
+import { bootApp } from './support/endings.ts';
+import { guestInitrd } from './support/guest.ts';
+import { Monitor } from './support/monitor.ts';
+
+const app = { name: 'entropy', entry: 'apps/entropy.ts' } as const;
+/** RUNTIMEJS_TEST_LONG=1: 100 MB. */
+const blocks = process.env.RUNTIMEJS_TEST_LONG === '1' ? 40_000 : 1000;
+
+test.serial(`${blocks} blocks pass the tests of FIPS 140-2, but for the odd one`, async (t) => {
+  const { output, code } = await bootApp(app, { append: `-- blocks ${blocks}` });
+  t.is(code, 0, output);
+  const failures = JSON.parse(/^\{.*\}\r?$/m.exec(output)![0]) as Record<string, number>;
+  t.log(JSON.stringify(failures));
+  const total = Object.values(failures).reduce((sum, count) => sum + count, 0);
+  // A perfect source fails about 8 blocks in 10,000.
+  t.true(total <= 4 + blocks / 500, output);
+});
+
+test.serial('two boots share nothing', async (t) => {
+  const seen = new Set<string>();
+  for (let boot = 0; boot < 2; boot++) {
+    const { output } = await bootApp(app, { append: '-- once' });
+    seen.add(/random ([0-9a-f]{32})/.exec(output)?.[1] ?? output);
+  }
+  t.is(seen.size, 2);
+});
+
+test.serial('without RDRAND and RDSEED boot says that it has jitter only', async (t) => {
+  const { output, code } = await bootApp(app, {
+    append: '-- once',
+    extraArguments: ['-cpu', 'max,-rdrand,-rdseed'],
+  });
+  t.is(code, 0, output);
+  t.regex(output, /neither RDSEED nor RDRAND: random numbers are seeded from timing jitter alone/);
+  t.regex(output, /random [0-9a-f]{32}/);
+});
+
+for (const [name, devices, cpu] of [
+  ['a generation id', ['-device', 'vmgenid,guid=auto'], 'max,-rdrand,-rdseed'],
+  ['RDRAND', [], 'max'],
+] as const) {
+  test.serial(`two machines from one saved state share nothing: ${name}`, async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'entropy-'));
+    const state = path.join(folder, 'state');
+    const initrd = await guestInitrd(app.name, app.entry);
+    const options = { initrd, append: 'log=debug -- stream 400', memoryMegabytes: 256 };
+    const fixed = ['-cpu', cpu, ...devices];
+
+    const monitor = new Monitor(folder, 'first');
+    let isSaved: Promise<void> | undefined;
+    const first = await startMachine({
+      ...options,
+      extraArguments: [...fixed, ...monitor.arguments],
+      onOutput: (text) => {
+        if (/random 1?5 /.test(text)) isSaved ??= save(monitor, state);
+      },
+    });
+    while (isSaved === undefined) await new Promise((done) => setTimeout(done, 50));
+    await isSaved;
+    first.kill();
+    const before = await first.end;
+    monitor.close();
+    if (devices.length > 0) t.regex(before.output, /tells when this machine is resumed/);
+
+    const outputs: string[][] = [];
+    for (let life = 0; life < 2; life++) {
+      let lines = 0;
+      const resumed = await startMachine({
+        ...options,
+        extraArguments: [...fixed, '-incoming', `exec:cat ${state}`],
+        onOutput: (text) => {
+          lines += text.match(/^random /gm)?.length ?? 0;
+          if (lines > 20) resumed.kill();
+        },
+      });
+      const { output } = await resumed.end;
+      outputs.push([...output.matchAll(/random \d+ ([0-9a-f]{32})/g)].map(([, hex]) => hex!));
+    }
+    rmSync(folder, { recursive: true });
+    const [one = [], two = []] = outputs;
+    t.true(one.length > 10 && two.length > 10, `${one.length} and ${two.length} lines`);
+    t.deepEqual(
+      one.filter((hex) => two.includes(hex)),
+      [],
+    );
+  });
+}
+
+async function save(monitor: Monitor, file: string): Promise<void> {
+  // Not stopped before: what was saved running goes on by itself.
+  await monitor.run('migrate', { uri: `exec:cat > ${file}` });
+  for (;;) {
+    const { status } = (await monitor.run('query-migrate')) as { status: string };
+    if (status === 'completed') return;
+    if (status === 'failed') throw new Error('QEMU cannot save the state');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}

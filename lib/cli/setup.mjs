@@ -40,6 +40,7 @@ const lintPackages = [
 
 /** @type {DebianPackage[]} */
 const testPackages = [
+  { name: 'acpica-tools', why: 'tests of damaged ACPI tables: the compiler', command: 'iasl' },
   { name: 'curl', why: 'network tests: the client', command: 'curl' },
   {
     name: 'dnsmasq-base',

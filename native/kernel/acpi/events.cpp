@@ -65,13 +65,7 @@ acpi_status listen_to_device(acpi_handle device, u32, void* context, void**) {
   return AE_OK;
 }
 
-void listen_to_buttons() {
-  if (!acpi_gbl_reduced_hardware) {
-    if (!(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON))
-      listen_to_fixed_button(ACPI_EVENT_POWER_BUTTON, power_button_event);
-    if (!(acpi_gbl_FADT.flags & ACPI_FADT_SLEEP_BUTTON))
-      listen_to_fixed_button(ACPI_EVENT_SLEEP_BUTTON, sleep_button_event);
-  }
+void listen_to_notified_buttons() {
   NotifiedButton buttons[] = {{kPowerButtonId, power_button_notified},
                               {kSleepButtonId, sleep_button_notified}};
   for (NotifiedButton& button : buttons)
@@ -152,14 +146,22 @@ acpi_status listen_to_event_device(acpi_handle device, u32, void*, void**) {
 }
 
 void device_notified(acpi_handle, u32 value, void*) {
-  log(LogLevel::Debug, "ACPI: a device notifies of 0x%x, which nobody waits for", value);
+  log(LogLevel::Debug, "ACPI: a device notifies of 0x%x", value);
 }
 
 }  // namespace
 
-void acpi_start_events() {
+void acpi_listen_to_fixed_buttons() {
+  if (acpi_gbl_reduced_hardware) return;
+  if (!(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON))
+    listen_to_fixed_button(ACPI_EVENT_POWER_BUTTON, power_button_event);
+  if (!(acpi_gbl_FADT.flags & ACPI_FADT_SLEEP_BUTTON))
+    listen_to_fixed_button(ACPI_EVENT_SLEEP_BUTTON, sleep_button_event);
+}
+
+void acpi_listen_to_devices() {
   acpi_install_notify_handler(ACPI_ROOT_OBJECT, ACPI_ALL_NOTIFY, device_notified, nullptr);
-  listen_to_buttons();
+  listen_to_notified_buttons();
   acpi_get_devices(kEventDeviceId, listen_to_event_device, nullptr, nullptr);
 }
 

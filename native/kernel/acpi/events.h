@@ -3,8 +3,11 @@
 
 namespace runtime {
 
-/// Listens to the buttons (fixed ones and those that byte code describes), and to the event devices of
-/// machines without ACPI's own registers. Once, after ACPICA was started; from its thread.
-void acpi_start_events();
+/// Listens to the buttons that have registers of their own. Once, when ACPI's events are on; before
+/// the byte code of devices runs, which may take long.
+void acpi_listen_to_fixed_buttons();
+/// Listens to the buttons that byte code describes, and to the event devices of machines without ACPI's
+/// own registers. Once, after ACPICA was started; from its thread.
+void acpi_listen_to_devices();
 
 }  // namespace runtime

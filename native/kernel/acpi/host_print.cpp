@@ -69,10 +69,16 @@ bool take(const char** text, Finished* finished) {
   });
 }
 
+bool is_marked(const Finished& finished) {
+  return finished.length >= 4 && memcmp(finished.text, "ACPI", 4) == 0;
+}
+
 void print(const char* text) {
   Finished finished;
   while (take(&text, &finished))
-    if (finished.length > 0) log(finished.level, "%.*s", finished.length, finished.text);
+    if (finished.length > 0)
+      log(finished.level, "%s%.*s", is_marked(finished) ? "" : "ACPI: ", finished.length,
+          finished.text);
 }
 
 }  // namespace

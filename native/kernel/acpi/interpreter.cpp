@@ -82,6 +82,12 @@ const Step kSteps[] = {
      },
      true},
     {"turning events on", [] { return acpi_enable_subsystem(ACPI_FULL_INITIALIZATION); }, true},
+    {"listening to buttons",
+     [] {
+       acpi_listen_to_fixed_buttons();
+       return acpi_status(AE_OK);
+     },
+     false},
     {"choosing the interrupt controller", choose_apic_mode, false},
     {"initialising devices", [] { return acpi_initialize_objects(ACPI_FULL_INITIALIZATION); },
      false},
@@ -107,7 +113,7 @@ void load(void*) {
   const bool has_workers = acpi_start_work_threads();
   const bool is_loaded = has_workers && run_steps();
   if (is_loaded) {
-    acpi_start_events();
+    acpi_listen_to_devices();
     log(LogLevel::Debug, "ACPI: byte code loaded in %llu us, begun %llu ms after boot",
         static_cast<unsigned long long>((monotonic_nanoseconds() - started) / 1000),
         static_cast<unsigned long long>(started / kNanosecondsPerMillisecond));

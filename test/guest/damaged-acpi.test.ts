@@ -1,0 +1,119 @@
+// Firmware whose ACPI tables are wrong: the app runs, the log says what is wrong, the power button works.
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import test from 'ava';
+import { execa } from 'execa';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { expectEnd } from './support/endings.ts';
+import { guestFolder } from './support/guest.ts';
+import { startWithButton } from './support/power.ts';
+
+const folder = path.join(guestFolder, 'acpi');
+test.before(() => mkdir(folder, { recursive: true }));
+
+/** Compiles test/guest/acpi/NAME.asl; returns the table's file. */
+async function compile(name: string): Promise<string> {
+  const source = inRepository('test/guest/acpi', `${name}.asl`);
+  await execa('iasl', ['-ve', '-p', path.join(folder, name), source]);
+  return path.join(folder, `${name}.aml`);
+}
+
+/** Writes a table of the given byte code; QEMU corrects length and checksum. */
+async function write(name: string, code: Uint8Array): Promise<string> {
+  const header = Buffer.alloc(36);
+  header.write('SSDT', 0, 'latin1');
+  header.writeUInt32LE(header.length + code.length, 4);
+  header.writeUInt8(2, 8);
+  header.write('RUNTIMDAMAGED ', 10, 'latin1');
+  const file = path.join(folder, `${name}.aml`);
+  await writeFile(file, Buffer.concat([header, code]));
+  return file;
+}
+
+/** Bytes that are no byte code; the same each time. */
+function garbage(size: number): Uint8Array {
+  let state = 5;
+  return Uint8Array.from({ length: size }, () => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return state >>> 16;
+  });
+}
+
+/** A scope and a device that claim to be 256 MiB long. */
+const absurdLengths = Buffer.concat([
+  Buffer.from([0x10, 0xcf, 0xff, 0xff, 0xff]),
+  Buffer.from('\\_SB_', 'latin1'),
+  Buffer.from([0x5b, 0x82, 0xcf, 0xff, 0xff, 0xff]),
+  Buffer.from('BAD5\u0008_HID', 'latin1'),
+]);
+
+/** What is wrong, the table, and what the log says of it. */
+const damages: readonly [string, () => Promise<string>, RegExp][] = [
+  ['divides by zero', () => compile('divide'), /BAD1\._INI .*AE_AML_DIVIDE_BY_ZERO/],
+  ['calls itself without end', () => compile('recursion'), /BAD2\.REC .*AE_AML_METHOD_LIMIT/],
+  ['asks for too much memory', () => compile('greedy'), /BAD3\._INI .*AE_NO_MEMORY/],
+  ['is no byte code', () => write('garbage', garbage(3000)), /SSDT:DAMAGED .*while loading table/],
+  ['has absurd lengths', () => write('lengths', absurdLengths), /AE_AML_PACKAGE_LIMIT/],
+];
+
+for (const [what, make, complaint] of damages) {
+  test.serial(`a table that ${what}`, async (t) => {
+    const table = await make();
+    const { end, press, seen } = await startWithButton('none', {
+      append: 'log=debug',
+      extraArguments: ['-acpitable', `file=${table}`],
+    });
+    await seen(/ready/);
+    await seen(complaint);
+    await seen(/ACPI: byte code loaded/);
+    await press();
+    expectEnd(t, await end(), 143);
+  });
+}
+
+test.serial('byte code that loops is stopped, and the button works meanwhile', async (t) => {
+  const table = await compile('loop');
+  const { end, press, seen } = await startWithButton('ignore', {
+    append: 'log=debug shutdown=9999',
+    extraArguments: ['-acpitable', `file=${table}`],
+  });
+  await seen(/ready/);
+  await seen(/ACPI AML tables successfully acquired/);
+  await press();
+  await seen(/told to end: not yet/);
+  await seen(/BAD0\._INI .*AE_AML_LOOP_TIMEOUT/);
+  await press();
+  expectEnd(t, await end(), 143);
+});
+
+test.serial('an interrupt storm on the line of ACPI is masked, and the button works', async (t) => {
+  const table = await compile('storm');
+  const port = ['-chardev', 'null,id=nowhere', '-device'];
+  const { end, press, seen } = await startWithButton('none', {
+    append: 'log=debug',
+    extraArguments: [
+      ...['-acpitable', `file=${table}`],
+      ...[...port, 'isa-serial,iobase=0x2e8,irq=9,chardev=nowhere'],
+    ],
+  });
+  await seen(/ready/);
+  await seen(/interrupt line 9 does not stop firing \(nobody wants it\): it is masked/);
+  await seen(/ACPI: byte code loaded/);
+  await press();
+  expectEnd(t, await end(), 143);
+});
+
+test.serial(
+  'byte code that does not let the machine be switched off is not waited for',
+  async (t) => {
+    const table = await compile('prepare');
+    const { end, press, seen } = await startWithButton('none', {
+      append: 'log=debug',
+      extraArguments: ['-acpitable', `file=${table}`],
+    });
+    await seen(/ready/);
+    await seen(/ACPI: byte code loaded/);
+    await press();
+    expectEnd(t, await end(), 143, [/does not let the machine be switched off in time/]);
+  },
+);

@@ -6,9 +6,8 @@
 import { copyFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { UserError } from '../../lib/base/src/errors.ts';
-import { BundleError, buildInitrd } from '../../lib/cli/src/bundle.ts';
+import { Command } from 'commander';
+import { buildInitrd } from '../../lib/cli/src/bundle.ts';
 import { runCommand, ToolError } from '../../lib/cli/src/command.ts';
 import { detectAccelerator, machineArguments } from '../../lib/cli/src/machine.ts';
 import {
@@ -33,6 +32,7 @@ import {
   type System,
 } from './support/measure.ts';
 import { smallestMemory } from './support/memory.ts';
+import { parseWhole, runProgram } from './support/program.ts';
 import { type BootReport, renderReport, type SystemReport } from './support/report.ts';
 import { summarise } from './support/statistics.ts';
 
@@ -280,26 +280,12 @@ async function main(options: Options): Promise<void> {
   }
 }
 
-function parseRounds(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be a whole number, such as 9.');
-  }
-  return value;
-}
-
 const program = new Command()
   .name('npm run bench:boot --')
   .description('measure how quickly and in how little memory an app starts, ours and Linux')
-  .option('--rounds <number>', 'boots of each system', parseRounds, 9)
+  .option('--rounds <number>', 'boots of each system', parseWhole, 9)
   .option('--no-memory', 'leave out the search for the smallest memory')
   .option('--peer-append <words>', "the peer's kernel command line", peerCommandLine)
   .action(main);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  const isTold = error instanceof UserError || error instanceof BundleError;
-  console.error(isTold ? `error: ${error.message}` : error);
-  process.exitCode = 1;
-}
+await runProgram(program);

@@ -5,9 +5,7 @@
 // the same app, in turns, so that other load meets both alike.
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { UserError } from '../../lib/base/src/errors.ts';
-import { BundleError } from '../../lib/cli/src/bundle.ts';
+import { Command } from 'commander';
 import { ToolError } from '../../lib/cli/src/command.ts';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
 import { buildFolder, inRepository, nodeBinary } from '../../lib/cli/src/paths.ts';
@@ -15,17 +13,20 @@ import { step } from '../../lib/cli/src/progress.ts';
 import { Namespace, site, whyNoNamespace } from '../guest/support/namespace.ts';
 import { systemMachine } from '../guest/support/network.ts';
 import { describeHost, type Host, load } from './support/host.ts';
+import {
+  listOf,
+  parseSystem,
+  parseWhole,
+  runProgram,
+  type SystemName,
+  systemNames,
+  systems,
+} from './support/program.ts';
 import { type Summary, summarise } from './support/statistics.ts';
 import { type Load, parseWrk } from './support/wrk.ts';
 
 const benchFolder = path.join(buildFolder, 'bench');
 const client = inRepository('test/bench/support/network-client.ts');
-const systems = ['ours', 'peer'] as const;
-type SystemName = (typeof systems)[number];
-const systemNames: Readonly<Record<SystemName, string>> = {
-  ours: 'Runtime.JS',
-  peer: "Debian's cloud kernel",
-};
 const machineLimit = 600_000;
 const megabyte = 1_000_000;
 
@@ -241,39 +242,19 @@ async function main(options: Options): Promise<void> {
   }
 }
 
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be a whole number, such as 5.');
-  }
-  return value;
-}
-
-const parseNumbers = (text: string): number[] => text.split(',').map(parseNumber);
-
-function parseSystem(text: string): SystemName {
-  const found = systems.find((name) => name === text);
-  if (!found) throw new InvalidArgumentError(`It must be one of ${systems.join(' and ')}.`);
-  return found;
-}
+const parseNumbers = listOf(parseWhole);
 
 const program = new Command()
   .name('npm run bench:http --')
   .description('measure how fast an app serves HTTP and moves bytes, ours and Linux')
-  .option('--rounds <number>', 'boots of each system', parseNumber, 5)
+  .option('--rounds <number>', 'boots of each system', parseWhole, 5)
   .option('--processors <list>', 'processors of the machine, such as 1,2', parseNumbers, [1])
   .option('--connections <list>', 'connections of wrk', parseNumbers, [16, 256])
-  .option('--warm-up <seconds>', 'how long wrk runs before that', parseNumber, 6)
-  .option('--seconds <number>', 'how long wrk runs', parseNumber, 8)
-  .option('--megabytes <number>', 'size of the bulk streams, in MB', parseNumber, 100)
-  .option('--memory <MiB>', 'memory of the machine', parseNumber, 768)
+  .option('--warm-up <seconds>', 'how long wrk runs before that', parseWhole, 6)
+  .option('--seconds <number>', 'how long wrk runs', parseWhole, 8)
+  .option('--megabytes <number>', 'size of the bulk streams, in MB', parseWhole, 100)
+  .option('--memory <MiB>', 'memory of the machine', parseWhole, 768)
   .option('--system <name>', 'measure only ours, or only the peer', parseSystem)
   .action(main);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  const isTold = error instanceof UserError || error instanceof BundleError;
-  console.error(isTold ? `error: ${error.message}` : error);
-  process.exitCode = 1;
-}
+await runProgram(program);

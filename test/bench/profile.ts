@@ -1,11 +1,9 @@
 // Where the time goes: `npm run profile -- http` (as root: the guest is on a TAP device in a network
 // namespace) boots a server, loads it with wrk, and samples the whole machine: the kernel, the shim, Node,
 // and the JavaScript of the app and of the system isolate. Build first: npm run build.
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { UserError } from '../../lib/base/src/errors.ts';
-import { BundleError } from '../../lib/cli/src/bundle.ts';
+import { Command } from 'commander';
 import { runCommand, ToolError } from '../../lib/cli/src/command.ts';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
 import {
@@ -16,9 +14,10 @@ import {
   shimLibrary,
 } from '../../lib/cli/src/paths.ts';
 import { step } from '../../lib/cli/src/progress.ts';
+import { Monitor } from '../guest/support/monitor.ts';
 import { Namespace, site, whyNoNamespace } from '../guest/support/namespace.ts';
 import { systemMachine } from '../guest/support/network.ts';
-import { Monitor } from './support/monitor.ts';
+import { parseWhole, runProgram } from './support/program.ts';
 import {
   CodeMap,
   foldSamples,
@@ -58,7 +57,11 @@ interface Recording {
   readonly load: Load;
 }
 
-async function start(options: Options, space: Namespace, socket: string): Promise<RunningMachine> {
+async function start(
+  options: Options,
+  space: Namespace,
+  monitor: Monitor,
+): Promise<RunningMachine> {
   const machine = await systemMachine(
     {
       name: 'profile-http',
@@ -76,16 +79,15 @@ async function start(options: Options, space: Namespace, socket: string): Promis
   return startMachine({
     ...machine,
     append: `profile=${options.frequency}`,
-    extraArguments: Monitor.arguments(socket),
+    extraArguments: [...monitor.arguments],
     timeoutMilliseconds: machineLimit,
   });
 }
 
 async function record(options: Options, space: Namespace): Promise<Recording> {
-  const socket = path.join(folder, 'monitor');
+  const monitor = new Monitor(folder, 'monitor');
   const dump = path.join(folder, 'samples');
-  await rm(socket, { force: true });
-  const running = await start(options, space, socket);
+  const running = await start(options, space, monitor);
   try {
     const waiting = space.start([nodeBinary, client, 'first', site.guest]);
     await waiting.printed(/^\d+(\.\d+)?$/m);
@@ -95,7 +97,6 @@ async function record(options: Options, space: Namespace): Promise<Recording> {
     if (place === null) throw new ToolError('The kernel has no memory for samples: use --memory');
     const size = Number(place[1]);
     const address = Number.parseInt(place[2] as string, 16);
-    const monitor = await Monitor.connect(socket);
     const wrk = async (seconds: number) => {
       const parameters = ['-t1', `-c${options.connections}`, `-d${seconds}s`, '--latency'];
       return parseWrk(await space.run('wrk', [...parameters, `${url}/`]));
@@ -110,7 +111,6 @@ async function record(options: Options, space: Namespace): Promise<Recording> {
     const before = await read();
     const load = await wrk(options.seconds);
     const after = await read();
-    monitor.close();
     if (after.taken > after.kept.length) {
       throw new ToolError(
         `${after.taken} samples do not fit: use a lower --frequency, or fewer --seconds`,
@@ -128,7 +128,7 @@ async function record(options: Options, space: Namespace): Promise<Recording> {
   } finally {
     running.kill();
     await running.end;
-    await rm(socket, { force: true });
+    monitor.close();
   }
 }
 
@@ -201,31 +201,17 @@ async function main(what: string, options: Options): Promise<void> {
   }
 }
 
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be a whole number, such as 5.');
-  }
-  return value;
-}
-
 const program = new Command()
   .name('npm run profile --')
   .description('show where the machine spends its time while it serves')
   .argument('<what>', 'http: a hello over HTTP, under wrk')
-  .option('--processors <number>', 'processors of the machine', parseNumber, 1)
-  .option('--connections <number>', 'connections of wrk', parseNumber, 16)
-  .option('--warm-up <seconds>', 'how long wrk runs before', parseNumber, 20)
-  .option('--seconds <number>', 'how long samples count', parseNumber, 8)
-  .option('--frequency <hertz>', 'samples per second and processor', parseNumber, 2000)
-  .option('--memory <MiB>', 'memory of the machine', parseNumber, 768)
-  .option('--top <number>', 'symbols to print for each thread', parseNumber, 20)
+  .option('--processors <number>', 'processors of the machine', parseWhole, 1)
+  .option('--connections <number>', 'connections of wrk', parseWhole, 16)
+  .option('--warm-up <seconds>', 'how long wrk runs before', parseWhole, 20)
+  .option('--seconds <number>', 'how long samples count', parseWhole, 8)
+  .option('--frequency <hertz>', 'samples per second and processor', parseWhole, 2000)
+  .option('--memory <MiB>', 'memory of the machine', parseWhole, 768)
+  .option('--top <number>', 'symbols to print for each thread', parseWhole, 20)
   .action(main);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  const isTold = error instanceof UserError || error instanceof BundleError;
-  console.error(isTold ? `error: ${error.message}` : error);
-  process.exitCode = 1;
-}
+await runProgram(program);

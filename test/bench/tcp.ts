@@ -6,8 +6,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { UserError } from '../../lib/base/src/errors.ts';
-import { BundleError } from '../../lib/cli/src/bundle.ts';
 import { ToolError } from '../../lib/cli/src/command.ts';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
 import type { NetworkOptions } from '../../lib/cli/src/network.ts';
@@ -21,15 +19,17 @@ import type { Program } from '../guest/support/program.ts';
 import { bridgeArguments, relayPorts, type WireFaults } from '../guest/support/relay.ts';
 import { describeHost, type Host, load } from './support/host.ts';
 import { processorTime } from './support/measure.ts';
+import {
+  listOf,
+  parseSystem,
+  runProgram,
+  type SystemName,
+  systemNames,
+  systems,
+} from './support/program.ts';
 import { type Summary, summarise } from './support/statistics.ts';
 
 const benchFolder = path.join(buildFolder, 'bench');
-const systems = ['ours', 'peer'] as const;
-type SystemName = (typeof systems)[number];
-const systemNames: Readonly<Record<SystemName, string>> = {
-  ours: 'Runtime.JS',
-  peer: "Debian's cloud kernel",
-};
 const directions = ['out of the guest', 'into the guest'] as const;
 type Direction = (typeof directions)[number];
 const machineLimit = 7_200_000;
@@ -335,13 +335,7 @@ function parseNumber(text: string): number {
   return value;
 }
 
-const parseNumbers = (text: string): number[] => text.split(',').map(parseNumber);
-
-function parseSystem(text: string): SystemName {
-  const name = systems.find((one) => one === text);
-  if (!name) throw new InvalidArgumentError(`It must be one of ${systems.join(' and ')}.`);
-  return name;
-}
+const parseNumbers = listOf(parseNumber);
 
 const program = new Command()
   .name('npm run bench:tcp --')
@@ -369,10 +363,4 @@ const program = new Command()
   .option('--capture', 'keep the frames in build/bench/tcp-*.pcap', false)
   .action(main);
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  const isTold = error instanceof UserError || error instanceof BundleError;
-  console.error(isTold ? `error: ${error.message}` : error);
-  process.exit(1); // A bundler that failed may leave its service behind, which would keep us alive.
-}
+await runProgram(program);

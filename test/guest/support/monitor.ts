@@ -1,20 +1,31 @@
-// QEMU's monitor (QMP): what a person at the host does to a machine.
+// QEMU's monitor (QMP): what a person at the host does to a machine. Source: QEMU's QMP reference manual.
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ToolError } from '../../../lib/cli/src/command.ts';
 
-/** How long QEMU may take to open its monitor, and to answer. */
+/** How long QEMU may take to open its monitor, in milliseconds. */
 const limit = 60_000;
 
-/** A connection to the monitor of one machine. */
+interface Answer {
+  readonly return?: unknown;
+  readonly error?: { readonly desc: string };
+}
+
+interface Connection {
+  readonly socket: Socket;
+  readonly lines: AsyncIterator<string>;
+}
+
+/** A connection to the monitor of one machine. It is made by the first command. */
 export class Monitor {
   /** QEMU's arguments for it. */
   readonly arguments: readonly string[];
   readonly #path: string;
-  #socket: Socket | undefined;
-  #text = '';
+  #connection: Connection | undefined;
 
   /** @param folder where its socket goes; the path has to be short */
   constructor(folder: string, name: string) {
@@ -24,51 +35,53 @@ export class Monitor {
   }
 
   /**
-   * Has the machine do something, `stop` or `cont` say, and waits until it is done.
-   * @throws with QEMU's words when it cannot
+   * Has the machine do something, `stop` or `cont` say, and waits until it is done. One at a time.
+   * @returns what QEMU answers
+   * @throws ToolError with QEMU's words when it refuses
    */
-  async run(command: string, parameters: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
-    this.#socket ??= await this.#open();
-    const socket = this.#socket;
-    socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
-    return this.#answer();
+  async run(command: string, parameters: object = {}): Promise<unknown> {
+    this.#connection ??= await this.#open();
+    return execute(this.#connection, command, parameters);
+  }
+
+  /** Writes physical memory of the guest, `size` bytes from `address` on, to a file. */
+  async saveMemory(address: number, size: number, file: string): Promise<void> {
+    await this.run('pmemsave', { val: address, size, filename: file });
   }
 
   close(): void {
-    this.#socket?.destroy();
+    this.#connection?.socket.destroy();
+    rmSync(this.#path, { force: true });
   }
 
-  async #open(): Promise<Socket> {
+  async #open(): Promise<Connection> {
     const end = performance.now() + limit;
     while (!existsSync(this.#path)) {
-      if (performance.now() > end) throw new Error(`QEMU makes no monitor at ${this.#path}.`);
+      if (performance.now() > end) throw new ToolError(`QEMU makes no monitor at ${this.#path}.`);
       await sleep(20);
     }
-    const socket = connect(this.#path).setEncoding('utf8');
-    socket.on('data', (text: string) => {
-      this.#text += text;
-    });
-    socket.on('error', () => {}); // the machine has ended
+    const socket = connect(this.#path);
     await once(socket, 'connect');
-    socket.write('{"execute":"qmp_capabilities"}\n');
-    await this.#answer();
-    return socket;
+    socket.on('error', () => {}); // the machine has ended; the lines do, too
+    const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+    await lines.next(); // its greeting
+    const connection = { socket, lines };
+    await execute(connection, 'qmp_capabilities', {});
+    return connection;
   }
+}
 
-  async #answer(): Promise<unknown> {
-    const end = performance.now() + limit;
-    for (;;) {
-      const newline = this.#text.indexOf('\n');
-      if (newline < 0) {
-        if (performance.now() > end) throw new Error('QEMU does not answer.');
-        await sleep(5);
-        continue;
-      }
-      const line = this.#text.slice(0, newline);
-      this.#text = this.#text.slice(newline + 1);
-      const message = JSON.parse(line) as { return?: unknown; error?: { desc: string } };
-      if (message.error !== undefined) throw new Error(`QEMU: ${message.error.desc}`);
-      if ('return' in message) return message.return;
-    }
+async function execute(
+  { socket, lines }: Connection,
+  command: string,
+  parameters: object,
+): Promise<unknown> {
+  socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
+  for (;;) {
+    const line = await lines.next();
+    if (line.done === true) throw new ToolError(`QEMU ended during the command ${command}.`);
+    const answer = JSON.parse(line.value) as Answer;
+    if (answer.error) throw new ToolError(`QEMU refused ${command}: ${answer.error.desc}`);
+    if ('return' in answer) return answer.return; // all else are events
   }
 }

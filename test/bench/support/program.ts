@@ -1,0 +1,46 @@
+// What the benchmarks' command lines have in common.
+import { type Command, InvalidArgumentError } from 'commander';
+import { UserError } from '../../../lib/base/src/errors.ts';
+import { BundleError } from '../../../lib/cli/src/bundle.ts';
+
+/** The two systems that are compared. */
+export const systems = ['ours', 'peer'] as const;
+export type SystemName = (typeof systems)[number];
+
+/** How reports name them. */
+export const systemNames: Readonly<Record<SystemName, string>> = {
+  ours: 'Runtime.JS',
+  peer: "Debian's cloud kernel",
+};
+
+/** Parses an option that is a whole number from 1 on. */
+export function parseWhole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) {
+    throw new InvalidArgumentError('It must be a whole number, such as 5.');
+  }
+  return value;
+}
+
+/** Parses an option that names one of the systems. */
+export function parseSystem(text: string): SystemName {
+  const found = systems.find((name) => name === text);
+  if (!found) throw new InvalidArgumentError(`It must be one of ${systems.join(' and ')}.`);
+  return found;
+}
+
+/** Makes a parser of lists, with commas, of a parser of their items. */
+export function listOf<Item>(parse: (text: string) => Item): (text: string) => Item[] {
+  return (text) => text.split(',').map(parse);
+}
+
+/** Runs a program. A mistake of the user's is told without a stack; the exit code is 1 then. */
+export async function runProgram(program: Command): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    const isTold = error instanceof UserError || error instanceof BundleError;
+    console.error(isTold ? `error: ${error.message}` : error);
+    process.exit(1); // a bundler that failed may leave its service behind, which would keep us alive
+  }
+}

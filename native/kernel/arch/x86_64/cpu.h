@@ -37,7 +37,7 @@ struct CpuLocal {
   uint64_t system_nanoseconds = 0;
   uint64_t idle_nanoseconds = 0;
   uint32_t held_lock_ranks = 0;
-  uint64_t next_sample = 0;  // profile/profile.cpp
+  uint64_t next_sample = 0;            // profile/profile.cpp
   uint32_t calls[kCountedCalls] = {};  // system calls made, by number; wraps
 };
 

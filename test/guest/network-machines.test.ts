@@ -17,7 +17,7 @@ const names = ['http', 'sink', 'source'] as const;
 const forwards = names
   .map((name) => `,hostfwd=tcp:127.0.0.1:${base + ports[name]}-:${guestBase + ports[name]}`)
   .join('');
-const user = ['-netdev', `user,id=net0,ipv6=on${forwards}`];
+const user = ['-netdev', `user,id=net0,ipv4=on,ipv6=on${forwards}`];
 
 /** A card on QEMU's PCI bus. */
 const card = (properties: string): string[] => [
@@ -81,14 +81,14 @@ const kinds: readonly Kind[] = [
     title: 'two cards, one of virtio and one of Intel',
     extraArguments: [
       ...card(''),
-      ...['-netdev', 'user,id=net1,net=10.0.3.0/24,ipv6=off'],
+      ...['-netdev', 'user,id=net1,net=10.0.3.0/24'],
       ...['-device', 'e1000,netdev=net1,romfile='],
     ],
   },
   {
     title: 'two cards, the one that is plugged in second',
     extraArguments: [
-      ...['-netdev', 'user,id=net1,net=10.0.3.0/24,ipv6=off,restrict=on'],
+      ...['-netdev', 'user,id=net1,net=10.0.3.0/24,restrict=on'],
       ...['-device', 'e1000,netdev=net1,romfile=', ...card('')],
     ],
   },

@@ -322,6 +322,9 @@ test('absurd values in advertisements are left out one by one', (t) => {
   t.is(it.eth0.hopLimit6, 64);
   t.is(it.eth0.neighbours6.times.baseReachable, 30_000_000);
   t.is(it.eth0.neighbours6.times.retransmit, 1_000_000);
+  it.device.inject(advertisement({ retransmit: 3_600_000 }));
+  it.run();
+  t.is(it.eth0.neighbours6.times.retransmit, 1_000_000, 'neighbours would be out of reach');
   t.deepEqual(addresses(it), [`${ourLinkLocal}/64 preferred`]);
   t.is(it.resolver.text, 'nameserver ::1\n');
   it.exchange(advertisement({ options: [mtuOption(9000)] }));

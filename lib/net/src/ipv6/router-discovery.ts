@@ -54,6 +54,8 @@ const nameServerLimit = 8;
 const domainLimit = 16;
 /** RFC 4861, section 6.2.1: the largest reachable time, and a floor against floods, in milliseconds. */
 const longestReachable = 3_600_000;
+/** The RFC names no largest one; who asks for a neighbour once an hour has none. Milliseconds. */
+const longestRetransmit = 60_000;
 const shortestTimer = 100;
 
 /** What the routers of one link say, and until when it holds. */
@@ -124,8 +126,8 @@ export class RouterDiscovery {
     this.#host.routerSeen(router, options.sourceLinkLayer);
     if (message.hopLimit !== 0) this.#host.setHopLimit(message.hopLimit);
     this.#host.setNeighbourTimes(
-      plausibleTime(message.reachableTime),
-      plausibleTime(message.retransmitTimer),
+      plausibleTime(message.reachableTime, longestReachable),
+      plausibleTime(message.retransmitTimer, longestRetransmit),
     );
     // Below 1280 there is no IPv6 (RFC 8200, section 5); what is above the device's is cut there.
     if (options.mtu !== undefined) {
@@ -284,8 +286,8 @@ export class RouterDiscovery {
 }
 
 /** Milliseconds to microseconds; what is unspecified or absurd is undefined. */
-function plausibleTime(milliseconds: number): number | undefined {
-  if (milliseconds < shortestTimer || milliseconds > longestReachable) return undefined;
+function plausibleTime(milliseconds: number, longest: number): number | undefined {
+  if (milliseconds < shortestTimer || milliseconds > longest) return undefined;
   return milliseconds * 1000;
 }
 

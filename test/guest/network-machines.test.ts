@@ -65,8 +65,8 @@ const kinds: readonly Kind[] = [
   {
     title: 'q35, behind a PCI Express port',
     extraArguments: [
-      ...['-machine', 'q35', '-device', 'pcie-root-port,id=port,chassis=1', ...user],
-      ...['-device', 'virtio-net-pci,netdev=net0,romfile=,bus=port,disable-legacy=on'],
+      ...['-machine', 'q35', '-device', 'pcie-root-port,id=express,chassis=1', ...user],
+      ...['-device', 'virtio-net-pci,netdev=net0,romfile=,bus=express,disable-legacy=on'],
     ],
     always: true,
   },
@@ -121,5 +121,6 @@ test.serial('a card of the old virtio is refused, and the log says what to do', 
     extraArguments: card(',disable-modern=on,disable-legacy=off'),
   });
   t.teardown(() => machine.machine.kill());
-  await machine.waitForOutput(/\[runtime\].*virtio.*(legacy|1\.0|disable-modern|transitional)/i);
+  await machine.waitForOutput(/it is a legacy device \(virtio 0\.9\).*disable-modern=off/);
+  t.pass();
 });

@@ -83,6 +83,13 @@ test.serial('an app that never lets the CPU idle hears the button, too', async (
   expectEnd(t, await end(), 143);
 });
 
+test.serial('a press before anybody listens is remembered', async (t) => {
+  const { end, press, seen } = await startWithButton('ignore', { append: 'log=debug shutdown=1' });
+  await seen(/first instruction after/);
+  await press();
+  expectEnd(t, await end(), 143, [/the power button was pressed: the app has 1 s/]);
+});
+
 test.serial('a failing app is started again, ever later', async (t) => {
   const { machine, end, seen } = await startWithButton('fail', {
     append: 'restart=on-failure',

@@ -8,15 +8,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { ToolError } from './command.ts';
+import { interruptMachine } from './interrupts.ts';
 import { watchListeners } from './listener.ts';
 import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
 import { initrdImage, runtimeImage } from './paths.ts';
+import { controlArguments } from './qmp.ts';
 
 const emulator = 'qemu-system-x86_64';
 /** Exit code of a machine that ended without a word. */
 export const abnormalEnd = 255;
 /** Exit code after Ctrl-C, as shells have it: 128 + SIGINT. */
 const interrupted = 130;
+/** Exit code of an app that SIGTERM ended: 128 + SIGTERM. */
+const terminated = 143;
 
 /** Port of gdb's remote protocol, with the option `gdb`. */
 export const gdbPort = 1234;
@@ -302,8 +306,8 @@ export interface TerminalOptions extends MachineOptions {
 }
 
 /**
- * Boots a virtual machine on this terminal: its console is standard input and output, and Ctrl-C ends
- * it.
+ * Boots a virtual machine on this terminal: its console is standard input and output. Ctrl-C presses its
+ * power button, so that the app can end in an orderly way; a second Ctrl-C ends it by force.
  * @param options the machine
  * @returns how it ended
  * @throws ToolError when the image is not built
@@ -312,13 +316,9 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Mach
   await checkImages(options);
   const withAccelerator = await detectAccelerator();
   return withStatusFile(async (statusFile) => {
-    // The terminal sends Ctrl-C to QEMU too, which ends; this process has to stay to report it.
-    let wasInterrupted = false;
-    const onInterrupt = () => {
-      wasInterrupted = true;
-    };
-    process.on('SIGINT', onInterrupt);
     const parameters = machineArguments(options, withAccelerator, statusFile);
+    const button = path.join(path.dirname(statusFile), 'button');
+    parameters.push(...controlArguments(button));
     const monitor = path.join(path.dirname(statusFile), 'monitor');
     const { onListening, network } = options;
     const watched = onListening ? (network?.forward ?? []) : [];
@@ -327,15 +327,24 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Mach
     }
     const ended = new AbortController();
     const start = performance.now();
-    const child = execa(emulator, parameters, { stdio: 'inherit', reject: false });
+    // In a process group of its own: the terminal's Ctrl-C is for this process, which asks the app to end.
+    const child = execa(emulator, parameters, {
+      stdin: process.stdin.isTTY ? 'pipe' : 'inherit',
+      stdout: 'inherit',
+      stderr: 'inherit',
+      reject: false,
+      detached: true,
+    });
+    const interrupts = interruptMachine(child, button);
     void watchListeners(monitor, watched, ended.signal, (forward) => {
       onListening?.(forward, performance.now() - start);
     });
     const result = await child;
     ended.abort();
-    process.off('SIGINT', onInterrupt);
+    const wasInterrupted = interrupts.stop();
     const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
-    if (status) return status;
+    // Without a handler of its own, the app was ended by what Ctrl-C sent it.
+    if (status && !(wasInterrupted && status.code === terminated)) return status;
     if (wasInterrupted) return { code: interrupted, reason: 'interrupted' };
     return { code: abnormalEnd, reason: `no report from the kernel; ${describeEnd(result)}` };
   });

@@ -10,6 +10,8 @@ namespace {
 constexpr size_t kDsdt = 40;
 constexpr size_t kSmiCommand = 48;
 constexpr size_t kAcpiEnable = 52;
+constexpr size_t kEventA = 56;
+constexpr size_t kEventLength = 88;
 constexpr size_t kControlA = 64;
 constexpr size_t kControlB = 68;
 constexpr size_t kPowerTimer = 76;
@@ -18,6 +20,7 @@ constexpr size_t kFlags = 112;
 constexpr size_t kResetRegister = 116;
 constexpr size_t kResetValue = 128;
 constexpr size_t kExtendedDsdt = 140;
+constexpr size_t kExtendedEventA = 148;
 constexpr size_t kExtendedControlA = 172;
 constexpr size_t kExtendedControlB = 184;
 constexpr size_t kExtendedPowerTimer = 208;
@@ -27,6 +30,7 @@ constexpr size_t kFirstRevisionSize = 116;
 
 constexpr uint32_t kFlagPowerTimer32Bit = 1u << 8;
 constexpr uint32_t kFlagResetSupported = 1u << 10;
+constexpr uint32_t kFlagNoFixedPowerButton = 1u << 4;
 constexpr uint32_t kFlagHardwareReduced = 1u << 20;
 
 /// A table whose missing end reads as zeroes.
@@ -88,6 +92,14 @@ bool parse_fixed_description(const uint8_t* table, size_t size, FixedDescription
     if (timer.space == AcpiRegister::Space::Port)
       description.power_timer_port = static_cast<uint16_t>(timer.address);
     description.power_timer_is_32_bit = (flags & kFlagPowerTimer32Bit) != 0;
+  }
+  const unsigned event_length = fields.read<uint8_t>(kEventLength);
+  if (!(flags & (kFlagHardwareReduced | kFlagNoFixedPowerButton)) && event_length >= 4) {
+    const AcpiRegister events = fields.read_register_or_port(kExtendedEventA, kEventA);
+    if (events.is_present() && events.space == AcpiRegister::Space::Port) {
+      description.button_status_port = static_cast<uint16_t>(events.address);
+      description.button_enable_port = static_cast<uint16_t>(events.address + event_length / 2);
+    }
   }
   *result = description;
   return true;

@@ -3,6 +3,7 @@
 #include "acpi/events.h"
 #include "acpi/host.h"
 #include "acpi/interrupt_routing.h"
+#include "acpi/power.h"
 #include "acpi/tables.h"
 #include "acpi/view.h"
 #include "lib/format.h"
@@ -129,6 +130,7 @@ void load(void*) {
 }  // namespace
 
 void acpi_interpreter_prepare() {
+  latch_power_button();
   Result<RefPtr<Thread>> created = create_kernel_thread("acpi", load, nullptr);
   if (created.is_error()) {
     log(LogLevel::Warn, "ACPI: no memory for its thread; the power button will not work");

@@ -10,6 +10,10 @@ namespace runtime {
 /// lock; only the first call does anything.
 void power_initialise();
 
+/// Has the machine remember that its power button was pressed, until ACPICA listens to it. Early at boot,
+/// after acpi_initialise.
+void latch_power_button();
+
 /// Writes what ACPICA has put together into the registers that switch the machine off: PM1a_CNT and
 /// PM1b_CNT, or `control_a` into the sleep control register of a hardware-reduced machine. Returns when
 /// that had no effect. Interrupts are off.

@@ -65,16 +65,16 @@ async function settled(): Promise<Usage> {
   for (let waited = 0; ; waited++) {
     const now = await usage();
     const { sockets, tcpPorts, udpPorts, connections, timeWaits } = now;
-    // This request has a connection of its own, and so may the one before it have.
-    const idle = connections <= before.connections + 2 && timeWaits <= before.timeWaits + 4;
-    if ((idle && sockets <= before.sockets + 2) || waited === 90) {
-      if (waited === 90) throw new Error(`This is still in use: ${JSON.stringify(now)}`);
+    // These requests have connections of their own, which the guest ends first.
+    const idle = connections <= before.connections + 2 && timeWaits <= before.timeWaits + 40;
+    if ((idle && sockets <= before.sockets + 2) || waited === 24) {
+      if (waited === 24) throw new Error(`This is still in use: ${JSON.stringify(now)}`);
       if (tcpPorts > before.tcpPorts + 6 || udpPorts > before.udpPorts) {
         throw new Error(`Ports leaked: ${JSON.stringify([before, now])}`);
       }
       return now;
     }
-    await sleep(1000);
+    await sleep(4000);
   }
 }
 
@@ -107,7 +107,7 @@ test.before(async () => {
   await guest.curl(...retries, guest.url('http', 'http', '/ready'));
   // Code is compiled and caches are filled before anything is measured.
   await peer.run('churn', { ...guest.endpoint('echo'), count: 200 });
-  await sleep(3000);
+  await sleep(8000); // Counters are published every few seconds.
   before = await usage();
 });
 

@@ -95,6 +95,18 @@ test('files are published once a second while something happens, and not without
   t.true(fake.kernel.files.has('net/tcp6'));
 });
 
+test('files are not stale for long because publishing waited for the CPU', (t) => {
+  const { fake, stack } = world();
+  let now = 10_000_000;
+  const publisher = new Publisher(stack, fake.service, fake.kernel, () => {
+    now += 400_000;
+    return now;
+  });
+  publisher.publish();
+  publisher.touch();
+  t.is(publisher.deadline - now, 5_000_000);
+});
+
 test('an app reads the counters', (t) => {
   const { fake, stack } = world();
   stack.counters.set('sockets', fake.service.counters);

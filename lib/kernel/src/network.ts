@@ -14,7 +14,7 @@ export type NetworkStatistics = Readonly<Record<string, Readonly<Record<string, 
 /** The network of the machine. */
 export interface Network {
   /**
-   * Reads all counters, as they were at most about a second ago.
+   * Reads all counters, as they were about a second ago, five seconds at most.
    * @returns an empty object while the network service has not started yet
    */
   statistics(): NetworkStatistics;

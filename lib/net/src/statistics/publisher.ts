@@ -1,6 +1,6 @@
 /**
  * Keeps the files up to date that the app may read: at most once a second, only after something
- * happened, and never for more than a hundredth of the time.
+ * happened, and for no more than a hundredth of the time as far as every five seconds allow that.
  */
 import type { Counters } from '../environment.ts';
 import type { StackObserver } from '../interface/observer.ts';
@@ -13,6 +13,8 @@ import { renderInterfaces } from './published-interfaces.ts';
 import { renderSnmp } from './snmp.ts';
 
 const shortestInterval = 1_000_000;
+/** What took long may only have waited for the CPU, as it does while the app starts. */
+const longestInterval = 5_000_000;
 
 /** Time between two publications, as a multiple of what the last one took. */
 const costFactor = 100;
@@ -95,6 +97,7 @@ export class Publisher {
       this.#broker.publishFile(`net/${file.name}`, renderSockets(this.#sockets.sockets(), file));
     }
     const ended = this.#now();
-    this.#nextAt = ended + Math.max(shortestInterval, (ended - began) * costFactor);
+    const pause = Math.max(shortestInterval, (ended - began) * costFactor);
+    this.#nextAt = ended + Math.min(pause, longestInterval);
   }
 }

@@ -140,9 +140,10 @@ export class Connection extends TableEntry implements TcpConnection, SendOptions
   duplicates = 0;
   /** The window kept the last transmission back: only then may it grow. */
   isWindowUsed = false;
-  /** Pacing: when the current burst began, and its bytes. */
+  /** Pacing: when the current burst began, its bytes, and whether more waits for the next one. */
   burstAt: Instant = 0;
   burstSent = 0;
+  isBurstHeld = false;
   largestInFlight = 0;
   /** PRR (RFC 9937). */
   prrDelivered = 0;

@@ -221,22 +221,35 @@ function wholeSegments(length: number, segment: number): number {
 }
 
 /**
- * Pacing: a quarter of the window may go at once, but ten segments always; what follows waits for an
- * eighth of the round trip. So data leaves at most at twice the rate that the window makes for, and
- * acknowledgements that come one by one are never waited for. Short round trips are not paced.
+ * Pacing: a quarter of the window may go at once, half of it in slow start, but ten segments always; what
+ * follows waits for an eighth of the round trip. So data leaves at most at twice the rate that the window
+ * makes for (four times in slow start, which doubles it), and acknowledgements that come one by one are
+ * never waited for. A timer that came late is made up for by one burst. Short paths are not paced.
  */
 function isPaced(connection: Connection, length: number): boolean {
   const { congestion, context, roundTrip } = connection;
   // The smallest one: what a busy machine adds on the way is no reason to wait.
   if (roundTrip.minimum < pacedFrom) return false;
   const interval = Math.ceil(roundTrip.smoothed / 8);
+  const burst = Math.max(
+    congestion.bytes >> (congestion.inSlowStart ? 1 : 2),
+    10 * connection.segmentSize,
+  );
+  // Compared as paceAt is set: a quotient could be less by a rounding error, and this never end.
   if (context.now >= connection.burstAt + interval) {
-    connection.burstAt = context.now;
-    connection.burstSent = 0;
+    const periods = Math.max(1, Math.floor((context.now - connection.burstAt) / interval));
+    if (connection.isBurstHeld) {
+      connection.burstAt += periods * interval;
+      connection.burstSent = periods > 1 ? -burst : 0;
+    } else {
+      connection.burstAt = context.now;
+      connection.burstSent = 0;
+    }
+    connection.isBurstHeld = false;
   }
-  const burst = Math.max(congestion.bytes >> 2, 10 * connection.segmentSize);
   if (connection.burstSent > 0 && connection.burstSent + length > burst) {
     connection.paceAt = connection.burstAt + interval;
+    connection.isBurstHeld = true;
     // The window is in use, only not at once.
     connection.isWindowUsed = true;
     return true;

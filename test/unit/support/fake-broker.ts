@@ -153,8 +153,9 @@ export class FakeKernel implements Broker {
     }
     if (socket.kind === socketStream) {
       this.#moveBytes(words[tail] as number, old, oldCapacity, offset, capacity);
-    } else {
-      this.#moveRecords(head, tail, old, oldCapacity, offset);
+    } else if (!this.#moveRecords(head, tail, old, oldCapacity, offset)) {
+      this.#freeRing(offset, capacity);
+      return -einval;
     }
     words[at] = offset;
     words[at + 1] = capacity;
@@ -207,24 +208,29 @@ export class FakeKernel implements Broker {
     }
   }
 
-  #moveRecords(head: number, tail: number, old: number, oldCapacity: number, to: number): void {
+  /** Puts what is in a ring of records to another one's start. False: what is there is no row of records. */
+  #moveRecords(head: number, tail: number, old: number, oldCapacity: number, to: number): boolean {
     const { words } = this.memory;
     let from = words[tail] as number;
+    let left = ((words[head] as number) - from) >>> 0;
+    if (left > oldCapacity) return false;
     let at = 0;
-    while (from !== words[head]) {
+    while (left > 0) {
       const position = from & (oldCapacity - 1);
       const length = (words[(old + position) >> 2] as number) >>> 0;
-      if (length === datagramWrap) {
-        from = (from + oldCapacity - position) | 0;
-        continue;
+      const isWrap = length === datagramWrap;
+      const size = isWrap ? oldCapacity - position : recordSize(length);
+      if (size <= 0 || size > left) return false;
+      if (!isWrap) {
+        this.memory.copy(to + at, old + position, size);
+        at += size;
       }
-      const size = recordSize(length);
-      this.memory.copy(to + at, old + position, size);
       from = (from + size) | 0;
-      at += size;
+      left -= size;
     }
     words[tail] = 0;
     words[head] = at;
+    return true;
   }
 
   #allocate(capacity: number): number {

@@ -45,8 +45,8 @@ function ask(random: Random, socket: FakeSocket): void {
   }
 }
 
-/** What a system call does to a socket. */
-function use(random: Random, socket: FakeSocket): void {
+/** What a system call does to a socket. Returns the one that accept() gave. */
+function use(random: Random, socket: FakeSocket): FakeSocket | undefined {
   switch (random.integer(0, 6)) {
     case 0:
       if (socket.kind === 1) socket.write(new Uint8Array(random.integer(0, 40_000)));
@@ -68,11 +68,11 @@ function use(random: Random, socket: FakeSocket): void {
       if (socket.kind !== 1) socket.receiveFrom();
       break;
     case 5:
-      socket.accept();
-      break;
+      return socket.accept();
     default:
       if (random.chance(0.3)) socket.close(random.chance(0.5));
   }
+  return undefined;
 }
 
 export const socketsTarget: FuzzTarget = {
@@ -113,7 +113,8 @@ export const socketsTarget: FuzzTarget = {
       if (isAnswered && random.chance(0.4)) ask(random, socket);
       else if (random.chance(0.7)) {
         try {
-          use(random, socket);
+          const accepted = use(random, socket);
+          if (accepted !== undefined) sockets.push(accepted);
         } catch (error) {
           if (!lies) throw error;
         }

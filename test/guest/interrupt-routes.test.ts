@@ -18,8 +18,8 @@ const machines: readonly [string, readonly string[], RegExp][] = [
   [
     'q35: behind a bridge the pins are turned',
     [
-      ...['-machine', 'q35', '-device', 'pcie-root-port,id=port,slot=1', ...card],
-      'virtio-net-pci,netdev=n,vectors=0,bus=port',
+      ...['-machine', 'q35', '-device', 'pcie-root-port,id=root0,slot=1', ...card],
+      'virtio-net-pci,netdev=n,vectors=0,bus=root0',
     ],
     /PCI 01:00\.0: its pin is connected to line (1[6-9]|2[0-3]) \(_PRT/,
   ],

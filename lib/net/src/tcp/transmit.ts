@@ -224,7 +224,7 @@ function wholeSegments(length: number, segment: number): number {
  * Pacing: a quarter of the window may go at once, half of it in slow start, but ten segments always; what
  * follows waits for an eighth of the round trip. So data leaves at most at twice the rate that the window
  * makes for (four times in slow start, which doubles it), and acknowledgements that come one by one are
- * never waited for. A timer that came late is made up for by one burst. Short paths are not paced.
+ * never waited for. Timers that came late are made up for. Short paths are not paced.
  */
 function isPaced(connection: Connection, length: number): boolean {
   const { congestion, context, roundTrip } = connection;
@@ -240,7 +240,7 @@ function isPaced(connection: Connection, length: number): boolean {
     const periods = Math.max(1, Math.floor((context.now - connection.burstAt) / interval));
     if (connection.isBurstHeld) {
       connection.burstAt += periods * interval;
-      connection.burstSent = periods > 1 ? -burst : 0;
+      connection.burstSent = -Math.min(periods - 1, 3) * burst;
     } else {
       connection.burstAt = context.now;
       connection.burstSent = 0;

@@ -235,12 +235,13 @@ export class FakeKernel implements Broker {
 
   #allocate(capacity: number): number {
     if (this.ringBytes + capacity > this.mostRingBytes) return 0;
-    this.ringBytes += capacity;
     const reused = this.#rings.get(capacity)?.pop();
-    if (reused !== undefined) return reused;
-    const offset = this.#top;
-    if (offset + capacity > this.memory.bytes.length) throw new Error('The fake arena is full');
-    this.#top += capacity;
+    const offset = reused ?? this.#top;
+    if (reused === undefined) {
+      if (offset + capacity > this.memory.bytes.length) return 0;
+      this.#top += capacity;
+    }
+    this.ringBytes += capacity;
     return offset;
   }
 

@@ -347,7 +347,7 @@ export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
     }
     if ((this.kernelFlags & kernelFlagWantsSpace) === 0) return;
     const capacity = words[block + field.sendCapacity] as number;
-    if (capacity >= limit || capacity === 0) return;
+    if (capacity >= limit || capacity <= 0) return; // none yet, or nonsense
     let wanted = capacity;
     while (wanted < limit) wanted *= 2;
     if (this.host.parts.broker.resize(this.id, directionSend, wanted) === 0) this.#news = true;

@@ -166,6 +166,37 @@ test('reordering does not lead to retransmissions once it was seen (RACK)', (t) 
   t.is(script.counters.fastRecoveries, 0);
 });
 
+test('what comes late within one turn costs nothing: nothing was sent again', (t) => {
+  const script = flowing(sack);
+  script.write(60_000);
+  acknowledge(script, 10_001);
+  script.after(roundTrip);
+  const before = script.sent.length;
+  // Acknowledgements of one turn: a gap after most of the window, and the gap filled.
+  script.inject('A 1+0 ack 25001');
+  script.inject('A 1+0 ack 25001', { sack: [[26_001, 30_001]] });
+  script.peer('A 1+0 ack 30001');
+  t.is(script.counters.fastRecoveries, 1);
+  t.is(script.counters.recoveriesUndone, 1);
+  t.is(script.counters.segmentsRetransmitted, 0);
+  t.true(script.sent.length - before >= 10, 'the window is as it was');
+});
+
+test('a loss is judged by the whole window, though most was acknowledged in the same turn', (t) => {
+  const script = flowing(sack);
+  script.write(100_000);
+  acknowledge(script, 10_001);
+  acknowledge(script, 30_001);
+  script.after(roundTrip);
+  script.sent.length = 0;
+  script.inject('A 1+0 ack 60001');
+  script.peer('A 1+0 ack 60001', { sack: [[61_001, 65_001]] });
+  t.is(script.counters.fastRecoveries, 1);
+  script.after(roundTrip).peer('A 1+0 ack 70001');
+  const inFlight = script.sent.filter(({ seq }) => seq > 70_000).length;
+  t.true(inFlight >= 25 && inFlight <= 45, `${inFlight}`);
+});
+
 test('a segment that is late for longer than the reordering window is lost', (t) => {
   const script = flowing(sack);
   script.write(10_000);

@@ -304,6 +304,17 @@ function control(
     if (isSpurious(connection, echo)) undo(connection);
     else if (connection.phase === phase.loss) connection.undoArmed = false;
   }
+  // What was taken for lost has come, and nothing was sent again yet: it was only late.
+  if (
+    newly > 0 &&
+    connection.sackPermitted &&
+    connection.phase === phase.recovery &&
+    connection.undoArmed &&
+    connection.undoResent === 0 &&
+    flight.lost === 0
+  ) {
+    undo(connection);
+  }
   let mayGrow = newly > 0;
   if (connection.phase !== phase.open && isRecovered(connection)) {
     if (connection.sackPermitted || newly > 0) {

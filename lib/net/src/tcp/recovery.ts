@@ -12,11 +12,21 @@ function arm(connection: Connection): void {
   connection.undoResent = 0;
 }
 
+/**
+ * FlightSize that a loss is judged by (RFC 5681, equation 4; RFC 9438, section 4.6). Acknowledgements
+ * come many at a time, and nothing is sent between them: what is outstanding now says too little.
+ */
+function flightBefore(connection: Connection): number {
+  const { congestion, largestInFlight, outstanding } = connection;
+  if (connection.isWindowUsed) return congestion.bytes;
+  return Math.max(outstanding, Math.min(congestion.bytes, largestInFlight));
+}
+
 /** A loss was found while nothing was thought lost: fast recovery begins. */
 export function enterRecovery(connection: Connection): void {
   const { congestion, control, context } = connection;
   arm(connection);
-  control.lost(congestion, connection.outstanding);
+  control.lost(congestion, flightBefore(connection));
   connection.phase = phase.recovery;
   connection.recoveryPoint = connection.sendNext;
   connection.prrDelivered = 0;
@@ -36,7 +46,7 @@ export function enterLoss(connection: Connection): void {
   ) {
     if (connection.phase === phase.open) arm(connection);
     else connection.undoArmed = false;
-    control.timedOut(congestion, connection.outstanding);
+    control.timedOut(congestion, flightBefore(connection));
   }
   // RFC 2018, section 8: a first segment that was SACKed should long be acknowledged.
   if (flight.first?.isSacked === true || !connection.sackPermitted) {

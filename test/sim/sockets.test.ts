@@ -10,3 +10,7 @@ test('sockets echo what they get over a bad network, and leave nothing behind', 
   });
   t.log(`${served} clients were served`);
 });
+
+test('a window update that comes due without a read does not keep the service busy for ever', (t) => {
+  t.true(socketEcho(77) >= 0);
+});

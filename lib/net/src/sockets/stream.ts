@@ -324,8 +324,11 @@ export class StreamSocket extends ServiceSocket implements TcpUser, TcpEvents {
   /** Has the kernel say when the app has read so much that the peer should hear of it. */
   #armReceiveNotification(connection: TcpConnection): void {
     const { words, block } = this;
-    const after = connection.windowUpdateAfter;
-    if (after === Number.POSITIVE_INFINITY) return;
+    const due = connection.windowUpdateAfter;
+    if (due === Number.POSITIVE_INFINITY) return;
+    // An update may come due without a read: more arrived, or the limit grew.
+    if (due <= 0) connection.received();
+    const after = Math.max(1, due);
     const tail = Atomics.load(words, block + field.receiveTail);
     words[block + field.receiveNotifyAt] = tail + after;
     Atomics.store(words, block + field.receiveNotify, 1);

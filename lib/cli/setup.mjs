@@ -48,10 +48,12 @@ const testPackages = [
     command: 'dnsmasq',
   },
   { name: 'grub-common', why: 'boot tests from a CD image', command: 'grub-mkrescue' },
+  { name: 'grub-efi-amd64-bin', why: 'boot tests from a CD image under UEFI' },
   { name: 'grub-pc-bin', why: 'boot tests from a CD image' },
   { name: 'iproute2', why: 'network tests: namespaces and TAP devices', command: 'ip' },
   { name: 'iputils-ping', why: 'network tests: ping', command: 'ping' },
   { name: 'mtools', why: 'boot tests from a CD image', command: 'mformat' },
+  { name: 'ovmf', why: 'boot tests under UEFI: the firmware' },
   { name: 'tshark', why: 'network tests: looking for faults in captures', command: 'tshark' },
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
 ];

@@ -1,12 +1,14 @@
-// Entry from PVH and multiboot2: 32-bit protected mode, paging off, loaded at 2 MiB physical.
-// Sources: Xen PVH boot ABI (hvm/start_info.h), Multiboot2 specification 3.1 and 3.3.
+// Entry from PVH and multiboot2: 32-bit protected mode, paging off, below 4 GiB physical. PVH loads the
+// image where it is linked, at 2 MiB; a multiboot2 loader puts it at any multiple of 2 MiB, for under UEFI
+// the firmware may sit at its address.
+// Sources: Xen PVH boot ABI (hvm/start_info.h), Multiboot2 specification 3.1, 3.3 and 3.6.
 //
 // Builds identity page tables for the first 4 GiB, enters long mode and calls boot_relocate, which
 // chooses the kernel's virtual home; then continues there in boot_main.
 
-#define KERNEL_PHYSICAL 0x200000
-#define PVH_OFFSET      0x40
-#define MULTIBOOT_OFFSET 0x60
+#define KERNEL_PHYSICAL 0x200000  /* where it is linked */
+#define PVH_OFFSET      0x60
+#define MULTIBOOT_OFFSET 0x80
 
 .section .note.xen, "a"
   .balign 4
@@ -32,6 +34,10 @@ multiboot_header:
   // Modules at page boundaries, so that files map in place.
   .short 6, 0
   .long 8
+  // The image may be moved: to the lowest free place (preference 1) at a multiple of 2 MiB.
+  .short 10, 0
+  .long 24
+  .long KERNEL_PHYSICAL, 0xffffffff, 0x200000, 1
   .short 0, 0
   .long 8
 multiboot_header_end:
@@ -39,24 +45,26 @@ multiboot_header_end:
   .org PVH_OFFSET
 boot_entry:
   movl $1, %edi              // kind: PVH
-  movl %ebx, %esi
+  movl $KERNEL_PHYSICAL, %ebp
   jmp common_entry
 
   .org MULTIBOOT_OFFSET
+  xorl %edi, %edi            // kind: unknown
+  movl $KERNEL_PHYSICAL, %ebp
   cmpl $0x36d76289, %eax
-  jne not_multiboot2
+  jne common_entry
   movl $2, %edi              // kind: multiboot2
-  movl %ebx, %esi
-  jmp common_entry
-not_multiboot2:
-  xorl %edi, %edi
-  jmp common_entry
+  // Where this code is only a call tells. The reserved word of the loader's information is its stack.
+  leal 8(%ebx), %esp
+  call 1f
+1:popl %ebp
+  subl $(1b - boot_start), %ebp
 
-common_entry:
+common_entry:                // EBP: where the image starts, EBX: the loader's information
   cli
   cld
-  movl $(KERNEL_PHYSICAL + boot_stack_top - boot_start), %esp
-  movl $(KERNEL_PHYSICAL), %ebp
+  movl %ebx, %esi
+  leal (boot_stack_top - boot_start)(%ebp), %esp
   // The time-stamp counter at entry: boot figures count from here.
   rdtsc
   movl %eax, (boot_entry_tsc - boot_start)(%ebp)
@@ -114,8 +122,13 @@ common_entry:
   wrmsr
   movl $0x80010033, %eax     // PG, WP, NE, ET, MP, PE
   movl %eax, %cr0
+  leal (boot_gdt - boot_start)(%ebp), %eax
+  movl %eax, (boot_gdt_pointer + 2 - boot_start)(%ebp)
   lgdt (boot_gdt_pointer - boot_start)(%ebp)
-  ljmp $8, $(KERNEL_PHYSICAL + long_mode - boot_start)
+  leal (long_mode - boot_start)(%ebp), %eax
+  pushl $8
+  pushl %eax
+  lret
 
 no_long_mode:
   leal (no_long_mode_text - boot_start)(%ebp), %esi
@@ -179,9 +192,11 @@ long_mode:
   movl %eax, %gs
   movl %edi, %edi
   movl %esi, %esi
-  movl $(KERNEL_PHYSICAL + boot_stack_top - boot_start), %esp
+  leaq boot_stack_top(%rip), %rsp
   movq %rdi, boot_kind(%rip)
   movq %rsi, boot_information(%rip)
+  leaq boot_start(%rip), %rax
+  movq %rax, boot_physical(%rip)
   call boot_relocate         // returns the virtual address of the kernel's start
   leaq kernel_start(%rip), %rcx
   leaq boot_stack_top(%rip), %rsp
@@ -199,12 +214,13 @@ boot_gdt:
   .quad 0x00cf92000000ffff   // data
 boot_gdt_pointer:
   .short boot_gdt_pointer - boot_gdt - 1
-  .quad KERNEL_PHYSICAL + boot_gdt - boot_start
+  .quad 0                    // filled in once the place is known
   .balign 8
-.globl boot_entry_tsc, boot_kind, boot_information
+.globl boot_entry_tsc, boot_kind, boot_information, boot_physical
 boot_entry_tsc: .quad 0
 boot_kind: .quad 0
 boot_information: .quad 0
+boot_physical: .quad 0
 
   .balign 4096
 .globl boot_pdpt

@@ -1,4 +1,5 @@
-// Sources: Xen public/arch-x86/hvm/start_info.h (PVH), Multiboot2 specification 3.6.
+// Sources: Xen public/arch-x86/hvm/start_info.h (PVH), Multiboot2 specification 3.6, UEFI 2.10, 7.2.3
+// (GetMemoryMap).
 #include "boot/boot_information.h"
 
 #include "lib/string.h"
@@ -105,6 +106,41 @@ void read_memory_map(uint64_t first, uint64_t entry_size, uint64_t count,
   }
 }
 
+/// EFI_MEMORY_DESCRIPTOR; firmware may put more behind each.
+struct EfiMemoryDescriptor {
+  uint32_t type;
+  uint32_t padding;
+  uint64_t address;
+  uint64_t virtual_address;
+  uint64_t pages;
+  uint64_t attributes;
+};
+constexpr uint64_t kEfiSpecificPurpose = 0x40000;
+constexpr uint64_t kMostPages = UINT64_MAX >> kPageShift;
+
+/// The loader's own memory, that of the boot services, which are over, and what nobody used.
+bool is_free_after_boot(const EfiMemoryDescriptor& descriptor) {
+  constexpr uint32_t kLoaderCode = 1, kBootServicesData = 4, kConventional = 7;
+  const bool is_free = (descriptor.type >= kLoaderCode && descriptor.type <= kBootServicesData) ||
+                       descriptor.type == kConventional;
+  return is_free && !(descriptor.attributes & kEfiSpecificPurpose);
+}
+
+/// The same for the map that UEFI firmware gives: more exact than what a loader makes of it.
+void read_efi_memory_map(uint64_t first, uint64_t entry_size, uint64_t count,
+                         BootInformation* information) {
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto* entry = identity<EfiMemoryDescriptor>(first + i * entry_size);
+    if (is_free_after_boot(*entry) && entry->pages <= kMostPages)
+      add_usable(information, entry->address, entry->pages << kPageShift);
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    const auto* entry = identity<EfiMemoryDescriptor>(first + i * entry_size);
+    if (!is_free_after_boot(*entry))
+      remove_usable(information, entry->address, min_of(entry->pages, kMostPages) << kPageShift);
+  }
+}
+
 void copy_command_line(BootInformation* information, const char* text) {
   size_t length = 0;
   while (text[length] && length + 1 < BootInformation::kCommandLineCapacity) ++length;
@@ -145,12 +181,19 @@ struct MultibootMemoryMap {
   uint32_t entry_version;
 };
 
+struct MultibootEfiMemoryMap {
+  MultibootTag tag;
+  uint32_t descriptor_size;
+  uint32_t descriptor_version;
+};
+
 constexpr uint32_t kTagEnd = 0;
 constexpr uint32_t kTagCommandLine = 1;
 constexpr uint32_t kTagModule = 3;
 constexpr uint32_t kTagMemoryMap = 6;
 constexpr uint32_t kTagAcpiOld = 14;
 constexpr uint32_t kTagAcpiNew = 15;
+constexpr uint32_t kTagEfiMemoryMap = 17;
 
 void copy_root_pointer(BootInformation* information, const MultibootTag* tag) {
   const size_t size = min_of<size_t>(tag->size - sizeof(*tag), sizeof(information->rsdp_copy));
@@ -159,8 +202,24 @@ void copy_root_pointer(BootInformation* information, const MultibootTag* tag) {
   information->has_rsdp_copy = true;
 }
 
+/// Reads the best memory map of those that the loader gave.
+void read_multiboot2_memory(const MultibootMemoryMap* map, const MultibootEfiMemoryMap* efi,
+                            BootInformation* information) {
+  if (efi && efi->descriptor_size >= sizeof(EfiMemoryDescriptor) && efi->tag.size >= sizeof(*efi)) {
+    information->loader = "multiboot2 under UEFI";
+    read_efi_memory_map(reinterpret_cast<uint64_t>(efi + 1), efi->descriptor_size,
+                        (efi->tag.size - sizeof(*efi)) / efi->descriptor_size, information);
+    if (information->usable_count) return;
+  }
+  if (map && map->entry_size >= sizeof(MemoryMapEntry) && map->tag.size >= sizeof(*map))
+    read_memory_map(reinterpret_cast<uint64_t>(map + 1), map->entry_size,
+                    (map->tag.size - sizeof(*map)) / map->entry_size, information);
+}
+
 const char* read_multiboot2(uint64_t address, BootInformation* information) {
   information->loader = "multiboot2";
+  const MultibootMemoryMap* map = nullptr;
+  const MultibootEfiMemoryMap* efi_map = nullptr;
   const uint32_t total = *identity<uint32_t>(address);
   for (uint64_t at = address + 8; at + sizeof(MultibootTag) <= address + total;) {
     const MultibootTag* tag = identity<MultibootTag>(at);
@@ -174,13 +233,12 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
         if (information->initrd.end == 0) information->initrd = {module->start, module->end};
         break;
       }
-      case kTagMemoryMap: {
-        const MultibootMemoryMap* map = identity<MultibootMemoryMap>(at);
-        if (map->entry_size < sizeof(MemoryMapEntry) || tag->size < sizeof(*map)) break;
-        read_memory_map(at + sizeof(*map), map->entry_size,
-                        (tag->size - sizeof(*map)) / map->entry_size, information);
+      case kTagMemoryMap:
+        map = identity<MultibootMemoryMap>(at);
         break;
-      }
+      case kTagEfiMemoryMap:
+        efi_map = identity<MultibootEfiMemoryMap>(at);
+        break;
       case kTagAcpiOld:
         if (!information->has_rsdp_copy) copy_root_pointer(information, tag);
         break;
@@ -192,6 +250,7 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
     }
     at += align_up(tag->size, 8);
   }
+  read_multiboot2_memory(map, efi_map, information);
   return information->usable_count ? nullptr : "the multiboot2 loader gave no memory map";
 }
 

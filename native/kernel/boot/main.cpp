@@ -268,9 +268,9 @@ extern "C" [[noreturn]] void boot_main() {
 
   require(read_boot_information(boot_kind, boot_information, &information));
   if (information.has_rsdp_copy)
-    information.rsdp = PhysAddr(kKernelPhysical +
-                                reinterpret_cast<uint64_t>(information.rsdp_copy) - kernel_base());
-  information.base = {base_image.physical_address, base_image.physical_address + base_image.size};
+    information.rsdp = PhysAddr(physical_in_image(information.rsdp_copy));
+  const uint64_t base_start = base_image.physical_address - kLinkedPhysical + kernel_physical();
+  information.base = {base_start, base_start + base_image.size};
   if (information.command_line_was_cut)
     refuse("the kernel's command line is longer than 4095 bytes");
   if (!parse_command_line(information.command_line, &command_line, message, sizeof(message)))

@@ -178,7 +178,7 @@ PhysAddr root_table() {
 const char* physical_memory_initialise(const BootInformation& information, bool fixed_layout) {
   ReservedRanges reserved;
   reserved.add(0, kLowMemory);
-  reserved.add(kKernelPhysical, kKernelPhysical + kernel_size());
+  reserved.add(kernel_physical(), kernel_physical() + kernel_size());
   reserved.add(information.base.start, information.base.end);
   reserved.add(information.initrd.start, information.initrd.end);
   if (information.base.size() && !contains(information, information.base))

@@ -53,10 +53,6 @@ uint32_t apic_ids[kMaximumCpus];
 unsigned found = 0;
 PhysAddr trampoline_page;
 
-PhysAddr physical_in_image(const void* address) {
-  return PhysAddr(kKernelPhysical + reinterpret_cast<uint64_t>(address) - kernel_base());
-}
-
 void add_apic_id(uint32_t id, uint32_t flags) {
   constexpr uint32_t kEnabled = 1;
   if (!(flags & kEnabled) || id == apic_id() || id > 0xfe || found == kMaximumCpus - 1) return;
@@ -124,14 +120,14 @@ void start_other_cpus(PhysAddr low_page) {
   asm volatile("mov %%cr4, %0" : "=r"(kernel_cr4));
   const uint64_t* root = static_cast<const uint64_t*>(phys_to_virt(root_table()));
   for (unsigned i = 256; i < 512; ++i) startup_root[i] = root[i];
-  startup_root[0] = physical_in_image(boot_pdpt).value | kPagePresent | kPageWrite;
+  startup_root[0] = physical_in_image(boot_pdpt) | kPagePresent | kPageWrite;
 
   trampoline_page = low_page;
   char* const code = static_cast<char*>(phys_to_virt(low_page));
   memcpy(code, trampoline_start, static_cast<size_t>(trampoline_end - trampoline_start));
   TrampolineData* const data =
       reinterpret_cast<TrampolineData*>(code + (trampoline_data - trampoline_start));
-  data->root = physical_in_image(startup_root).value;
+  data->root = physical_in_image(startup_root);
   data->entry = reinterpret_cast<uint64_t>(secondary_main);
   data->far_offset =
       static_cast<uint32_t>(low_page.value + (trampoline_long_mode - trampoline_start));

@@ -146,7 +146,7 @@ void set_rates(ClockPage& page, uint64_t raw) {
 }
 
 PhysAddr physical_of(const volatile void* in_image) {
-  return PhysAddr(kKernelPhysical + reinterpret_cast<uint64_t>(in_image) - kernel_base());
+  return PhysAddr(physical_in_image(in_image));
 }
 
 const ReferenceCounter* slow_counter_of(ClockSource wanted) {

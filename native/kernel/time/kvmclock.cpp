@@ -88,8 +88,7 @@ uint64_t kvmclock_tsc_frequency() {
 }
 
 uint64_t kvmclock_wall_base() {
-  const uint64_t address =
-      kKernelPhysical + reinterpret_cast<uint64_t>(&wall_record) - kernel_base();
+  const uint64_t address = physical_in_image(&wall_record);
   write_msr(features & kFeatureClock ? kMsrWallClock : kMsrOldWallClock, address);
   // The hypervisor has filled the record by the time that the instruction is over.
   return wall_record.seconds * kNanoseconds + wall_record.nanoseconds;

@@ -17,8 +17,7 @@ namespace {
 class KernelPages : public Mappable {
  public:
   KernelPages(const void* start, uint64_t pages)
-      : first_(kKernelPhysical + reinterpret_cast<uint64_t>(start) - kernel_base()),
-        pages_(pages) {}
+      : first_(physical_in_image(start)), pages_(pages) {}
 
   Result<PhysAddr> map_page(uint64_t index, bool) override {
     if (index >= pages_) return Errno::Range;

@@ -99,6 +99,21 @@ class Multiboot2 {
   commandLine(text: string): this {
     return this.tag(1, Buffer.from(`${text}\0`));
   }
+  /** Source: UEFI 2.10, 7.2.3; entries may be larger than what is known of them. */
+  efiMap(entries: [start: bigint, pages: bigint, type: number, attributes?: bigint][]): this {
+    const descriptorSize = 48;
+    const body = Buffer.alloc(8 + entries.length * descriptorSize, 0xff);
+    body.writeUInt32LE(descriptorSize, 0);
+    body.writeUInt32LE(1, 4);
+    entries.forEach(([start, pages, type, attributes = 0xfn], index) => {
+      const at = 8 + index * descriptorSize;
+      body.writeUInt32LE(type, at);
+      body.writeBigUInt64LE(start, at + 8);
+      body.writeBigUInt64LE(pages, at + 24);
+      body.writeBigUInt64LE(attributes, at + 32);
+    });
+    return this.tag(17, body);
+  }
   module(start: number, end: number): this {
     const body = Buffer.alloc(9);
     body.writeUInt32LE(start, 0);
@@ -346,6 +361,47 @@ test('multiboot2: nothing after the end tag counts, and a tag without a size end
     new Multiboot2().map(map).tag(9999, Buffer.alloc(8), 7).commandLine('x').boot().commandLine,
     '',
   );
+});
+
+test('multiboot2: the map of UEFI firmware wins, in either order', (t) => {
+  const reserved = 0;
+  const [loaderData, bootServicesData, runtimeCode, conventional, acpiReclaim] = [2, 4, 5, 7, 9];
+  const efi: [bigint, bigint, number, bigint?][] = [
+    [0x1000n, 0x10n, bootServicesData],
+    [0x100000n, 0x100n, conventional],
+    [0x200000n, 0x100n, loaderData],
+    [0x300000n, 0x10n, runtimeCode],
+    [0x310000n, 0x10n, acpiReclaim],
+    [0x320000n, 0x10n, conventional, 0x4000fn], // set aside for somebody
+    [0x330000n, 0x10n, conventional],
+    [0x338000n, 0x1n, reserved],
+    [0x340000n, 0xffff_ffff_ffff_ffffn, conventional],
+  ];
+  const map: MapEntry[] = [[0n, 0x10000000n]];
+  const expected = [
+    [0x1000n, 0x11000n],
+    [0x100000n, 0x300000n],
+    [0x330000n, 0x338000n],
+    [0x339000n, 0x340000n],
+  ];
+  for (const loader of [
+    new Multiboot2().efiMap(efi).map(map),
+    new Multiboot2().map(map).efiMap(efi),
+  ]) {
+    const information = loader.boot();
+    t.is(information.problem, undefined);
+    t.is(information.loader, 'multiboot2 under UEFI');
+    t.deepEqual(pairs(information), expected);
+  }
+});
+
+test('multiboot2: a map of UEFI firmware without anything usable leaves the other one', (t) => {
+  const map: MapEntry[] = [[0n, 0x100000n]];
+  const information = new Multiboot2()
+    .efiMap([[0x100000n, 1n, 5]])
+    .map(map)
+    .boot();
+  t.deepEqual(pairs(information), [[0n, 0x100000n]]);
 });
 
 test('multiboot2: map entries too small to hold one are no map', (t) => {

@@ -12,6 +12,7 @@ import {
 } from './declare.ts';
 import {
   arenaBlock,
+  framebuffer,
   messageInterrupt,
   pciBar,
   pciFunction,
@@ -36,6 +37,7 @@ const bar = word('bar', 'Which base address register.', 5);
 const width = word('width', 'Bytes: 1, 2 or 4.', 4);
 const interrupt = word('id', "The interrupt's id.", 63);
 const socket = word('socket', "The socket's id.");
+const platformPort = word('port', 'Which of its ports.');
 const platformIndex = word('index', 'Index in the list of platform devices.');
 
 const random = bindingGroup('random', "The kernel's random generator.", [
@@ -389,10 +391,10 @@ const device = bindingGroup('device', 'PCI functions, platform devices and their
   }),
   system({
     name: 'mapPlatform',
-    doc: "Maps a platform device's registers.",
+    doc: "Maps a platform device's memory.",
     calls: { kernel: 'platform_device_map' },
     arguments: [platformIndex],
-    returns: { kind: 'memory', doc: 'the registers' },
+    returns: { kind: 'memory', doc: 'the memory' },
   }),
   system({
     name: 'openPlatformInterrupt',
@@ -400,6 +402,44 @@ const device = bindingGroup('device', 'PCI functions, platform devices and their
     calls: { kernel: 'platform_device_interrupt' },
     arguments: [platformIndex],
     returns: { kind: 'checked', gives: 'number', doc: "the interrupt's id" },
+  }),
+  system({
+    name: 'platformPorts',
+    doc: 'Counts the byte-wide I/O ports of a platform device.',
+    calls: { kernel: 'platform_device_ports' },
+    arguments: [platformIndex],
+    returns: { kind: 'scalar', type: 'u32', shown: 'number', doc: 'how many it has' },
+  }),
+  system({
+    name: 'readPlatformPort',
+    doc: 'Reads an I/O port of a platform device.',
+    calls: { kernel: 'platform_port_read' },
+    arguments: [platformIndex, platformPort],
+    returns: {
+      kind: 'scalar',
+      type: 'u32',
+      shown: 'number',
+      doc: 'the byte, all ones when there is no such port',
+    },
+    fast: true,
+  }),
+  system({
+    name: 'writePlatformPort',
+    doc: 'Writes an I/O port of a platform device.',
+    calls: { kernel: 'platform_port_write' },
+    arguments: [platformIndex, platformPort, word('value', 'The byte.', 255)],
+    returns: { kind: 'checked', gives: 'nothing' },
+    fast: true,
+  }),
+  system({
+    name: 'framebuffer',
+    doc: 'Tells how a framebuffer is laid out.',
+    calls: { kernel: 'platform_framebuffer' },
+    arguments: [
+      platformIndex,
+      argument('into', { kind: 'fill', structure: framebuffer }, 'Where the answer goes.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
   }),
 ]);
 

@@ -41,8 +41,21 @@ export const messageInterrupt = structure(
 export const platformDevice = structure(
   'RuntimePlatformDevice',
   'A device that is not on a bus which can be searched.',
-  [field('kind', 'u32', 'RUNTIME_PLATFORM_DEVICE_*.'), field('size', 'u64', 'Bytes of registers.')],
+  [field('kind', 'u32', 'RUNTIME_PLATFORM_DEVICE_*.'), field('size', 'u64', 'Bytes of memory.')],
 );
+
+export const framebuffer = structure('RuntimeFramebuffer', 'How a framebuffer is laid out.', [
+  field('width', 'u32', 'Pixels in a line.'),
+  field('height', 'u32', 'Lines.'),
+  field('pitch', 'u32', 'Bytes from one line to the next.'),
+  field('bits_per_pixel', 'u32', '15, 16, 24 or 32.'),
+  field('red_position', 'u32', 'The lowest bit of red in a pixel.'),
+  field('red_size', 'u32', 'Bits of red, at most 8.'),
+  field('green_position', 'u32', 'The lowest bit of green.'),
+  field('green_size', 'u32', 'Bits of green.'),
+  field('blue_position', 'u32', 'The lowest bit of blue.'),
+  field('blue_size', 'u32', 'Bits of blue.'),
+]);
 
 export const arenaBlock = structure('RuntimeArenaBlock', 'Memory taken from the arena.', [
   field('offset', 'u64', 'Its place in the arena.'),
@@ -56,6 +69,7 @@ export const serviceStructures = [
   pciBar,
   messageInterrupt,
   platformDevice,
+  framebuffer,
   arenaBlock,
 ];
 
@@ -76,6 +90,24 @@ export const serviceConstants = [
   constant('RUNTIME_BAR_MEMORY', 'u32', 1, 'Registers in memory.'),
   constant('RUNTIME_BAR_PORTS', 'u32', 2, 'Registers in I/O port space.'),
   constant('RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO', 'u32', 1, 'virtio 1.2, 4.2: virtio over MMIO.'),
+  constant(
+    'RUNTIME_PLATFORM_DEVICE_TEXT_SCREEN',
+    'u32',
+    2,
+    'VGA text: 80 by 25 cells of two bytes in memory; ports: index and data of the CRT controller.',
+  ),
+  constant(
+    'RUNTIME_PLATFORM_DEVICE_KEYBOARD_CONTROLLER',
+    'u32',
+    3,
+    'The 8042; ports: data, then status and command. Its interrupt is the keyboard.',
+  ),
+  constant(
+    'RUNTIME_PLATFORM_DEVICE_FRAMEBUFFER',
+    'u32',
+    4,
+    'Pixels in memory, set up by the boot loader: see platform_framebuffer.',
+  ),
   constant('RUNTIME_INTERRUPT_MAXIMUM', 'u32', 64, 'Interrupts that can be open at once.'),
 ];
 
@@ -221,13 +253,13 @@ export const serviceFunctions: readonly KernelFunction[] = [
   }),
   kernelFunction({
     name: 'platform_device_map',
-    doc: "Maps a platform device's registers, uncached. They stay mapped.",
+    doc: "Maps a platform device's memory, uncached. It stays mapped.",
     parameters: [
       parameter('index', 'u32', 'Which one.'),
       parameter('into', memoryRange, 'Where they are.'),
     ],
     returns: 'i32',
-    returnsDoc: `${outcome}: ENODEV, ENOMEM`,
+    returnsDoc: `${outcome}: ENODEV, ENXIO when it has none, ENOMEM`,
   }),
   kernelFunction({
     name: 'platform_device_interrupt',
@@ -347,5 +379,43 @@ export const serviceFunctions: readonly KernelFunction[] = [
       'has been acknowledged. To be called while the service still runs, from another thread.',
     parameters: [],
     returns: 'nothing',
+  }),
+  kernelFunction({
+    name: 'platform_device_ports',
+    doc: 'Counts the byte-wide I/O ports of a platform device.',
+    parameters: [parameter('index', 'u32', 'Which device.')],
+    returns: 'u32',
+    returnsDoc: 'how many it has, 0 when there is no such device',
+  }),
+  kernelFunction({
+    name: 'platform_port_read',
+    doc: 'Reads an I/O port of a platform device.',
+    parameters: [
+      parameter('index', 'u32', 'Which device.'),
+      parameter('port', 'u32', 'Which of its ports.'),
+    ],
+    returns: 'u32',
+    returnsDoc: 'the byte, all ones when there is no such port',
+  }),
+  kernelFunction({
+    name: 'platform_port_write',
+    doc: 'Writes an I/O port of a platform device.',
+    parameters: [
+      parameter('index', 'u32', 'Which device.'),
+      parameter('port', 'u32', 'Which of its ports.'),
+      parameter('value', 'u32', 'The byte; higher bits are ignored.'),
+    ],
+    returns: 'i32',
+    returnsDoc: `${outcome}: ENODEV, EINVAL when there is no such port`,
+  }),
+  kernelFunction({
+    name: 'platform_framebuffer',
+    doc: 'Tells how a framebuffer is laid out.',
+    parameters: [
+      parameter('index', 'u32', 'Which device.'),
+      parameter('into', framebuffer, 'Where the answer goes.'),
+    ],
+    returns: 'i32',
+    returnsDoc: `${outcome}: ENODEV when it is no framebuffer`,
   }),
 ];

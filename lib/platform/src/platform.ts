@@ -70,12 +70,62 @@ export interface PciFunctionAccess {
   openLineInterrupt(): Interrupt;
 }
 
-/** Something the platform describes itself, without a bus to look through. */
-export interface PlatformDevice {
+/** A virtio device over MMIO. */
+export interface VirtioMmioDevice {
   readonly kind: 'virtio-mmio';
   readonly registers: RegisterMemory;
   readonly interrupt: Interrupt;
 }
+
+/** VGA's text screen: cells of character and attribute, 80 by 25 of them. */
+export interface TextScreenDevice {
+  readonly kind: 'text-screen';
+  readonly memory: RegisterMemory;
+  /** Index and data of the CRT controller. */
+  readonly ports: RegisterPorts;
+}
+
+/** The keyboard controller of a PC (8042). */
+export interface KeyboardControllerDevice {
+  readonly kind: 'keyboard-controller';
+  /** 0 is data, 1 is status (read) and command (written). */
+  readonly ports: RegisterPorts;
+  /** Opens the keyboard's interrupt. Throws when it has none. */
+  openInterrupt(): Interrupt;
+}
+
+/** Where one colour lies in a pixel: its lowest bit, and how many bits it has. */
+export interface ColourField {
+  readonly position: number;
+  readonly size: number;
+}
+
+/** How pixels lie in memory. */
+export interface PixelLayout {
+  readonly width: number;
+  readonly height: number;
+  /** Bytes from one line to the next. */
+  readonly pitch: number;
+  /** 15, 16, 24 or 32. */
+  readonly bitsPerPixel: number;
+  readonly red: ColourField;
+  readonly green: ColourField;
+  readonly blue: ColourField;
+}
+
+/** A framebuffer that the boot loader has set up. */
+export interface FramebufferDevice {
+  readonly kind: 'framebuffer';
+  readonly memory: RegisterMemory;
+  readonly layout: PixelLayout;
+}
+
+/** Something the platform describes itself, without a bus to look through. */
+export type PlatformDevice =
+  | VirtioMmioDevice
+  | TextScreenDevice
+  | KeyboardControllerDevice
+  | FramebufferDevice;
 
 /** The machine, as drivers see it. */
 export interface Platform {

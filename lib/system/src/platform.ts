@@ -8,6 +8,7 @@ import type {
   DmaMemory,
   Interrupt,
   PciFunctionAccess,
+  PixelLayout,
   Platform,
   PlatformDevice,
   RegisterMemory,
@@ -19,6 +20,9 @@ import { InterruptTable } from './interrupts.ts';
 
 /** RUNTIME_BAR_* in native/abi/service.abi.ts. */
 const barKind = { memory: 1, ports: 2 } as const;
+
+/** RUNTIME_PLATFORM_DEVICE_* in native/abi/service.abi.ts. */
+const platformKind = { virtioMmio: 1, textScreen: 2, keyboardController: 3, framebuffer: 4 } as const;
 
 /** The platform, with what the isolate's loop does for it. */
 export interface GuestPlatform extends Platform {
@@ -62,11 +66,9 @@ class KernelPlatform implements GuestPlatform {
 
   platformDevices(): readonly PlatformDevice[] {
     const { device } = this.#bindings;
-    this.#devices ??= Array.from({ length: device.platformCount() }, (_, index) => ({
-      kind: 'virtio-mmio',
-      registers: registerMemory(device.mapPlatform(index)),
-      interrupt: this.#interrupts.open(device.openPlatformInterrupt(index), 0, 0),
-    }));
+    this.#devices ??= Array.from({ length: device.platformCount() }, (_, index) =>
+      describePlatformDevice(device, this.#interrupts, index),
+    ).filter((each) => each !== undefined);
     return this.#devices;
   }
 
@@ -209,6 +211,73 @@ class KernelPciFunction implements PciFunctionAccess {
       throw new Error(`PCI ${this.#name}: ${problem} (${(cause as Error).message}).`, { cause });
     }
   }
+}
+
+/** @returns undefined when it is of a kind that this version does not know */
+function describePlatformDevice(
+  kernel: DeviceBindings,
+  interrupts: InterruptTable,
+  index: number,
+): PlatformDevice | undefined {
+  const { kind } = kernel.platformAt(index, { kind: 0, size: 0 });
+  const memory = (): RegisterMemory => registerMemory(kernel.mapPlatform(index));
+  const openInterrupt = (): Interrupt =>
+    interrupts.open(kernel.openPlatformInterrupt(index), 0, 0);
+  switch (kind) {
+    case platformKind.virtioMmio:
+      return { kind: 'virtio-mmio', registers: memory(), interrupt: openInterrupt() };
+    case platformKind.textScreen:
+      return { kind: 'text-screen', memory: memory(), ports: platformPorts(kernel, index) };
+    case platformKind.keyboardController:
+      return { kind: 'keyboard-controller', ports: platformPorts(kernel, index), openInterrupt };
+    case platformKind.framebuffer:
+      return { kind: 'framebuffer', memory: memory(), layout: pixelLayout(kernel, index) };
+    default:
+      return undefined;
+  }
+}
+
+/** Ports of a legacy device: bytes, numbered from 0. */
+function platformPorts(kernel: DeviceBindings, index: number): RegisterPorts {
+  const checkWidth = (width: number): void => {
+    if (width !== 1) throw new Error('The ports of a legacy device are one byte wide.');
+  };
+  return {
+    size: kernel.platformPorts(index),
+    read: (port, width) => {
+      checkWidth(width);
+      return kernel.readPlatformPort(index, port) & 0xff;
+    },
+    write: (port, width, value) => {
+      checkWidth(width);
+      kernel.writePlatformPort(index, port, value);
+    },
+  };
+}
+
+function pixelLayout(kernel: DeviceBindings, index: number): PixelLayout {
+  const told = kernel.framebuffer(index, {
+    width: 0,
+    height: 0,
+    pitch: 0,
+    bitsPerPixel: 0,
+    redPosition: 0,
+    redSize: 0,
+    greenPosition: 0,
+    greenSize: 0,
+    bluePosition: 0,
+    blueSize: 0,
+  });
+  const { width, height, pitch, bitsPerPixel } = told;
+  return {
+    width,
+    height,
+    pitch,
+    bitsPerPixel,
+    red: { position: told.redPosition, size: told.redSize },
+    green: { position: told.greenPosition, size: told.greenSize },
+    blue: { position: told.bluePosition, size: told.blueSize },
+  };
 }
 
 function registerMemory(buffer: ArrayBuffer): RegisterMemory {

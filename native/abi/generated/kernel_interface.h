@@ -36,6 +36,12 @@ static const uint32_t RUNTIME_BAR_MEMORY = 1u;
 static const uint32_t RUNTIME_BAR_PORTS = 2u;
 /** virtio 1.2, 4.2: virtio over MMIO. */
 static const uint32_t RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO = 1u;
+/** VGA text: 80 by 25 cells of two bytes in memory; ports: index and data of the CRT controller. */
+static const uint32_t RUNTIME_PLATFORM_DEVICE_TEXT_SCREEN = 2u;
+/** The 8042; ports: data, then status and command. Its interrupt is the keyboard. */
+static const uint32_t RUNTIME_PLATFORM_DEVICE_KEYBOARD_CONTROLLER = 3u;
+/** Pixels in memory, set up by the boot loader: see platform_framebuffer. */
+static const uint32_t RUNTIME_PLATFORM_DEVICE_FRAMEBUFFER = 4u;
 /** Interrupts that can be open at once. */
 static const uint32_t RUNTIME_INTERRUPT_MAXIMUM = 64u;
 
@@ -157,12 +163,47 @@ static_assert(offsetof(RuntimeMessageInterrupt, address) == 8, "layout of Runtim
 struct RuntimePlatformDevice {
   /** RUNTIME_PLATFORM_DEVICE_*. */
   uint32_t kind;
-  /** Bytes of registers. */
+  /** Bytes of memory. */
   uint64_t size;
 };
 static_assert(sizeof(RuntimePlatformDevice) == 16, "size of RuntimePlatformDevice");
 static_assert(offsetof(RuntimePlatformDevice, kind) == 0, "layout of RuntimePlatformDevice::kind");
 static_assert(offsetof(RuntimePlatformDevice, size) == 8, "layout of RuntimePlatformDevice::size");
+
+/** How a framebuffer is laid out. */
+struct RuntimeFramebuffer {
+  /** Pixels in a line. */
+  uint32_t width;
+  /** Lines. */
+  uint32_t height;
+  /** Bytes from one line to the next. */
+  uint32_t pitch;
+  /** 15, 16, 24 or 32. */
+  uint32_t bits_per_pixel;
+  /** The lowest bit of red in a pixel. */
+  uint32_t red_position;
+  /** Bits of red, at most 8. */
+  uint32_t red_size;
+  /** The lowest bit of green. */
+  uint32_t green_position;
+  /** Bits of green. */
+  uint32_t green_size;
+  /** The lowest bit of blue. */
+  uint32_t blue_position;
+  /** Bits of blue. */
+  uint32_t blue_size;
+};
+static_assert(sizeof(RuntimeFramebuffer) == 40, "size of RuntimeFramebuffer");
+static_assert(offsetof(RuntimeFramebuffer, width) == 0, "layout of RuntimeFramebuffer::width");
+static_assert(offsetof(RuntimeFramebuffer, height) == 4, "layout of RuntimeFramebuffer::height");
+static_assert(offsetof(RuntimeFramebuffer, pitch) == 8, "layout of RuntimeFramebuffer::pitch");
+static_assert(offsetof(RuntimeFramebuffer, bits_per_pixel) == 12, "layout of RuntimeFramebuffer::bits_per_pixel");
+static_assert(offsetof(RuntimeFramebuffer, red_position) == 16, "layout of RuntimeFramebuffer::red_position");
+static_assert(offsetof(RuntimeFramebuffer, red_size) == 20, "layout of RuntimeFramebuffer::red_size");
+static_assert(offsetof(RuntimeFramebuffer, green_position) == 24, "layout of RuntimeFramebuffer::green_position");
+static_assert(offsetof(RuntimeFramebuffer, green_size) == 28, "layout of RuntimeFramebuffer::green_size");
+static_assert(offsetof(RuntimeFramebuffer, blue_position) == 32, "layout of RuntimeFramebuffer::blue_position");
+static_assert(offsetof(RuntimeFramebuffer, blue_size) == 36, "layout of RuntimeFramebuffer::blue_size");
 
 /** Memory taken from the arena. */
 struct RuntimeArenaBlock {
@@ -376,10 +417,10 @@ struct RuntimeKernelInterface {
    */
   int32_t (*platform_device_at)(uint32_t index, struct RuntimePlatformDevice* into);
   /**
-   * Maps a platform device's registers, uncached. They stay mapped.
+   * Maps a platform device's memory, uncached. It stays mapped.
    * @param index Which one.
    * @param into Where they are.
-   * @returns 0, or -errno: ENODEV, ENOMEM
+   * @returns 0, or -errno: ENODEV, ENXIO when it has none, ENOMEM
    */
   int32_t (*platform_device_map)(uint32_t index, struct RuntimeMemoryRange* into);
   /**
@@ -469,8 +510,36 @@ struct RuntimeKernelInterface {
    * another thread.
    */
   void (*broker_finish_sending)(void);
+  /**
+   * Counts the byte-wide I/O ports of a platform device.
+   * @param index Which device.
+   * @returns how many it has, 0 when there is no such device
+   */
+  uint32_t (*platform_device_ports)(uint32_t index);
+  /**
+   * Reads an I/O port of a platform device.
+   * @param index Which device.
+   * @param port Which of its ports.
+   * @returns the byte, all ones when there is no such port
+   */
+  uint32_t (*platform_port_read)(uint32_t index, uint32_t port);
+  /**
+   * Writes an I/O port of a platform device.
+   * @param index Which device.
+   * @param port Which of its ports.
+   * @param value The byte; higher bits are ignored.
+   * @returns 0, or -errno: ENODEV, EINVAL when there is no such port
+   */
+  int32_t (*platform_port_write)(uint32_t index, uint32_t port, uint32_t value);
+  /**
+   * Tells how a framebuffer is laid out.
+   * @param index Which device.
+   * @param into Where the answer goes.
+   * @returns 0, or -errno: ENODEV when it is no framebuffer
+   */
+  int32_t (*platform_framebuffer)(uint32_t index, struct RuntimeFramebuffer* into);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 344, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 376, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -513,5 +582,9 @@ static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 312
 static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 320, "layout of RuntimeKernelInterface::broker_publish_file");
 static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 328, "layout of RuntimeKernelInterface::clock_adjust");
 static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 336, "layout of RuntimeKernelInterface::broker_finish_sending");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 344, "layout of RuntimeKernelInterface::platform_device_ports");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 352, "layout of RuntimeKernelInterface::platform_port_read");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 360, "layout of RuntimeKernelInterface::platform_port_write");
+static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 368, "layout of RuntimeKernelInterface::platform_framebuffer");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -539,6 +539,83 @@ void DeviceOpenPlatformInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info
   arguments.Return(static_cast<double>(result));
 }
 
+void DevicePlatformPorts(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "device.platformPorts");
+  uint32_t index = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index))) return;
+  const auto result = arguments.host().kernel().platform_device_ports(index);
+  arguments.Return(static_cast<double>(result));
+}
+
+uint32_t CallDeviceReadPlatformPort(const FastArguments& arguments, double index_number, double port_number) {
+  uint32_t index = 0;
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(port_number, "port", 0, 4294967295, &port))) return 0;
+  return static_cast<uint32_t>(arguments.host().kernel().platform_port_read(index, port));
+}
+
+uint32_t FastDeviceReadPlatformPort(v8::Local<v8::Value>, double index_number, double port_number) {
+  return CallDeviceReadPlatformPort(FastArguments("device.readPlatformPort"), index_number, port_number);
+}
+
+void DeviceReadPlatformPort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "device.readPlatformPort");
+  double index_number = 0;
+  double port_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &port_number))) return;
+  arguments.Return(static_cast<double>(CallDeviceReadPlatformPort(arguments.fast(), index_number, port_number)));
+}
+
+void CallDeviceWritePlatformPort(const FastArguments& arguments, double index_number, double port_number, double value_number) {
+  uint32_t index = 0;
+  uint32_t port = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(port_number, "port", 0, 4294967295, &port) &&
+        arguments.GetInteger(value_number, "value", 0, 255, &value))) return;
+  const int32_t result = arguments.host().kernel().platform_port_write(index, port, value);
+  if (!arguments.Succeeded(result)) return;
+}
+
+void FastDeviceWritePlatformPort(v8::Local<v8::Value>, double index_number, double port_number, double value_number) {
+  return CallDeviceWritePlatformPort(FastArguments("device.writePlatformPort"), index_number, port_number, value_number);
+}
+
+void DeviceWritePlatformPort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "device.writePlatformPort");
+  double index_number = 0;
+  double port_number = 0;
+  double value_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &port_number) &&
+        arguments.ToNumber(2, &value_number))) return;
+  CallDeviceWritePlatformPort(arguments.fast(), index_number, port_number, value_number);
+}
+
+void DeviceFramebuffer(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "device.framebuffer");
+  uint32_t index = 0;
+  v8::Local<v8::Object> into;
+  RuntimeFramebuffer into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().kernel().platform_framebuffer(index, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "width", static_cast<double>(into_figures.width)) &&
+        arguments.Set(into, "height", static_cast<double>(into_figures.height)) &&
+        arguments.Set(into, "pitch", static_cast<double>(into_figures.pitch)) &&
+        arguments.Set(into, "bitsPerPixel", static_cast<double>(into_figures.bits_per_pixel)) &&
+        arguments.Set(into, "redPosition", static_cast<double>(into_figures.red_position)) &&
+        arguments.Set(into, "redSize", static_cast<double>(into_figures.red_size)) &&
+        arguments.Set(into, "greenPosition", static_cast<double>(into_figures.green_position)) &&
+        arguments.Set(into, "greenSize", static_cast<double>(into_figures.green_size)) &&
+        arguments.Set(into, "bluePosition", static_cast<double>(into_figures.blue_position)) &&
+        arguments.Set(into, "blueSize", static_cast<double>(into_figures.blue_size)))) return;
+  arguments.Return(into);
+}
+
 }  // namespace
 
 bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
@@ -649,6 +726,12 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(device_group, "platformAt", DevicePlatformAt, 2) &&
         method(device_group, "mapPlatform", DeviceMapPlatform, 1) &&
         method(device_group, "openPlatformInterrupt", DeviceOpenPlatformInterrupt, 1) &&
+        method(device_group, "platformPorts", DevicePlatformPorts, 1) &&
+        method(device_group, "readPlatformPort", DeviceReadPlatformPort, 2,
+               FastCall<FastDeviceReadPlatformPort>()) &&
+        method(device_group, "writePlatformPort", DeviceWritePlatformPort, 3,
+               FastCall<FastDeviceWritePlatformPort>()) &&
+        method(device_group, "framebuffer", DeviceFramebuffer, 2) &&
         define(target, "device", device_group))) {
     return false;
   }

@@ -38,6 +38,11 @@ multiboot_header:
   .short 10, 0
   .long 24
   .long KERNEL_PHYSICAL, 0xffffffff, 0x200000, 1
+  // A framebuffer if there is one; a screen is not needed.
+  .short 5, 1
+  .long 20
+  .long 1024, 768, 32
+  .balign 8
   .short 0, 0
   .long 8
 multiboot_header_end:

@@ -191,9 +191,48 @@ constexpr uint32_t kTagEnd = 0;
 constexpr uint32_t kTagCommandLine = 1;
 constexpr uint32_t kTagModule = 3;
 constexpr uint32_t kTagMemoryMap = 6;
+constexpr uint32_t kTagFramebuffer = 8;
 constexpr uint32_t kTagAcpiOld = 14;
 constexpr uint32_t kTagAcpiNew = 15;
 constexpr uint32_t kTagEfiMemoryMap = 17;
+
+struct __attribute__((packed)) MultibootFramebuffer {
+  MultibootTag tag;
+  uint64_t address;
+  uint32_t pitch;
+  uint32_t width;
+  uint32_t height;
+  uint8_t bits_per_pixel;
+  uint8_t type;
+  uint16_t reserved;
+  ColourField red, green, blue;  // for kDirectColour
+};
+constexpr uint8_t kDirectColour = 1;
+/// Beyond these the loader must be wrong: no screen is that large.
+constexpr uint32_t kMostPixels = 16384;
+
+/// Takes the framebuffer in when it is one that pixels can be written to.
+void read_framebuffer(BootInformation* information, const MultibootFramebuffer* tag) {
+  if (tag->tag.size < sizeof(*tag) || tag->type != kDirectColour || tag->address == 0) return;
+  const uint32_t bits = tag->bits_per_pixel;
+  if (bits != 15 && bits != 16 && bits != 24 && bits != 32) return;
+  if (tag->width == 0 || tag->height == 0) return;
+  if (tag->width > kMostPixels || tag->height > kMostPixels) return;
+  const uint32_t bytes = (bits + 7) / 8;
+  if (tag->pitch < tag->width * bytes || tag->pitch > 8 * kMostPixels) return;
+  const ColourField* const fields[] = {&tag->red, &tag->green, &tag->blue};
+  for (const ColourField* field : fields)
+    if (field->size > 8 || field->position + field->size > 8 * bytes) return;
+  BootFramebuffer& framebuffer = information->framebuffer;
+  framebuffer.address = tag->address;
+  framebuffer.width = tag->width;
+  framebuffer.height = tag->height;
+  framebuffer.pitch = tag->pitch;
+  framebuffer.bits_per_pixel = bits;
+  framebuffer.red = tag->red;
+  framebuffer.green = tag->green;
+  framebuffer.blue = tag->blue;
+}
 
 void copy_root_pointer(BootInformation* information, const MultibootTag* tag) {
   const size_t size = min_of<size_t>(tag->size - sizeof(*tag), sizeof(information->rsdp_copy));
@@ -238,6 +277,9 @@ const char* read_multiboot2(uint64_t address, BootInformation* information) {
         break;
       case kTagEfiMemoryMap:
         efi_map = identity<MultibootEfiMemoryMap>(at);
+        break;
+      case kTagFramebuffer:
+        read_framebuffer(information, identity<MultibootFramebuffer>(at));
         break;
       case kTagAcpiOld:
         if (!information->has_rsdp_copy) copy_root_pointer(information, tag);

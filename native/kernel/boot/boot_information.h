@@ -13,6 +13,27 @@ struct PhysicalRange {
   uint64_t size() const { return end - start; }
 };
 
+/// Where one colour lies in a pixel.
+struct ColourField {
+  uint8_t position;  // of its lowest bit
+  uint8_t size;      // bits
+};
+
+/// A framebuffer that the loader has set up.
+struct BootFramebuffer {
+  uint64_t address = 0;
+  uint32_t width = 0;  // pixels
+  uint32_t height = 0;
+  uint32_t pitch = 0;  // bytes from one line to the next
+  uint32_t bits_per_pixel = 0;
+  ColourField red = {0, 0};
+  ColourField green = {0, 0};
+  ColourField blue = {0, 0};
+
+  /// Bytes; 0 when there is none.
+  uint64_t size() const { return static_cast<uint64_t>(pitch) * height; }
+};
+
 struct BootInformation {
   static constexpr unsigned kMaximumRanges = 64;
   static constexpr unsigned kCommandLineCapacity = 4096;
@@ -27,6 +48,7 @@ struct BootInformation {
   bool has_rsdp_copy = false;
   char command_line[kCommandLineCapacity];
   bool command_line_was_cut = false;
+  BootFramebuffer framebuffer;
   const char* loader = "unknown loader";
 };
 

@@ -41,7 +41,7 @@
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
-#include "platform/virtio_mmio.h"
+#include "platform/platform_devices.h"
 #include "power/restart.h"
 #include "power/shutdown.h"
 #include "profile/profile.h"
@@ -279,7 +279,7 @@ extern "C" [[noreturn]] void boot_main() {
   set_system_call_trace(command_line.trace_system_calls);
   set_shutdown_seconds(command_line.shutdown_seconds);
   set_restart_policy(command_line.restart_policy);
-  platform_devices_initialise(command_line);
+  platform_devices_initialise(command_line, information.framebuffer);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
   AddressSpace::initialise(command_line.fixed_layout);

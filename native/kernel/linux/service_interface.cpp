@@ -7,8 +7,8 @@
 #include "linux/process_info.h"
 #include "linux/random.h"
 #include "platform/pci.h"
+#include "platform/platform_devices.h"
 #include "platform/service_events.h"
-#include "platform/virtio_mmio.h"
 #include "sched/scheduler.h"
 #include "time/clock.h"
 #include "time/wall_clock.h"
@@ -113,6 +113,17 @@ int32_t platform_device_map(uint32_t index, RuntimeMemoryRange* into) {
 }
 int32_t platform_device_interrupt(uint32_t index) {
   return outcome(runtime::platform_device_interrupt(index));
+}
+
+uint32_t platform_device_ports(uint32_t index) { return runtime::platform_device_ports(index); }
+uint32_t platform_port_read(uint32_t index, uint32_t port) {
+  return runtime::platform_port_read(index, port);
+}
+int32_t platform_port_write(uint32_t index, uint32_t port, uint32_t value) {
+  return outcome(runtime::platform_port_write(index, port, value));
+}
+int32_t platform_framebuffer(uint32_t index, RuntimeFramebuffer* into) {
+  return outcome(runtime::platform_framebuffer(index), into);
 }
 
 int32_t arena_allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {

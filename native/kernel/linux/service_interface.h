@@ -31,6 +31,10 @@ uint32_t platform_device_count();
 int32_t platform_device_at(uint32_t index, RuntimePlatformDevice* into);
 int32_t platform_device_map(uint32_t index, RuntimeMemoryRange* into);
 int32_t platform_device_interrupt(uint32_t index);
+uint32_t platform_device_ports(uint32_t index);
+uint32_t platform_port_read(uint32_t index, uint32_t port);
+int32_t platform_port_write(uint32_t index, uint32_t port, uint32_t value);
+int32_t platform_framebuffer(uint32_t index, RuntimeFramebuffer* into);
 
 int32_t arena_allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into);
 void arena_free(uint32_t offset);

@@ -77,9 +77,9 @@ Device* find(uint32_t index) { return index < devices.size() ? &devices[index] :
 
 }  // namespace
 
-void platform_devices_initialise(const CommandLine& command_line) { options = &command_line; }
+void virtio_mmio_initialise(const CommandLine& command_line) { options = &command_line; }
 
-uint32_t platform_device_count() {
+uint32_t virtio_mmio_count() {
   if (!is_searched) {
     probe_options();
     probe_described();
@@ -88,7 +88,7 @@ uint32_t platform_device_count() {
   return static_cast<uint32_t>(devices.size());
 }
 
-Result<RuntimePlatformDevice> platform_device(uint32_t index) {
+Result<RuntimePlatformDevice> virtio_mmio_device(uint32_t index) {
   const Device* const device = find(index);
   if (!device) return Errno::NoDevice;
   RuntimePlatformDevice described;
@@ -97,7 +97,7 @@ Result<RuntimePlatformDevice> platform_device(uint32_t index) {
   return described;
 }
 
-Result<RuntimeMemoryRange> platform_device_map(uint32_t index) {
+Result<RuntimeMemoryRange> virtio_mmio_map(uint32_t index) {
   Device* const device = find(index);
   if (!device) return Errno::NoDevice;
   device->is_used = true;
@@ -107,13 +107,13 @@ Result<RuntimeMemoryRange> platform_device_map(uint32_t index) {
   return range;
 }
 
-Result<uint32_t> platform_device_interrupt(uint32_t index) {
+Result<uint32_t> virtio_mmio_interrupt(uint32_t index) {
   const Device* const device = find(index);
   if (!device) return Errno::NoDevice;
   return open_line_interrupt(device->line);
 }
 
-void platform_devices_stop_all() {
+void virtio_mmio_stop_all() {
   for (Device& device : devices) {
     if (device.is_used) *register_of(device.registers, kStatusRegister) = 0;
     device.is_used = false;

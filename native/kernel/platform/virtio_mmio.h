@@ -12,17 +12,17 @@
 namespace runtime {
 
 /// Remembers what the command line says. Once.
-void platform_devices_initialise(const CommandLine& command_line);
+void virtio_mmio_initialise(const CommandLine& command_line);
 
 /// How many of them answer as virtio devices.
-uint32_t platform_device_count();
+uint32_t virtio_mmio_count();
 /// Describes a device. Errors: NoDevice.
-Result<RuntimePlatformDevice> platform_device(uint32_t index);
+Result<RuntimePlatformDevice> virtio_mmio_device(uint32_t index);
 /// Maps its registers, uncached, for good. Errors: NoDevice.
-Result<RuntimeMemoryRange> platform_device_map(uint32_t index);
+Result<RuntimeMemoryRange> virtio_mmio_map(uint32_t index);
 /// Opens its interrupt line; returns the interrupt's id. Errors: NoDevice, NoDeviceOrAddress, NoSpace.
-Result<uint32_t> platform_device_interrupt(uint32_t index);
+Result<uint32_t> virtio_mmio_interrupt(uint32_t index);
 /// Resets every device that was used since the last call, so that it no longer touches memory.
-void platform_devices_stop_all();
+void virtio_mmio_stop_all();
 
 }  // namespace runtime

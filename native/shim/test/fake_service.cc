@@ -126,6 +126,10 @@ uint32_t PlatformCount() { return 0; }
 int32_t PlatformAt(uint32_t, RuntimePlatformDevice*) { return -ENODEV; }
 int32_t PlatformMap(uint32_t, RuntimeMemoryRange*) { return -ENODEV; }
 int32_t PlatformInterrupt(uint32_t) { return -ENODEV; }
+uint32_t PlatformPorts(uint32_t) { return 0; }
+uint32_t PlatformPortRead(uint32_t, uint32_t) { return UINT32_MAX; }
+int32_t PlatformPortWrite(uint32_t, uint32_t, uint32_t) { return -ENODEV; }
+int32_t PlatformFramebuffer(uint32_t, RuntimeFramebuffer*) { return -ENODEV; }
 
 int32_t Allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {
   if (size == 0 || arena == nullptr) return -EINVAL;
@@ -181,6 +185,10 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->platform_device_at = PlatformAt;
   interface->platform_device_map = PlatformMap;
   interface->platform_device_interrupt = PlatformInterrupt;
+  interface->platform_device_ports = PlatformPorts;
+  interface->platform_port_read = PlatformPortRead;
+  interface->platform_port_write = PlatformPortWrite;
+  interface->platform_framebuffer = PlatformFramebuffer;
   interface->arena_allocate = Allocate;
   interface->arena_free = Free;
   interface->broker_attach = Attach;

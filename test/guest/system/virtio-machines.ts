@@ -19,7 +19,7 @@ const report = (name: string, value: unknown): void =>
   platform.log('info', `platform: ${name} ${JSON.stringify(value)}`);
 
 report('functions', platform.pciFunctions().length);
-report('devices', platform.platformDevices().length);
+report('devices', platform.platformDevices().filter(({ kind }) => kind === 'virtio-mmio').length);
 const [card] = virtioNetwork.attach(platform, memory);
 report('mac', [...(card?.hardwareAddress ?? [])]);
 const [source] = virtioRandom.attach(platform);

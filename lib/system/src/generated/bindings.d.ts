@@ -66,8 +66,32 @@ export interface MessageInterrupt {
 export interface PlatformDevice {
   /** RUNTIME_PLATFORM_DEVICE_*. */
   kind: number;
-  /** Bytes of registers. */
+  /** Bytes of memory. */
   size: number;
+}
+
+/** How a framebuffer is laid out. */
+export interface Framebuffer {
+  /** Pixels in a line. */
+  width: number;
+  /** Lines. */
+  height: number;
+  /** Bytes from one line to the next. */
+  pitch: number;
+  /** 15, 16, 24 or 32. */
+  bitsPerPixel: number;
+  /** The lowest bit of red in a pixel. */
+  redPosition: number;
+  /** Bits of red, at most 8. */
+  redSize: number;
+  /** The lowest bit of green. */
+  greenPosition: number;
+  /** Bits of green. */
+  greenSize: number;
+  /** The lowest bit of blue. */
+  bluePosition: number;
+  /** Bits of blue. */
+  blueSize: number;
 }
 
 /** The kernel log. */
@@ -393,9 +417,9 @@ export interface DeviceBindings {
   platformAt(index: number, into: PlatformDevice): PlatformDevice;
 
   /**
-   * Maps a platform device's registers.
+   * Maps a platform device's memory.
    * @param index Index in the list of platform devices.
-   * @returns the registers
+   * @returns the memory
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
   mapPlatform(index: number): ArrayBuffer;
@@ -407,6 +431,38 @@ export interface DeviceBindings {
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
   openPlatformInterrupt(index: number): number;
+
+  /**
+   * Counts the byte-wide I/O ports of a platform device.
+   * @param index Index in the list of platform devices.
+   * @returns how many it has
+   */
+  platformPorts(index: number): number;
+
+  /**
+   * Reads an I/O port of a platform device.
+   * @param index Index in the list of platform devices.
+   * @param port Which of its ports.
+   * @returns the byte, all ones when there is no such port
+   */
+  readPlatformPort(index: number, port: number): number;
+
+  /**
+   * Writes an I/O port of a platform device.
+   * @param index Index in the list of platform devices.
+   * @param port Which of its ports.
+   * @param value The byte.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  writePlatformPort(index: number, port: number, value: number): void;
+
+  /**
+   * Tells how a framebuffer is laid out.
+   * @param index Index in the list of platform devices.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  framebuffer(index: number, into: Framebuffer): Framebuffer;
 }
 
 /** All bindings of this kind of isolate. */

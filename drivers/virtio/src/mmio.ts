@@ -1,5 +1,5 @@
 /** Virtio over MMIO (virtio 1.2, section 4.2), version 2. */
-import type { Interrupt, PlatformDevice, RegisterMemory } from '@runtimejs/platform/platform.ts';
+import type { Interrupt, RegisterMemory, VirtioMmioDevice } from '@runtimejs/platform/platform.ts';
 import { interruptStatus } from './constants.ts';
 import { Features } from './features.ts';
 import type { Notify, QueuePlacement, VirtioTransport } from './transport.ts';
@@ -144,7 +144,7 @@ class MmioTransport implements VirtioTransport {
  * @returns the transport, null for an empty slot or another type, or why the device cannot be used
  */
 export function openMmioTransport(
-  device: PlatformDevice,
+  device: VirtioMmioDevice,
   index: number,
   wanted: number,
 ): VirtioTransport | string | null {

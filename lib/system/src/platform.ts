@@ -22,7 +22,12 @@ import { InterruptTable } from './interrupts.ts';
 const barKind = { memory: 1, ports: 2 } as const;
 
 /** RUNTIME_PLATFORM_DEVICE_* in native/abi/service.abi.ts. */
-const platformKind = { virtioMmio: 1, textScreen: 2, keyboardController: 3, framebuffer: 4 } as const;
+const platformKind = {
+  virtioMmio: 1,
+  textScreen: 2,
+  keyboardController: 3,
+  framebuffer: 4,
+} as const;
 
 /** The platform, with what the isolate's loop does for it. */
 export interface GuestPlatform extends Platform {
@@ -221,8 +226,7 @@ function describePlatformDevice(
 ): PlatformDevice | undefined {
   const { kind } = kernel.platformAt(index, { kind: 0, size: 0 });
   const memory = (): RegisterMemory => registerMemory(kernel.mapPlatform(index));
-  const openInterrupt = (): Interrupt =>
-    interrupts.open(kernel.openPlatformInterrupt(index), 0, 0);
+  const openInterrupt = (): Interrupt => interrupts.open(kernel.openPlatformInterrupt(index), 0, 0);
   switch (kind) {
     case platformKind.virtioMmio:
       return { kind: 'virtio-mmio', registers: memory(), interrupt: openInterrupt() };

@@ -62,6 +62,7 @@ function eraseInDisplay(terminal: Terminal, { values }: Parameters): void {
 /** Inserts rows at the cursor, or deletes them when `rows` is negative; only within the region. */
 function shiftRows(terminal: Terminal, rows: number): void {
   const { grid, cursor, top, bottom, erased } = terminal;
+  moveBy(terminal, 0, 0);
   if (cursor.row < top || cursor.row > bottom) return;
   grid.scroll(cursor.row, bottom, -rows, erased);
   cursor.column = 0;
@@ -124,8 +125,14 @@ export const controlSequences: ReadonlyMap<string, Run> = new Map<string, Run>([
   ],
   ['G', (terminal, parameters) => terminal.moveTo(count(parameters) - 1, terminal.cursor.row)],
   ['`', (terminal, parameters) => terminal.moveTo(count(parameters) - 1, terminal.cursor.row)],
-  ['H', (terminal, parameters) => terminal.moveWithin(count(parameters, 1) - 1, count(parameters) - 1)],
-  ['f', (terminal, parameters) => terminal.moveWithin(count(parameters, 1) - 1, count(parameters) - 1)],
+  [
+    'H',
+    (terminal, parameters) => terminal.moveWithin(count(parameters, 1) - 1, count(parameters) - 1),
+  ],
+  [
+    'f',
+    (terminal, parameters) => terminal.moveWithin(count(parameters, 1) - 1, count(parameters) - 1),
+  ],
   ['I', (terminal, parameters) => terminal.tab(count(parameters))],
   ['Z', (terminal, parameters) => terminal.backTab(count(parameters))],
   ['J', eraseInDisplay],
@@ -170,7 +177,10 @@ export const controlSequences: ReadonlyMap<string, Run> = new Map<string, Run>([
   ],
   ['a', (terminal, parameters) => moveBy(terminal, count(parameters), 0)],
   ['e', (terminal, parameters) => moveBy(terminal, 0, count(parameters))],
-  ['d', (terminal, parameters) => terminal.moveWithin(terminal.cursor.column, count(parameters) - 1)],
+  [
+    'd',
+    (terminal, parameters) => terminal.moveWithin(terminal.cursor.column, count(parameters) - 1),
+  ],
   [
     'b',
     (terminal, parameters) => {

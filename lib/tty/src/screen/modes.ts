@@ -32,17 +32,16 @@ const reverseVideo: Mode = {
   },
 };
 
-/** @param savesCursor around the visit; @param clears what it shows: when it is entered */
+/** @param savesCursor whether the cursor returns to its place after the visit */
 function alternateScreen(savesCursor: boolean): Mode {
   return {
     get: ({ isAlternate }) => isAlternate,
     set: (terminal, isOn) => {
-      if (isOn === terminal.isAlternate) return;
       if (isOn && savesCursor) terminal.saveCursor();
-      const { cursor } = terminal;
-      terminal.useScreen(isOn);
-      if (isOn) terminal.clear();
-      terminal.cursor = cursor;
+      if (isOn !== terminal.isAlternate) {
+        terminal.useScreen(isOn);
+        if (isOn) terminal.clear();
+      }
       if (!isOn && savesCursor) terminal.restoreCursor();
     },
   };

@@ -84,7 +84,11 @@ export function indexedColour(index: number): number {
   }
   const level = (step: number): number => (step === 0 ? 0 : 55 + 40 * step);
   const cube = index - 16;
-  return nearestColour(level(Math.floor(cube / 36)), level(Math.floor(cube / 6) % 6), level(cube % 6));
+  return nearestColour(
+    level(Math.floor(cube / 36)),
+    level(Math.floor(cube / 6) % 6),
+    level(cube % 6),
+  );
 }
 
 const setFlags: Readonly<Record<number, number>> = {

@@ -227,6 +227,8 @@ export class Terminal {
     const { cursor } = this;
     if (cursor.row === this.bottom) this.grid.scroll(this.top, this.bottom, 1, this.erased);
     else if (cursor.row < this.rows - 1) cursor.row += 1;
+    // A wrap that was pending is off once the cursor has moved.
+    cursor.column = Math.min(cursor.column, this.columns - 1);
   }
 
   /** One row up; at the beginning of the region, the region moves down (RI). */
@@ -352,8 +354,6 @@ export class Terminal {
   #lineFeed(): void {
     if (this.modes.newLine) this.cursor.column = 0;
     this.index();
-    // A wrap that was pending is off once the cursor has moved.
-    if (this.cursor.column >= this.columns) this.cursor.column = this.columns - 1;
   }
 
   #sequence(marks: string, parameters: Parameters, final: string): void {

@@ -3,6 +3,6 @@ export default {
   files: ['test/**/*.test.ts'],
   extensions: ['ts'],
   workerThreads: false, // native addons and process-wide state get a process of their own
-  timeout: '20m', // guest tests boot virtual machines, under TCG on a busy machine
+  timeout: '10m', // without progress; guest tests boot virtual machines, under TCG on a busy machine
   concurrency: 2,
 };

@@ -50,6 +50,13 @@ test('results are counted and shown, failures with their details', (t) => {
   ]);
 });
 
+test('titles of a file that runs by itself are shown with its name', (t) => {
+  const reader = new TapReader('calls › ');
+  t.is(reader.take('ok 1 - pipes'), '✔ calls › pipes');
+  t.is(reader.take('not ok 2 - files'), '✘ calls › files');
+  t.is(reader.take('ok 3 - sockets # SKIP'), '- calls › sockets (skip)');
+});
+
 test('the closing line', (t) => {
   const none = { passed: 0, failed: 0, skipped: 0 };
   t.is(describeCounts(none), '0 passed, 0 failed');

@@ -28,9 +28,15 @@ export function describeCounts({ passed, failed, skipped }: TestCounts): string 
 
 /** Takes TAP line by line, gives lines for people, and counts. */
 export class TapReader {
+  readonly #prefix: string;
   #passed = 0;
   #failed = 0;
   #skipped = 0;
+
+  /** @param prefix what to show before each title */
+  constructor(prefix = '') {
+    this.#prefix = prefix;
+  }
 
   get counts(): TestCounts {
     return { passed: this.#passed, failed: this.#failed, skipped: this.#skipped };
@@ -48,14 +54,14 @@ export class TapReader {
       const directive = /^(.*?)(?:^| )# (SKIP|TODO)\b/i.exec(rest);
       if (directive) {
         this.#skipped++;
-        return `- ${directive[1]} (${directive[2]?.toLowerCase()})`;
+        return `- ${this.#prefix}${directive[1]} (${directive[2]?.toLowerCase()})`;
       }
       if (not) {
         this.#failed++;
-        return `✘ ${rest}`;
+        return `✘ ${this.#prefix}${rest}`;
       }
       this.#passed++;
-      return `✔ ${rest}`;
+      return `✔ ${this.#prefix}${rest}`;
     }
     // What a test logs is indented; its title, as a comment before its result, is not.
     if (line.startsWith('#   ')) return `    ${line.slice(4)}`;

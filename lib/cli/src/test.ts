@@ -1,18 +1,22 @@
 // `npm test`: builds, lints, and runs every test, and ends with a line that counts them.
 import { access, glob } from 'node:fs/promises';
+import path from 'node:path';
 import { execa } from 'execa';
 import { build } from './build.ts';
 import { lint } from './lint.ts';
 import { inRepository, nodeBinary, repository } from './paths.ts';
 import { addCounts, describeCounts, TapReader, type TestCounts } from './tap.ts';
 
-/** Kinds of tests, in the order they run. Guest tests boot machines: one at a time. */
+/**
+ * Kinds of tests, in the order they run. Guest tests boot machines: one at a time, and each file in a run of
+ * its own, so that one that hangs or breaks down does not take the others with it.
+ */
 const suites = [
-  { folder: 'test/unit', serial: false },
-  { folder: 'test/sim', serial: false },
-  { folder: 'test/fuzz', serial: false },
-  { folder: 'test/bench', serial: false },
-  { folder: 'test/guest', serial: true },
+  { folder: 'test/unit', apart: false },
+  { folder: 'test/sim', apart: false },
+  { folder: 'test/fuzz', apart: false },
+  { folder: 'test/bench', apart: false },
+  { folder: 'test/guest', apart: true },
 ] as const;
 
 /** What to test. */
@@ -33,11 +37,13 @@ export async function test(options: TestOptions): Promise<number> {
   const linted = options.lint ? await lint() : true;
 
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
-  for (const { folder, serial } of suites) {
+  for (const { folder, apart } of suites) {
     const files = await testFiles(folder, options.files);
     if (files.length === 0) continue;
     console.log(`\n${folder}`);
-    counts = addCounts(counts, await runAva(files, serial));
+    for (const run of apart ? files.map((file) => [file]) : [files]) {
+      counts = addCounts(counts, await runAva(run));
+    }
   }
 
   if (!linted) console.log('\nThe lint failed; see its messages above.');
@@ -61,28 +67,28 @@ async function testFiles(folder: string, patterns: readonly string[]): Promise<s
   return all.filter((file) => wanted.has(file)).sort();
 }
 
-async function runAva(files: readonly string[], serial: boolean): Promise<TestCounts> {
+/** Runs tests; those of a single file one after another. */
+async function runAva(files: readonly string[]): Promise<TestCounts> {
   const ava = inRepository('node_modules/.bin/ava');
-  const parameters = [
-    ava,
-    '--tap',
-    ...(serial ? ['--serial', '--concurrency', '1'] : []),
-    ...files,
-  ];
-  const child = execa(nodeBinary, parameters, {
+  const [only, ...others] = files;
+  const isAlone = only !== undefined && others.length === 0;
+  const child = execa(nodeBinary, [ava, '--tap', ...(isAlone ? ['--serial'] : []), ...files], {
     cwd: repository,
     stdin: 'ignore',
     stderr: 'inherit',
     buffer: false,
     reject: false,
   });
-  const reader = new TapReader();
+  // ava prefixes titles with the name of their file only where there are several.
+  const reader = new TapReader(isAlone ? `${path.basename(only, '.test.ts')} › ` : '');
   for await (const line of child) {
     const shown = reader.take(line);
     if (shown !== undefined) console.log(`  ${shown}`);
   }
   const { failed } = await child;
   const { counts } = reader;
+  if (!failed || counts.failed > 0) return counts;
   // A run that broke down before it could blame a test still is a failure.
-  return failed && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
+  console.log(`  ✘ ${files.join(' ')}: the test runner broke down; see its message above`);
+  return { ...counts, failed: 1 };
 }

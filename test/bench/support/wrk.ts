@@ -3,6 +3,8 @@
 /** What wrk measured. */
 export interface Load {
   readonly requestsPerSecond: number;
+  /** All of them. */
+  readonly requests: number;
   /** Half of the requests took at most this long, in ms. */
   readonly p50: number;
   /** 99 of 100 requests took at most this long, in ms. */
@@ -24,9 +26,10 @@ function milliseconds(text: string | undefined): number {
  */
 export function parseWrk(output: string): Load {
   const requestsPerSecond = Number(/^Requests\/sec:\s+([\d.]+)/m.exec(output)?.[1]);
+  const requests = Number(/^\s+(\d+) requests in /m.exec(output)?.[1]);
   const p50 = milliseconds(/^\s+50%\s+(\S+)/m.exec(output)?.[1]);
   const p99 = milliseconds(/^\s+99%\s+(\S+)/m.exec(output)?.[1]);
-  if (![requestsPerSecond, p50, p99].every(Number.isFinite)) {
+  if (![requestsPerSecond, requests, p50, p99].every(Number.isFinite)) {
     throw new Error(`wrk's report lacks figures:\n${output}`);
   }
   const refused = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? 0);
@@ -34,5 +37,5 @@ export function parseWrk(output: string): Load {
     output,
   );
   const errors = (broken?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), refused);
-  return { requestsPerSecond, p50, p99, errors };
+  return { requestsPerSecond, requests, p50, p99, errors };
 }

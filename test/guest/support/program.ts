@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Longer than any program of the tests takes to start. */
-const readyLimit = 60_000;
+const readyLimit = 180_000;
 
 /** A running program. */
 export class Program {

@@ -1,7 +1,7 @@
 // What a request costs: `npm run bench:cost` (as root: the guests are on TAP devices in network namespaces)
 // boots our system and Linux at the same time, warms both up, and loads them in alternating windows. It
-// counts the time that the machines' processors ran, not the time that passed: on a busy host the one holds
-// where the other says nothing.
+// counts the guest's instructions and the time that the machines' processors ran, not the time that passed:
+// on a busy host those hold where this says nothing.
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
@@ -12,6 +12,7 @@ import { step } from '../../lib/cli/src/progress.ts';
 import { Namespace, site, whyNoNamespace } from '../guest/support/namespace.ts';
 import { systemMachine } from '../guest/support/network.ts';
 import { describeHost, load } from './support/host.ts';
+import { InstructionCounter } from './support/instructions.ts';
 import { listOf, parseWhole, runProgram, type SystemName, systemNames } from './support/program.ts';
 import { type Summary, summarise } from './support/statistics.ts';
 import { parseWrk } from './support/wrk.ts';
@@ -36,6 +37,7 @@ interface Subject {
   readonly name: SystemName;
   readonly space: Namespace;
   readonly machine: RunningMachine;
+  readonly instructions: InstructionCounter;
 }
 
 /** Microseconds of processor time per request. */
@@ -61,14 +63,19 @@ async function boot(name: SystemName, { processors, memory }: Options): Promise<
     },
     name === 'peer',
   );
+  const instructions = await InstructionCounter.create(name);
   const waiting = space.start([nodeBinary, client, 'first', site.guest]);
   const running = await startMachine({
     ...machine,
-    extraArguments: [...(machine.extraArguments ?? []), '-name', 'guest,debug-threads=on'],
+    extraArguments: [
+      ...(machine.extraArguments ?? []),
+      ...['-name', 'guest,debug-threads=on'],
+      ...instructions.arguments,
+    ],
     timeoutMilliseconds: machineLimit,
   });
   await waiting.printed(/^\d+(\.\d+)?$/m);
-  return { name, space, machine: running };
+  return { name, space, machine: running, instructions };
 }
 
 /** Processor time of the emulator's threads, in microseconds. */
@@ -87,23 +94,30 @@ async function processorTime(pid: number): Promise<Cost> {
   return { guest: guest * microseconds, all: all * microseconds };
 }
 
-async function loadWindow({ space, machine }: Subject, connections: number, seconds: number) {
+async function loadWindow(
+  { space, machine, instructions }: Subject,
+  connections: number,
+  seconds: number,
+) {
   const { pid } = machine;
   if (pid === undefined) throw new ToolError('QEMU did not start.');
+  const executed = await instructions.read();
   const before = await processorTime(pid);
   const parameters = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency'];
   const found = parseWrk(await space.run('wrk', [...parameters, `http://${site.guest}:8080/`]));
   const after = await processorTime(pid);
   return {
     ...found,
+    instructions: ((await instructions.read()) - executed) / found.requests,
     guest: (after.guest - before.guest) / found.requests,
     all: (after.all - before.all) / found.requests,
   };
 }
 
-const figures = ['guest', 'all', 'requestsPerSecond', 'p50', 'p99'] as const;
+const figures = ['instructions', 'guest', 'all', 'requestsPerSecond', 'p50', 'p99'] as const;
 type Figure = (typeof figures)[number];
 const titles: Readonly<Record<Figure, string>> = {
+  instructions: 'instructions per request',
   guest: 'virtual processors, us per request',
   all: 'whole emulator, us per request',
   requestsPerSecond: 'requests/s',
@@ -115,8 +129,8 @@ type Row = Readonly<Record<SystemName, Summary>>;
 
 async function compare(subjects: readonly Subject[], connections: number, options: Options) {
   const samples: Record<SystemName, Record<Figure, number[]>> = {
-    ours: { guest: [], all: [], requestsPerSecond: [], p50: [], p99: [] },
-    peer: { guest: [], all: [], requestsPerSecond: [], p50: [], p99: [] },
+    ours: { instructions: [], guest: [], all: [], requestsPerSecond: [], p50: [], p99: [] },
+    peer: { instructions: [], guest: [], all: [], requestsPerSecond: [], p50: [], p99: [] },
   };
   for (const subject of subjects) await loadWindow(subject, connections, options.warmUp);
   for (let window = 0; window < options.windows; window++) {

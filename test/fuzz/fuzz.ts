@@ -1,31 +1,35 @@
-/**
- * Fuzzes for as long as is asked: node test/fuzz/fuzz.ts [--seconds 60] [--target name] [--seed first].
- * Without a target each one gets its share of the time. Exit code 1: something was found.
- */
-import { parseArgs } from 'node:util';
+// Fuzzes for as long as is asked: `npm run fuzz -- --seconds 300`. Exit code 1: something was found.
 import { Worker } from 'node:worker_threads';
+import { Command, Option } from 'commander';
+import { parseWhole } from '../bench/support/program.ts';
 import { fuzz } from './support/target.ts';
 import { targets } from './targets/all.ts';
 
 /** No case takes that long. */
 const patience = 60;
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '60' },
-    target: { type: 'string' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-  },
-});
-const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target);
-if (chosen.length === 0) {
-  console.error(
-    `there is no target ${values.target}: ${targets.map(({ name }) => name).join(', ')}`,
-  );
-  process.exit(2);
+interface Options {
+  readonly seconds: number;
+  readonly target?: string;
+  readonly seed: number;
 }
-const share = (Number(values.seconds) * 1000) / chosen.length;
-const first = Number(values.seed);
+
+const {
+  seconds,
+  target: wanted,
+  seed: first,
+} = new Command()
+  .name('npm run fuzz --')
+  .description('fuzz parsers, whole stacks, TCP states and sockets')
+  .option('--seconds <number>', 'how long, shared among the targets', parseWhole, 60)
+  .addOption(
+    new Option('--target <name>', 'only this one').choices(targets.map(({ name }) => name)),
+  )
+  .option('--seed <number>', 'number of the first case', parseWhole, Date.now() % 1_000_000_000)
+  .parse()
+  .opts<Options>();
+const chosen = targets.filter(({ name }) => wanted === undefined || name === wanted);
+const share = (seconds * 1000) / chosen.length;
 for (const target of chosen) {
   const shared = new SharedArrayBuffer(4);
   const words = new Int32Array(shared);

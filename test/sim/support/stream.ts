@@ -255,6 +255,11 @@ export class Stream implements TcpUser {
     return true;
   }
 
+  /** Gives back what it holds when it never got a connection. */
+  discard(): void {
+    this.#finish();
+  }
+
   #finish(): void {
     if (this.#isGone) return;
     if (this.error === undefined) this.#readRest();

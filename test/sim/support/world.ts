@@ -128,7 +128,10 @@ export class World {
       ...defaultSettings(),
       ...settings,
     });
-    if (typeof connection === 'string') throw new Error(`connect: ${connection}`);
+    if (typeof connection === 'string') {
+      stream.discard();
+      throw new Error(`connect: ${connection}`);
+    }
     stream.start(connection, false);
     client.wake();
     return stream;

@@ -95,7 +95,7 @@ async function writeArchive(
   outFile: string,
   fill: (archive: CpioWriter) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${outFile}.new`;
+  const temporary = `${outFile}.${process.pid}.new`; // Two may make the same one at a time.
   const archive = await CpioWriter.create(temporary);
   try {
     await fill(archive);

@@ -84,7 +84,12 @@ export function detectAccelerator(): Promise<Accelerator> {
   return accelerator;
 }
 
+/** Environment variable by which a program tells those that it starts what it has found. */
+export const acceleratorVariable = 'RUNTIMEJS_ACCELERATOR';
+
 async function findAccelerator(): Promise<Accelerator> {
+  const told = process.env[acceleratorVariable];
+  if (told === 'kvm' || told === 'tcg') return told;
   const obstacle = await whyNoKvm();
   if (obstacle === undefined) return 'kvm';
   process.stderr.write(`QEMU runs without KVM, so slower: ${obstacle}.\n`);

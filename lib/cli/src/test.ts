@@ -1,15 +1,17 @@
 // `npm test`: builds, lints, and runs every test, and ends with a line that counts them.
 import { access, glob } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { build } from './build.ts';
 import { lint } from './lint.ts';
+import { acceleratorVariable, detectAccelerator } from './machine.ts';
 import { inRepository, nodeBinary, repository } from './paths.ts';
 import { addCounts, describeCounts, TapReader, type TestCounts } from './tap.ts';
 
 /**
- * Kinds of tests, in the order they run. Guest tests boot machines: one at a time, and each file in a run of
- * its own, so that one that hangs or breaks down does not take the others with it.
+ * Kinds of tests, in the order they run. Guest tests boot machines: each file is a run of its own, so that one
+ * that hangs or breaks down does not take the others with it, and there are as many runs at a time as lanes.
  */
 const suites = [
   { folder: 'test/unit', apart: false },
@@ -41,9 +43,9 @@ export async function test(options: TestOptions): Promise<number> {
     const files = await testFiles(folder, options.files);
     if (files.length === 0) continue;
     console.log(`\n${folder}`);
-    for (const run of apart ? files.map((file) => [file]) : [files]) {
-      counts = addCounts(counts, await runAva(run));
-    }
+    const show = (line: string) => console.log(`  ${line}`);
+    const found = apart ? await runApart(files, show) : await runAva(files, show);
+    counts = addCounts(counts, found);
   }
 
   if (!linted) console.log('\nThe lint failed; see its messages above.');
@@ -67,8 +69,32 @@ async function testFiles(folder: string, patterns: readonly string[]): Promise<s
   return all.filter((file) => wanted.has(file)).sort();
 }
 
+/** Most runs at a time. A machine under test needs about a processor of the host. */
+const mostLanes = 2;
+
+/** Runs each file by itself, and shows its results once it is through, unless it runs alone. */
+async function runApart(
+  files: readonly string[],
+  show: (line: string) => void,
+): Promise<TestCounts> {
+  let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  process.env[acceleratorVariable] = await detectAccelerator(); // so that it is said once
+  const waiting = [...files];
+  const lanes = Math.min(mostLanes, availableParallelism(), files.length);
+  const runLane = async (): Promise<void> => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const lines: string[] = [];
+      const found = await runAva([file], lanes === 1 ? show : (line) => lines.push(line));
+      lines.forEach(show);
+      counts = addCounts(counts, found);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, runLane));
+  return counts;
+}
+
 /** Runs tests; those of a single file one after another. */
-async function runAva(files: readonly string[]): Promise<TestCounts> {
+async function runAva(files: readonly string[], show: (line: string) => void): Promise<TestCounts> {
   const ava = inRepository('node_modules/.bin/ava');
   const [only, ...others] = files;
   const isAlone = only !== undefined && others.length === 0;
@@ -83,12 +109,12 @@ async function runAva(files: readonly string[]): Promise<TestCounts> {
   const reader = new TapReader(isAlone ? `${path.basename(only, '.test.ts')} › ` : '');
   for await (const line of child) {
     const shown = reader.take(line);
-    if (shown !== undefined) console.log(`  ${shown}`);
+    if (shown !== undefined) show(shown);
   }
   const { failed } = await child;
   const { counts } = reader;
   if (!failed || counts.failed > 0) return counts;
   // A run that broke down before it could blame a test still is a failure.
-  console.log(`  ✘ ${files.join(' ')}: the test runner broke down; see its message above`);
+  show(`✘ ${files.join(' ')}: the test runner broke down; see its message above`);
   return { ...counts, failed: 1 };
 }

@@ -1,6 +1,7 @@
 /** All fuzzers. */
 import type { FuzzTarget } from '../support/target.ts';
 import { configurationTarget } from './configuration.ts';
+import { httpTarget } from './http.ts';
 import { parsersTarget } from './parsers.ts';
 import { socketsTarget } from './sockets.ts';
 import { stackTarget } from './stack.ts';
@@ -12,4 +13,5 @@ export const targets: readonly FuzzTarget[] = [
   tcpStatesTarget,
   configurationTarget,
   socketsTarget,
+  httpTarget,
 ];

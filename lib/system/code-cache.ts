@@ -1,6 +1,6 @@
 /** V8's code cache of the system isolate's bundle, made on the build host. */
 import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 
 /** What comes before the source map, at the end of a bundle; the isolate's host splits there, too. */
 const sourceMapComment = '\n//# sourceMappingURL=';
@@ -23,7 +23,10 @@ export function systemCodeCache(bundle: string): Uint8Array {
   const end = bundle.lastIndexOf(sourceMapComment);
   // A process of its own, because what V8 has compiled before shows in the cache; a fixed seed, because
   // hash tables are stored in their order. The isolate that reads the cache orders them by its own seed.
-  const words = ['--hash-seed=1', join(import.meta.dirname, 'compile.ts')];
+  const words = [
+    '--hash-seed=1',
+    join(import.meta.dirname, `compile${extname(import.meta.filename)}`),
+  ];
   return execFileSync(process.execPath, words, {
     input: end < 0 ? bundle : bundle.slice(0, end),
     env: {},

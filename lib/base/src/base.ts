@@ -11,10 +11,10 @@
 //   app dev proc sys tmp          empty: mount points, and the place of the app
 import { access, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { execa } from 'execa';
 import { CpioWriter } from './cpio.ts';
-import { libraryFolders, resolveLibraries } from './libraries.ts';
+import { libraryFolders, resolveLibraries, type SharedLibrary } from './libraries.ts';
 import { digestInputs, makeUnlessCurrent } from './stamp.ts';
+import { stripElf } from './strip.ts';
 import { kernelSymbols } from './symbols.ts';
 
 /** Parts of glibc that Node does without and prebuilt native addons from npm link with. */
@@ -28,8 +28,15 @@ export interface BaseInputs {
   readonly node: string;
   /** The kernel with its symbol table; the base gets the symbols only. */
   readonly kernel: string;
+  /** A file with the kernel's symbols as kernelSymbols() makes them; by default made here, with binutils. */
+  readonly symbols?: string;
   /** Parts of lib/runtime by the name they get there; those not built yet are left out, with a note. */
   readonly parts: Readonly<Record<string, string>>;
+  /**
+   * The shared libraries, each with its place in the image; by default those of this machine, found by
+   * what Node and the parts need.
+   */
+  readonly libraries?: readonly SharedLibrary[];
   /** Version of Runtime.JS, for /etc/os-release. */
   readonly version: string;
   /** Folder for stripped copies, kept between builds. */
@@ -69,12 +76,11 @@ async function exists(file: string): Promise<boolean> {
 }
 
 /** Strips a binary into the cache and gives the path of the copy. */
-async function stripped(file: string, cacheFolder: string): Promise<string> {
+export async function stripped(file: string, cacheFolder: string): Promise<string> {
   const copy = path.join(cacheFolder, path.basename(file));
-  await makeUnlessCurrent(copy, await digestInputs([file]), async () => {
+  await makeUnlessCurrent(copy, await digestInputs([file], ['segments only']), async () => {
     await mkdir(cacheFolder, { recursive: true });
-    await execa('strip', ['--strip-unneeded', '-o', `${copy}.partial`, file]);
-    await rename(`${copy}.partial`, copy);
+    await stripElf(file, copy);
   });
   return copy;
 }
@@ -95,12 +101,14 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
   const programs = [inputs.node, ...parts.map(([, file]) => file)].filter((file) =>
     /(^|\/)node$|\.so$|\.node$/.test(file),
   );
-  const libraries = await resolveLibraries(programs, libraryFolders, addonLibraries);
+  const libraries =
+    inputs.libraries ?? (await resolveLibraries(programs, libraryFolders, addonLibraries));
 
   const digest = await digestInputs(
     [
       inputs.node,
       inputs.kernel,
+      ...(inputs.symbols === undefined ? [] : [inputs.symbols]),
       ...parts.map(([, file]) => file),
       ...libraries.map(({ file }) => file),
       ...ownSources(),
@@ -115,7 +123,11 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
     try {
       for (const folder of emptyFolders) await archive.addDirectory(folder);
       for (const [name, content] of Object.entries(files)) await archive.addFile(name, content);
-      await archive.addFile('system/kernel.symbols', await kernelSymbols(inputs.kernel));
+      const symbols =
+        inputs.symbols === undefined
+          ? await kernelSymbols(inputs.kernel)
+          : { file: inputs.symbols };
+      await archive.addFile('system/kernel.symbols', symbols);
       for (const [name, file] of parts) {
         const source = /\.(so|node)$/.test(name) ? await stripped(file, inputs.cacheFolder) : file;
         await archive.addFile(`lib/runtime/${name}`, { file: source }, { mode: 0o755 });
@@ -137,7 +149,7 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
 
 /** The tools' own sources: when they change, so may the base. */
 function ownSources(): string[] {
-  return ['base.ts', 'cpio.ts', 'libraries.ts', 'symbols.ts'].map((name) =>
-    path.join(import.meta.dirname, name),
+  return ['base', 'cpio', 'libraries', 'strip', 'symbols'].map((name) =>
+    path.join(import.meta.dirname, name + path.extname(import.meta.filename)),
   );
 }

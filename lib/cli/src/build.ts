@@ -1,10 +1,9 @@
 // The build: native part, base, dist/runtime, dist/initrd. Only what changed is made again.
 import { access, glob, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import packageJson from '../../../package.json' with { type: 'json' };
-import { assembleBase } from '../../base/src/base.ts';
-import { packRuntime } from '../../base/src/pack.ts';
-import { digestInputs, makeUnlessCurrent } from '../../base/src/stamp.ts';
+import { assembleBase } from '@runtimejs/base/base.ts';
+import { packRuntime } from '@runtimejs/base/pack.ts';
+import { digestInputs, makeUnlessCurrent } from '@runtimejs/base/stamp.ts';
 import { runCommand, ToolError } from './command.ts';
 import { addonFile, buildAddon, buildNative, kernelAddon } from './native.ts';
 import {
@@ -21,6 +20,7 @@ import {
   shimLibrary,
 } from './paths.ts';
 import { step } from './progress.ts';
+import { version } from './version.ts';
 
 const baseArchive = path.join(buildFolder, 'base/base.cpio');
 const systemBundle = path.join(buildFolder, 'system/main.js');
@@ -77,7 +77,7 @@ export async function buildRuntime(): Promise<void> {
         'kernel.node': addonFile(kernelAddon),
         'preload.cjs': preloadModule,
       },
-      version: packageJson.version,
+      version,
       cacheFolder: strippedFolder,
       output: baseArchive,
       onNote: report.note,
@@ -107,7 +107,7 @@ async function buildSystem(): Promise<string> {
   const inputs = [...sources.sort(), 'package-lock.json'].map((file) => inRepository(file));
   await mkdir(path.dirname(systemBundle), { recursive: true });
   await makeUnlessCurrent(systemBundle, await digestInputs(inputs), async () => {
-    const { bundleSystem } = await import('../../system/bundle.ts');
+    const { bundleSystem } = await import('@runtimejs/system/bundle.ts');
     await bundleSystem(systemBundle);
   });
   return systemBundle;

@@ -1,13 +1,24 @@
 // Makes dist/initrd: the app, bundled by Rollup, and the system bundle, as a cpio archive.
-import { mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { CpioWriter } from '../../base/src/cpio.ts';
-import { systemCodeCache } from '../../system/code-cache.ts';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { CpioWriter } from '@runtimejs/base/cpio.ts';
+import { systemCodeCache } from '@runtimejs/system/code-cache.ts';
 import { bundleApp } from './bundle/app.ts';
 import { expandAssets } from './bundle/assets.ts';
 import { BundleError } from './bundle/errors.ts';
 import { findProject, type Project } from './bundle/project.ts';
-import { isCurrent, writeStamp } from './bundle/stamp.ts';
+import { currentInputs, writeStamp } from './bundle/stamp.ts';
+
+import { version } from './version.ts';
 
 export { bundleApp } from './bundle/app.ts';
 export { BundleError } from './bundle/errors.ts';
@@ -21,6 +32,10 @@ export interface InitrdOptions {
   readonly outFile: string;
   /** Files, directories and globs below the project that the app reads by path, in /app. */
   readonly assets?: readonly string[];
+  /** More files: absolute path in the image to a file of this machine. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Further entry modules, by the name that they get in /app: tests. */
+  readonly entries?: Readonly<Record<string, string>>;
   /** Node's whole argument vector; by default `node --enable-source-maps /app/main.mjs`. */
   readonly arguments?: readonly string[];
   /** Variables of the app's environment. */
@@ -35,6 +50,29 @@ export interface InitrdOptions {
 export interface InitrdResult {
   /** False when the archive was current already. */
   readonly rebuilt: boolean;
+  /** Every file that the archive was made from. */
+  readonly inputs: readonly string[];
+}
+
+/** What is in an initrd, as it is kept beside it for reports. */
+export interface InitrdContent {
+  /** Path in the image to size in bytes. */
+  readonly files: Readonly<Record<string, number>>;
+  /** Packages that are copied, with the reason. */
+  readonly copied: Readonly<Record<string, string>>;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads what an initrd holds.
+ * @param outFile the initrd
+ */
+export function readContent(outFile: string): InitrdContent {
+  return JSON.parse(readFileSync(contentFile(outFile), 'utf8')) as InitrdContent;
+}
+
+function contentFile(outFile: string): string {
+  return join(dirname(outFile), `.${basename(outFile)}.content.json`);
 }
 
 /**
@@ -46,23 +84,26 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   const project = findProject(options.entry);
   const outFile = resolve(options.outFile);
   const key = stampKey(options, project);
-  if (isCurrent(outFile, key)) return { rebuilt: false };
+  const current = existsSync(contentFile(outFile)) ? currentInputs(outFile, key) : undefined;
+  if (current !== undefined) return { rebuilt: false, inputs: current };
 
-  const app = await bundleApp(project);
+  const app = await bundleApp(project, options.entries);
   for (const warning of app.warnings) options.report?.(warning);
   for (const [name, reason] of app.copiedPackages) {
     options.report?.(`${name} is copied instead of bundled: ${reason}.`);
   }
   const chosen = expandAssets(options.assets ?? [], project);
-  const copied = new Map([...app.copied, ...chosen]);
+  const copied = [...app.copied, ...chosen].map(([file, path]): [string, string] => [path, file]);
+  copied.push(...Object.entries(options.files ?? {}));
   const system = options.system === undefined ? undefined : resolve(options.system);
 
   mkdirSync(dirname(outFile), { recursive: true });
+  const sizes: Record<string, number> = {};
   await writeArchive(outFile, async (archive) => {
     await archive.addDirectory('/app');
     const entries: [string, string | Uint8Array | { file: string }][] = [
       ...app.generated,
-      ...[...copied].map(([file, path]): [string, { file: string }] => [path, { file }]),
+      ...copied.map(([path, file]): [string, { file: string }] => [path, { file }]),
       ...settings(options),
     ];
     if (system !== undefined) {
@@ -78,11 +119,27 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
         );
       }
       await archive.addFile(path, content);
+      sizes[path] = sizeOf(content);
     }
   });
-  const inputs = [...app.inputs, ...copied.keys(), ...(system === undefined ? [] : [system])];
+  const content: InitrdContent = {
+    files: sizes,
+    copied: Object.fromEntries(app.copiedPackages),
+    warnings: app.warnings,
+  };
+  writeFileSync(contentFile(outFile), JSON.stringify(content));
+  const inputs = [
+    ...app.inputs,
+    ...copied.map(([, file]) => file),
+    ...(system === undefined ? [] : [system]),
+  ];
   writeStamp(outFile, key, [...inputs, ...bundlerSources()]);
-  return { rebuilt: true };
+  return { rebuilt: true, inputs };
+}
+
+function sizeOf(content: string | Uint8Array | { readonly file: string }): number {
+  if (typeof content === 'string') return Buffer.byteLength(content);
+  return content instanceof Uint8Array ? content.length : statSync(content.file).size;
 }
 
 /**
@@ -139,9 +196,10 @@ function terminated(strings: readonly string[], what: string): string {
 }
 
 function stampKey(options: InitrdOptions, project: Project): string {
-  const { assets, arguments: argv, environment, system } = options;
+  const { assets, files, entries, arguments: argv, environment, system } = options;
   const lists = expandAssets(assets ?? [], project);
-  return JSON.stringify([project, [...lists], argv, environment, system, process.version]);
+  const parts = [project, [...lists], files, entries, argv, environment, system];
+  return JSON.stringify([...parts, process.version, version]);
 }
 
 /** The bundler itself is an input: a change of it must not leave an old initrd in place. */
@@ -150,7 +208,7 @@ function bundlerSources(): string[] {
   return [
     import.meta.filename,
     ...readdirSync(directory).map((name) => join(directory, name)),
-    join(import.meta.dirname, '../../base/src/cpio.ts'),
+    fileURLToPath(import.meta.resolve('@runtimejs/base/cpio.ts')),
     join(import.meta.dirname, '../../../package-lock.json'),
   ];
 }

@@ -1,6 +1,7 @@
 // Running other programs: their output is shown only when they fail.
+
+import { UserError } from '@runtimejs/base/errors.ts';
 import { execa } from 'execa';
-import { UserError } from '../../base/src/errors.ts';
 
 /** A failure of the set-up, of another program, or of what the user asked for. */
 export class ToolError extends UserError {}

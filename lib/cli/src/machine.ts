@@ -8,17 +8,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { ToolError } from './command.ts';
+import { findProgram, installQemu } from './host.ts';
 import { interruptMachine } from './interrupts.ts';
 import { watchListeners } from './listener.ts';
 import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
 import { initrdImage, runtimeImage } from './paths.ts';
 import { controlArguments } from './qmp.ts';
 
-const emulator = 'qemu-system-x86_64';
+/** The program that runs machines. */
+export const emulator = 'qemu-system-x86_64';
 /** Exit code of a machine that ended without a word. */
 export const abnormalEnd = 255;
 /** Exit code after Ctrl-C, as shells have it: 128 + SIGINT. */
-const interrupted = 130;
+export const interrupted = 130;
 /** Exit code of an app that SIGTERM ended: 128 + SIGTERM. */
 const terminated = 143;
 
@@ -46,6 +48,10 @@ export interface MachineOptions {
   readonly extraArguments?: readonly string[];
   /** Waits for a debugger on gdbPort before the first instruction. */
   readonly gdb?: boolean;
+  /** Takes this accelerator; by default KVM where it works. */
+  readonly accelerator?: Accelerator | undefined;
+  /** A file that gets a copy of what the console shows. */
+  readonly consoleLog?: string | undefined;
   /** Words before QEMU's name, for a program that runs it elsewhere, such as `ip netns exec NAME`. */
   readonly launcher?: readonly string[];
 }
@@ -96,8 +102,8 @@ async function findAccelerator(): Promise<Accelerator> {
   return 'tcg';
 }
 
-/** Says what keeps KVM from working: undefined when a machine was created with it. */
-async function whyNoKvm(): Promise<string | undefined> {
+/** Says what keeps KVM from working, as part of a sentence: undefined when a machine was created with it. */
+export async function whyNoKvm(): Promise<string | undefined> {
   const processors = await readFile('/proc/cpuinfo', 'utf8').catch(() => '');
   if (!/^flags\s*:.*\b(vmx|svm)\b/m.test(processors)) {
     return 'this processor offers no hardware virtualisation (neither vmx nor svm in /proc/cpuinfo)';
@@ -155,7 +161,8 @@ export function machineArguments(
         ];
   return [
     ...['-machine', 'pc', ...processor, '-m', String(options.memoryMegabytes ?? 512)],
-    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot', '-serial', 'stdio'],
+    ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ...consoleArguments(options.consoleLog),
     ...['-chardev', `file,id=status,path=${escapeComma(statusFile)}`],
     ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
     ...networkArguments(options.network),
@@ -165,6 +172,13 @@ export function machineArguments(
     ...(options.gdb ? ['-gdb', `tcp:localhost:${gdbPort}`, '-S'] : []),
     ...(options.extraArguments ?? []),
   ];
+}
+
+/** The serial line on standard input and output, with a copy in a file if there is one. */
+function consoleArguments(log: string | undefined): string[] {
+  if (log === undefined) return ['-serial', 'stdio'];
+  const copy = `logfile=${escapeComma(log)},logappend=off`;
+  return ['-chardev', `stdio,id=console,${copy}`, '-serial', 'chardev:console'];
 }
 
 /**
@@ -206,13 +220,16 @@ function describeEnd(result: {
   signal?: string | undefined;
   code?: string | undefined;
 }): string {
-  if (result.code === 'ENOENT') return `${emulator} is not installed`;
+  if (result.code === 'ENOENT') return `${emulator} is not installed: ${installQemu()}`;
   if (result.signal) return `QEMU was ended by ${result.signal}`;
   return `QEMU exited with code ${result.exitCode}`;
 }
 
-/** Refuses to start QEMU without its files: QEMU's own message names no remedy. */
+/** Refuses to start what is not there: QEMU's own message names no remedy. */
 async function checkImages(options: MachineOptions): Promise<void> {
+  if (findProgram(emulator) === undefined) {
+    throw new ToolError(`${emulator} is not installed, so no machine can run.\n${installQemu()}`);
+  }
   const files = [options.runtime ?? runtimeImage];
   if (options.initrd !== null) files.push(options.initrd ?? initrdImage);
   for (const file of files) {
@@ -244,7 +261,7 @@ export interface RunningMachine {
  */
 export async function startMachine(options: BootOptions = {}): Promise<RunningMachine> {
   await checkImages(options);
-  const withAccelerator = await detectAccelerator();
+  const withAccelerator = options.accelerator ?? (await detectAccelerator());
   const folder = await mkdtemp(path.join(tmpdir(), 'runtimejs-'));
   const statusFile = path.join(folder, 'status');
   const [program = emulator, ...parameters] = [
@@ -308,6 +325,14 @@ export interface TerminalOptions extends MachineOptions {
    * @param milliseconds since QEMU was started
    */
   readonly onListening?: (forward: PortForward, milliseconds: number) => void;
+  /** Ends the machine by force. */
+  readonly signal?: AbortSignal;
+}
+
+/** How a virtual machine on this terminal ended. */
+export interface TerminalEnd extends MachineEnd {
+  /** Whether Ctrl-C was pressed. */
+  readonly interrupted: boolean;
 }
 
 /**
@@ -317,9 +342,9 @@ export interface TerminalOptions extends MachineOptions {
  * @returns how it ended
  * @throws ToolError when the image is not built
  */
-export async function runOnTerminal(options: TerminalOptions = {}): Promise<MachineEnd> {
+export async function runOnTerminal(options: TerminalOptions = {}): Promise<TerminalEnd> {
   await checkImages(options);
-  const withAccelerator = await detectAccelerator();
+  const withAccelerator = options.accelerator ?? (await detectAccelerator());
   return withStatusFile(async (statusFile) => {
     const parameters = machineArguments(options, withAccelerator, statusFile);
     const button = path.join(path.dirname(statusFile), 'button');
@@ -344,13 +369,20 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Mach
     void watchListeners(monitor, watched, ended.signal, (forward) => {
       onListening?.(forward, performance.now() - start);
     });
+    const stop = () => child.kill('SIGTERM');
+    options.signal?.addEventListener('abort', stop);
+    if (options.signal?.aborted) stop();
     const result = await child;
+    options.signal?.removeEventListener('abort', stop);
     ended.abort();
     const wasInterrupted = interrupts.stop();
     const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
     // Without a handler of its own, the app was ended by what Ctrl-C sent it.
-    if (status && !(wasInterrupted && status.code === terminated)) return status;
-    if (wasInterrupted) return { code: interrupted, reason: 'interrupted' };
-    return { code: abnormalEnd, reason: `no report from the kernel; ${describeEnd(result)}` };
+    if (status && !(wasInterrupted && status.code === terminated)) {
+      return { ...status, interrupted: wasInterrupted };
+    }
+    if (wasInterrupted) return { code: interrupted, reason: 'interrupted', interrupted: true };
+    const reason = `no report from the kernel; ${describeEnd(result)}`;
+    return { code: abnormalEnd, reason, interrupted: false };
   });
 }

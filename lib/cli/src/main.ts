@@ -1,61 +1,15 @@
 // The command line of the tools, run by bootstrap.mjs under Node 26.
 import { rm } from 'node:fs/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import packageJson from '../../../package.json' with { type: 'json' };
-import { UserError } from '../../base/src/errors.ts';
 import { build } from './build.ts';
-import { BundleError } from './bundle/errors.ts';
-import { ToolError } from './command.ts';
-import { gdbPort, runOnTerminal } from './machine.ts';
-import {
-  checkForwards,
-  checkTap,
-  findFreePort,
-  loopback,
-  type NetworkDeviceName,
-  type NetworkOptions,
-  networkDevices,
-  type PortForward,
-  parseForward,
-} from './network.ts';
+import { defaultPort } from './config/load.ts';
+import { isTold } from './errors.ts';
+import { chooseNetwork, commandLine, gdbArguments, inspectorPort, launch } from './launch.ts';
+import { gdbPort } from './machine.ts';
+import { type NetworkDeviceName, networkDevices, type PortForward } from './network.ts';
+import { collectForwards, parseMegabytes, parseProcessors } from './options.ts';
 import { buildFolder, distFolder, kernelElf } from './paths.ts';
-
-/** The guest's port that is forwarded unless told otherwise: examples/http listens there. */
-const defaultPort = 8080;
-/** Node's own port for its inspector. */
-const inspectorPort = 9229;
-
-function parseMegabytes(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError('It must be a whole number of MiB, such as 512.');
-  }
-  return value;
-}
-
-function parseProcessors(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 255) {
-    throw new InvalidArgumentError('It must be a whole number from 1 to 255.');
-  }
-  return value;
-}
-
-/** Collects the values of an option that may be given several times. */
-function collectForwards(text: string, before: readonly PortForward[] = []): PortForward[] {
-  return [...before, parseForward(text)];
-}
-
-/** Quotes a word for the kernel's command line, where double quotes group. */
-function quoteWord(word: string): string {
-  if (word.includes('"')) {
-    throw new ToolError(`The kernel's command line cannot hold a double quote: ${word}`);
-  }
-  return /\s/.test(word) || word === '' ? `"${word}"` : word;
-}
-
-/** Where the kernel, linked at 0, runs with layout=fixed (native/kernel/boot/relocate.cpp). */
-const fixedKernelBase = '0xffffffff80000000';
 
 interface StartOptions {
   readonly memory: number;
@@ -72,81 +26,29 @@ interface StartOptions {
   readonly pcap?: string;
 }
 
-/** Works out the ports to forward: those that were named, or the default's, wherever it is free. */
-async function chooseForwards({ port, inspect }: StartOptions): Promise<PortForward[]> {
-  const local = { protocol: 'tcp', address: loopback } as const;
-  const isNamed = (guest: number) => port?.some((forward) => forward.guest === guest) ?? false;
-  if (port) await checkForwards(port);
-  const forwards: PortForward[] = [...(port ?? [])];
-  const guests = [...(port ? [] : [defaultPort]), ...(inspect ? [inspectorPort] : [])];
-  for (const guest of guests.filter((number) => !isNamed(number))) {
-    const host = await findFreePort(guest);
-    if (host !== guest) {
-      console.error(`Port ${guest} of this host is taken, so the guest's port is ${host} here.`);
-    }
-    forwards.push({ ...local, host, guest });
-  }
-  return forwards;
-}
-
-/** Works out the machine's network. */
-async function chooseNetwork(options: StartOptions): Promise<NetworkOptions | undefined> {
-  const { tap, port, pcap, netDevice: device } = options;
-  if (!options.network) {
-    if (tap || port || pcap) {
-      throw new ToolError('--no-network leaves nothing for --tap, --port and --pcap: drop one.');
-    }
-    return undefined;
-  }
-  if (tap !== undefined) {
-    if (port) {
-      throw new ToolError(
-        '--port forwards ports of the user network. On a TAP device the guest has an address of ' +
-          'its own, and every port of it can be reached.',
-      );
-    }
-    await checkTap(tap);
-    return { device, tap, pcap };
-  }
-  return { device, forward: await chooseForwards(options), pcap };
-}
-
-/** What a user does with a port of the guest that something listens on. */
-function describePort({ address, host, guest }: PortForward): string {
-  const name = address === loopback || address === '0.0.0.0' ? 'localhost' : address;
-  if (guest === inspectorPort) return `Inspector on ${name}:${host} (open chrome://inspect)`;
-  return `${guest === 443 || guest === 8443 ? 'https' : 'http'}://${name}:${host}`;
-}
-
 async function start(parameters: readonly string[], options: StartOptions): Promise<number> {
   const { runtime, initrd } = await build({ app: options.app, assets: options.asset });
-  const network = await chooseNetwork(options);
-  const append = [
-    options.gdb ? 'layout=fixed' : '',
-    options.inspect ? `env.NODE_OPTIONS=--inspect=0.0.0.0:${inspectorPort}` : '',
-    options.append ?? '',
-    ...(parameters.length > 0 ? ['--', ...parameters.map(quoteWord)] : []),
-  ];
+  const network = await chooseNetwork({ ...options, defaultPorts: [defaultPort] });
   if (options.gdb) {
-    console.error(
-      `QEMU waits for a debugger. In another terminal: gdb -ex 'add-symbol-file ${kernelElf} -o ${fixedKernelBase}' -ex 'target remote :${gdbPort}'`,
+    const words = gdbArguments(gdbPort, kernelElf).map((word) =>
+      / /.test(word) ? `'${word}'` : word,
     );
+    console.error(`QEMU waits for a debugger. In another terminal: gdb ${words.join(' ')}`);
   }
-  const { code, reason } = await runOnTerminal({
+  const { code } = await launch({
     runtime,
     initrd,
     memoryMegabytes: options.memory,
     processors: options.cpus,
     network,
-    append: append.filter(Boolean).join(' '),
+    append: commandLine({
+      gdb: options.gdb,
+      inspect: options.inspect,
+      options: [options.append ?? ''],
+      arguments: parameters,
+    }),
     gdb: options.gdb ?? false,
-    onListening: (forward, milliseconds) => {
-      const time = `${(milliseconds / 1000).toFixed(1)} s after the start`;
-      console.error(`\n  ➜  ${describePort(forward)}   (${time}; Ctrl-C ends the machine)\n`);
-    },
   });
-  if (code !== 0)
-    console.error(`The machine ended with code ${code}${reason ? `: ${reason}` : ''}`);
   return code;
 }
 
@@ -236,7 +138,6 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  const isTold = error instanceof UserError || error instanceof BundleError;
-  console.error(isTold ? `error: ${error.message}` : error);
+  console.error(isTold(error) ? `error: ${error.message}` : error);
   process.exitCode = 1;
 }

@@ -3,7 +3,7 @@ import { access, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { digestInputs, makeUnlessCurrent } from '../../base/src/stamp.ts';
+import { digestInputs, makeUnlessCurrent } from '@runtimejs/base/stamp.ts';
 import { fetchAcpica } from './acpica.ts';
 import { runCommand } from './command.ts';
 import {

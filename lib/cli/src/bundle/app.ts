@@ -39,16 +39,20 @@ const maximumPasses = 8;
  * Bundles an app and its packages into /app/main.mjs, its workers and its files.
  *
  * @param project the app
+ * @param entries further entry modules, by the name that they get in /app
  * @throws BundleError when the app cannot be bundled
  */
-export async function bundleApp(project: Project): Promise<BundledApp> {
+export async function bundleApp(
+  project: Project,
+  entries: Readonly<Record<string, string>> = {},
+): Promise<BundledApp> {
   forgetPackageRoots();
   const forced = new Map<string, CopyReason>();
   const cache = {};
   for (let pass = 0; pass < maximumPasses; pass++) {
     const use: PackageUse = { external: new Map(), bundled: new Set() };
     const forcedBefore = forced.size;
-    const { bundle, inputs, warnings } = await runRollup(project, forced, cache, use);
+    const { bundle, inputs, warnings } = await runRollup(project, entries, forced, cache, use);
     if (forced.size !== forcedBefore) continue;
     const files = await filesToCopy(project, cache, use);
     if (forceShared(files, use, forced)) continue;
@@ -77,6 +81,7 @@ export async function bundleApp(project: Project): Promise<BundledApp> {
 
 async function runRollup(
   project: Project,
+  entries: Readonly<Record<string, string>>,
   forced: Map<string, CopyReason>,
   cache: object,
   use: PackageUse,
@@ -84,7 +89,7 @@ async function runRollup(
   const warnings: string[] = [];
   try {
     const build = await rollup({
-      input: { main: project.entry },
+      input: { main: project.entry, ...entries },
       plugins: plugins(project, forced, cache, use),
       // Nothing imports the entry, so its exports need not keep their shape.
       preserveEntrySignatures: false,

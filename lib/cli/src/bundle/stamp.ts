@@ -26,21 +26,23 @@ function stampFile(outFile: string): string {
  *
  * @param outFile the initrd
  * @param key options and versions as text
+ * @returns the inputs when it is current
  */
-export function isCurrent(outFile: string, key: string): boolean {
-  if (!existsSync(outFile)) return false;
+export function currentInputs(outFile: string, key: string): readonly string[] | undefined {
+  if (!existsSync(outFile)) return undefined;
   let stamp: Stamp;
   try {
     stamp = JSON.parse(readFileSync(stampFile(outFile), 'utf8')) as Stamp;
   } catch {
-    return false; // Never made, or made by a version that wrote it differently.
+    return undefined; // Never made, or made by a version that wrote it differently.
   }
-  if (stamp.key !== key) return false;
-  return Object.entries(stamp.inputs).every(([file, state]) => {
+  if (stamp.key !== key) return undefined;
+  const isUnchanged = Object.entries(stamp.inputs).every(([file, state]) => {
     const stats = statSync(file, { throwIfNoEntry: false });
     if (stats === undefined || stats.size !== state.size) return false;
     return stats.mtimeMs === state.modified || hash(file) === state.sha256;
   });
+  return isUnchanged ? Object.keys(stamp.inputs) : undefined;
 }
 
 /**

@@ -1,0 +1,86 @@
+// Builds an app: the runtime it needs, the system isolate's bundle, and its initrd.
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { displayPath } from '../bundle/project.ts';
+import type { App } from '../config/load.ts';
+import { commandLine } from '../launch.ts';
+import { step } from '../progress.ts';
+import { type BuiltSystem, buildSystem } from './composition.ts';
+import { findRuntime, type RuntimeImage } from './runtime-image.ts';
+
+/** An app that is built: what boots it, and what every kind of image is made from. */
+export interface BuiltApp {
+  readonly app: App;
+  /** Kernel and base. */
+  readonly runtime: RuntimeImage;
+  /** The initrd: the system bundle and the app. */
+  readonly initrd: string;
+  /** The kernel's command line that the config asks for. */
+  readonly commandLine: string;
+  readonly system: BuiltSystem;
+  /** False when the initrd was current already. */
+  readonly rebuilt: boolean;
+  /** Every file that a change of makes another image. */
+  readonly inputs: readonly string[];
+}
+
+/** What to build. */
+export interface BuildAppOptions {
+  /** Where the initrd goes; by default among what is made on the way. */
+  readonly initrd?: string;
+  /** Further entry modules by their names in /app: tests. */
+  readonly entries?: Readonly<Record<string, string>>;
+  /** More files: absolute path in the image to a file of this machine. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Node's arguments in place of the app's: options, module, arguments. */
+  readonly arguments?: readonly string[];
+  /** Says nothing about itself. */
+  readonly quiet?: boolean;
+}
+
+/**
+ * Builds an app, as far as it changed.
+ * @param app see there
+ * @param options what to build
+ * @returns what was built
+ * @throws BundleError, UserError with what is wrong and what to do
+ */
+export async function buildApp(app: App, options: BuildAppOptions = {}): Promise<BuiltApp> {
+  const runtime = await findRuntime(app.root);
+  await mkdir(app.work, { recursive: true });
+  const initrd = options.initrd ?? path.join(app.work, 'initrd');
+  const work = async (note: (line: string) => void) => {
+    // Rollup takes a while to load, so only here.
+    const { buildInitrd } = await import('../bundle.ts');
+    const system = await buildSystem(app);
+    const { inputs, rebuilt } = await buildInitrd({
+      entry: app.project.entry,
+      outFile: initrd,
+      assets: app.assets,
+      files: { ...app.files, ...options.files },
+      ...(options.entries === undefined ? {} : { entries: options.entries }),
+      arguments: options.arguments ?? nodeArguments(app),
+      environment: app.environment,
+      system: system.file,
+      report: note,
+    });
+    return { system, inputs, rebuilt };
+  };
+  const { system, inputs, rebuilt } = options.quiet
+    ? await work((line) => process.stderr.write(`  ${line}\n`))
+    : await step(`Bundling ${displayPath(app.project.entry)}`, (report) => work(report.note));
+  return {
+    app,
+    runtime,
+    initrd,
+    commandLine: commandLine({ options: app.kernelOptions }),
+    system,
+    rebuilt,
+    inputs: [...new Set([...inputs, ...system.inputs, ...app.inputs])],
+  };
+}
+
+/** Node's argument vector for an app. */
+function nodeArguments(app: App): string[] {
+  return ['node', '--enable-source-maps', ...app.nodeOptions, '/app/main.mjs', ...app.arguments];
+}

@@ -1,0 +1,103 @@
+/**
+ * What an app says about itself in `runtime.config.ts`.
+ *
+ * ```ts
+ * import { defineConfig } from '@runtimejs/cli';
+ *
+ * export default defineConfig({
+ *   memory: 256,
+ *   ports: [8080],
+ *   environment: { LOG_LEVEL: 'info' },
+ * });
+ * ```
+ */
+
+/** Addresses that do not change. */
+export interface StaticNetwork {
+  /** Of the first network card, each with its prefix length: `192.168.1.5/24`, `2001:db8::5/64`. */
+  readonly addresses: readonly string[];
+  /** Routers for everything that is on no link: at most one for IPv4 and one for IPv6. */
+  readonly gateways?: readonly string[];
+  /** Addresses of name servers, in the order in which they are asked. */
+  readonly nameServers?: readonly string[];
+  /** Domains that are tried after a short name, such as `example.com`. */
+  readonly searchDomains?: readonly string[];
+}
+
+/** When the machine starts again after the app has ended. */
+export type RestartPolicy = 'never' | 'on-failure' | 'always';
+
+/** What an app says about itself. Everything may be left out. */
+export interface RuntimeConfig {
+  /** Name of the image and of virtual machines made from it. Default: that of package.json. */
+  readonly name?: string;
+  /** Entry module of the app. Default: `main` of package.json, or `src/main.ts`, `main.ts`, `src/index.ts`. */
+  readonly entry?: string;
+  /** The app's arguments: `process.argv` from the third word on. */
+  readonly arguments?: readonly string[];
+  /** Variables of `process.env`. Those of the `.env` file replace these. */
+  readonly environment?: Readonly<Record<string, string | number | boolean>>;
+  /** File with more variables, `NAME=value` a line. Default: `.env` if there is one; `false` reads none. */
+  readonly environmentFile?: string | false;
+  /** Options of Node itself, such as `--max-old-space-size=128`. */
+  readonly nodeOptions?: readonly string[];
+  /** Memory of the machine: MiB, or text such as `512M` or `2G`. Default: 512. */
+  readonly memory?: number | string;
+  /** Processors of the machine. Default: 1. */
+  readonly cpus?: number;
+  /**
+   * Ports of the guest that `dev` and `start` forward: a number (the host's is the same, or the next free
+   * one), or `host:guest`, `address:host:guest`, `host:guest/udp`. Default: 8080.
+   */
+  readonly ports?: readonly (number | string)[];
+  /** How the network is configured. Default: `dhcp` (and IPv6 as routers advertise it); `none` leaves it out. */
+  readonly network?: 'dhcp' | 'none' | StaticNetwork;
+  /**
+   * Drivers of network cards: packages, or modules of the app, that export `attach`.
+   * Default: `@runtimejs/virtio-net` and `@runtimejs/e1000`. What is not named is not in the image.
+   */
+  readonly networkDrivers?: readonly string[];
+  /** Drivers of other devices. Default: `@runtimejs/virtio-rng`. */
+  readonly drivers?: readonly string[];
+  /** Modules whose default export is a `Service` of `@runtimejs/system`; they run beside the network. */
+  readonly services?: readonly string[];
+  /** A module that composes the system isolate itself, instead of the four settings before this one. */
+  readonly system?: string;
+  /** Files, directories and patterns below the project that the app reads by path, such as `public/**`. */
+  readonly assets?: readonly string[];
+  /** More files: path in the image (absolute) to a file of this machine. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Disks for the app. There is no driver for disks yet, so naming one is an error. */
+  readonly volumes?: readonly string[];
+  /** Whether the machine starts again after the app has ended. Default: `never`. */
+  readonly restart?: RestartPolicy;
+  /** Seconds that the app may take to end after the power button, 0 to 86400. Default: 30. */
+  readonly shutdown?: number;
+  /** More options of the kernel's command line, such as `log=debug`. */
+  readonly kernelOptions?: readonly string[];
+  /** Test files, for `runtime test`. Default: `test/**` and `src/**` with `.test.` in their names. */
+  readonly tests?: readonly string[];
+  /** Where `runtime build` puts what it makes. Default: `dist`. */
+  readonly output?: string;
+}
+
+/** What a config that is a function is told. */
+export interface ConfigContext {
+  /** The command that runs, such as `dev` or `build`. */
+  readonly command: string;
+}
+
+/** What `runtime.config.ts` exports. */
+export type ConfigExport =
+  | RuntimeConfig
+  | Promise<RuntimeConfig>
+  | ((context: ConfigContext) => RuntimeConfig | Promise<RuntimeConfig>);
+
+/**
+ * Gives a config its type, so that an editor completes and checks it.
+ * @param config the config, or a function that returns it
+ * @returns the same
+ */
+export function defineConfig<Config extends ConfigExport>(config: Config): Config {
+  return config;
+}

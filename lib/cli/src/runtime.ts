@@ -1,0 +1,31 @@
+// The command line of the `runtime` command; bin/runtime runs it under the pinned Node.
+import { Command } from 'commander';
+import colors from 'picocolors';
+import { register as registerDev } from './commands/dev.ts';
+import { register as registerStart } from './commands/start.ts';
+import { explain } from './errors.ts';
+import { version } from './version.ts';
+
+/** Each adds its commands to the program; the order is that of the help. */
+const commands = [registerDev, registerStart];
+
+/** Builds the parser of the command line. */
+export function createProgram(): Command {
+  const program = new Command()
+    .name('runtime')
+    .description('Builds a TypeScript app into a bootable image, boots, tests and ships it.')
+    .version(version, '-V, --version')
+    .showHelpAfterError('Run it with --help to see what there is.')
+    .configureHelp({ showGlobalOptions: false });
+  for (const register of commands) register(program);
+  return program;
+}
+
+if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
+  try {
+    await createProgram().parseAsync();
+  } catch (error) {
+    console.error(`${colors.red('error:')} ${explain(error)}`);
+    process.exitCode = 1;
+  }
+}

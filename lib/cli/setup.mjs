@@ -61,6 +61,7 @@ const testPackages = [
 /** @type {Record<string, DebianPackage[]>} */
 const packagesOfCommand = {
   build: buildPackages,
+  pack: buildPackages,
   start: [...buildPackages, ...bootPackages],
   lint: [...buildPackages, ...lintPackages],
   format: lintPackages,

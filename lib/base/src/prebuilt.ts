@@ -4,6 +4,7 @@
 //   kernel.elf, kernel.symbols    the kernel with its debug information, and names for its backtraces
 //   lib/runtime                   shim.so, kernel.node, preload.cjs, stripped
 //   lib64, lib/x86_64-linux-gnu   shared libraries, stripped, at their places in the image
+//   host                          libraries for running Node on this machine, should it lack them
 //   licences                      of the Debian packages that the libraries are from
 //   parts.json                    what is there, and the version of Node that it goes with
 import { execFile } from 'node:child_process';
@@ -17,6 +18,8 @@ import { packRuntime } from './pack.ts';
 import { kernelSymbols } from './symbols.ts';
 
 const manifestName = 'parts.json';
+/** Libraries that Node needs and that many distributions leave out. */
+const hostLibraries = ['libatomic.so.1'];
 
 /** A Debian package that libraries were taken from. */
 export interface LibrarySource {
@@ -78,8 +81,10 @@ export async function makePrebuilt(inputs: PrebuiltInputs): Promise<PrebuiltMani
     const source = programs.includes(file) ? await stripped(file, cacheFolder) : file;
     await place(source, `lib/runtime/${name}`);
   }
-  for (const { file, imagePath } of libraries) {
-    await place(await stripped(file, cacheFolder), imagePath);
+  for (const { name, file, imagePath } of libraries) {
+    const source = await stripped(file, cacheFolder);
+    await place(source, imagePath);
+    if (hostLibraries.includes(name)) await place(source, `host/${name}`);
   }
   const sources = await librarySources(libraries.map(({ file }) => file));
   for (const source of sources) {

@@ -127,6 +127,18 @@ program
   });
 
 program
+  .command('pack')
+  .description('make npm packages of the workspaces, in build/tarballs')
+  .option('--publish <registry>', 'publish them to this registry instead')
+  .option('--tag <name>', 'tag of what is published', 'latest')
+  .action(async (options: { publish?: string; tag: string }) => {
+    const { makeTarballs, pack, publish } = await import('./publish/pack.ts');
+    const packages = await pack();
+    if (options.publish !== undefined) await publish(packages, options.publish, options.tag);
+    else for (const file of await makeTarballs(packages)) console.log(file);
+  });
+
+program
   .command('clean')
   .description('remove everything that was built')
   .action(async () => {

@@ -127,6 +127,7 @@ export async function describeMachine(
     }),
     gdb: choice.gdb ?? false,
     consoleLog: consoleLog(app),
+    extraArguments: app.qemu,
   };
 }
 

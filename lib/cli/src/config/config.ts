@@ -75,6 +75,8 @@ export interface RuntimeConfig {
   readonly shutdown?: number;
   /** More options of the kernel's command line, such as `log=debug`. */
   readonly kernelOptions?: readonly string[];
+  /** More arguments for QEMU, such as `-device edu`, one word each; for `dev`, `start` and `test`. */
+  readonly qemu?: readonly string[];
   /** Test files, for `runtime test`. Default: `test/**` and `src/**` with `.test.` in their names. */
   readonly tests?: readonly string[];
   /** Where `runtime build` puts what it makes. Default: `dist`. */

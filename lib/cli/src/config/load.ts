@@ -56,6 +56,8 @@ export interface App {
   readonly restart: RestartPolicy;
   /** The kernel's command line, as words. */
   readonly kernelOptions: readonly string[];
+  /** More arguments for QEMU. */
+  readonly qemu: readonly string[];
   readonly tests: readonly string[];
   /** Folder for what is built, absolute. */
   readonly output: string;
@@ -219,6 +221,7 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
       ...(config.shutdown === undefined ? [] : [`shutdown=${config.shutdown}`]),
       ...(config.kernelOptions ?? []),
     ],
+    qemu: config.qemu ?? [],
     tests: config.tests ?? defaultTests,
     output,
     work,

@@ -121,6 +121,7 @@ const config = z.strictObject(
       .optional(),
     shutdown: whole(0, 86_400, 'a whole number of seconds').optional(),
     kernelOptions: list('options of the kernel, such as "log=debug"').optional(),
+    qemu: list('arguments of QEMU, one word each, such as ["-device", "edu"]').optional(),
     tests: list('paths and patterns of test files, such as "test/**/*.test.ts"').optional(),
     output: text('path of a folder, such as "dist"').optional(),
   },

@@ -1,0 +1,19 @@
+import { createServer } from 'node:http';
+import { isRuntime, readLog } from '@runtimejs/kernel';
+
+/** What the driver said, from the kernel's log. */
+function driverLines(): string[] {
+  if (!isRuntime) return ['The driver runs in the virtual machine only: npm start'];
+  const lines = readLog().text.split('\n');
+  return lines.map((line) => line.replace(/^<\d+>/, '')).filter((line) => line.startsWith('edu'));
+}
+
+const port = Number(process.env.PORT ?? 8080);
+const server = createServer((_request, response) => response.end(`${driverLines().join('\n')}\n`));
+server.listen(port, () => console.log(`Listening on port ${port}.`));
+
+// The power button, and Ctrl-C of `npm start`: finish what is being answered, then end.
+process.once('SIGTERM', () => {
+  server.close();
+  server.closeIdleConnections();
+});

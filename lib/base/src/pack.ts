@@ -23,6 +23,8 @@ export const loadOffset = 0x200000;
 const hugePageSize = 0x200000;
 const filePageSize = 4096;
 const baseSection = '.runtime.base';
+/** What the base begins with, see cpio.ts. */
+const cpioMagic = '070701';
 
 /** Thrown when a kernel has no place for the base. */
 export class PackError extends UserError {}
@@ -107,4 +109,19 @@ export async function packRuntime(
   }
   await rename(partial, output);
   return placed;
+}
+
+/**
+ * Finds the base in a packed file.
+ * @param elf the file
+ * @returns where it is; undefined when this is no kernel with a base
+ */
+export function packedBase(elf: ElfFile): PackedBase | undefined {
+  const last = elf.segments.at(-1);
+  if (last === undefined || last.type !== segmentType.load || last.fileSize === 0) return undefined;
+  const isPlaced = last.physicalAddress % hugePageSize === 0 && last.offset % filePageSize === 0;
+  if (!isPlaced || elf.read(last.offset, cpioMagic.length).toString('latin1') !== cpioMagic) {
+    return undefined;
+  }
+  return { fileOffset: last.offset, physicalAddress: last.physicalAddress, size: last.fileSize };
 }

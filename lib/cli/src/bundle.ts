@@ -34,8 +34,10 @@ export interface InitrdOptions {
   readonly assets?: readonly string[];
   /** More files: absolute path in the image to a file of this machine. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Further entry modules, by the name that they get in /app: tests. */
+  /** Modules to start from instead of the app's entry, by the name that they get in /app: tests. */
   readonly entries?: Readonly<Record<string, string>>;
+  /** Packages to copy with all of their files: test runners. */
+  readonly wholePackages?: readonly string[];
   /** Node's whole argument vector; by default `node --enable-source-maps /app/main.mjs`. */
   readonly arguments?: readonly string[];
   /** Variables of the app's environment. */
@@ -87,7 +89,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   const current = existsSync(contentFile(outFile)) ? currentInputs(outFile, key) : undefined;
   if (current !== undefined) return { rebuilt: false, inputs: current };
 
-  const app = await bundleApp(project, options.entries);
+  const app = await bundleApp(project, options.entries, options.wholePackages);
   for (const warning of app.warnings) options.report?.(warning);
   for (const [name, reason] of app.copiedPackages) {
     options.report?.(`${name} is copied instead of bundled: ${reason}.`);
@@ -196,9 +198,9 @@ function terminated(strings: readonly string[], what: string): string {
 }
 
 function stampKey(options: InitrdOptions, project: Project): string {
-  const { assets, files, entries, arguments: argv, environment, system } = options;
+  const { assets, files, entries, wholePackages, arguments: argv, environment, system } = options;
   const lists = expandAssets(assets ?? [], project);
-  const parts = [project, [...lists], files, entries, argv, environment, system];
+  const parts = [project, [...lists], files, entries, wholePackages, argv, environment, system];
   return JSON.stringify([...parts, process.version, version]);
 }
 

@@ -1,13 +1,16 @@
 // The command line of the `runtime` command; bin/runtime runs it under the pinned Node.
 import { Command } from 'commander';
 import colors from 'picocolors';
+import { register as registerBuild } from './commands/build.ts';
 import { register as registerDev } from './commands/dev.ts';
+import { register as registerRun } from './commands/run.ts';
 import { register as registerStart } from './commands/start.ts';
+import { register as registerTest } from './commands/test.ts';
 import { explain } from './errors.ts';
 import { version } from './version.ts';
 
 /** Each adds its commands to the program; the order is that of the help. */
-const commands = [registerDev, registerStart];
+const commands = [registerDev, registerStart, registerRun, registerBuild, registerTest];
 
 /** Builds the parser of the command line. */
 export function createProgram(): Command {

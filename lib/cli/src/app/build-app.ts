@@ -28,14 +28,16 @@ export interface BuiltApp {
 export interface BuildAppOptions {
   /** Where the initrd goes; by default among what is made on the way. */
   readonly initrd?: string;
-  /** Further entry modules by their names in /app: tests. */
+  /** Modules to start from instead of the app's entry, by the name that they get in /app: tests. */
   readonly entries?: Readonly<Record<string, string>>;
+  /** Packages to copy with all of their files: test runners. */
+  readonly wholePackages?: readonly string[];
   /** More files: absolute path in the image to a file of this machine. */
   readonly files?: Readonly<Record<string, string>>;
   /** Node's arguments in place of the app's: options, module, arguments. */
   readonly arguments?: readonly string[];
-  /** Says nothing about itself. */
-  readonly quiet?: boolean;
+  /** What is being done, for the progress. */
+  readonly title?: string;
 }
 
 /**
@@ -59,6 +61,7 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
       assets: app.assets,
       files: { ...app.files, ...options.files },
       ...(options.entries === undefined ? {} : { entries: options.entries }),
+      ...(options.wholePackages === undefined ? {} : { wholePackages: options.wholePackages }),
       arguments: options.arguments ?? nodeArguments(app),
       environment: app.environment,
       system: system.file,
@@ -66,9 +69,8 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
     });
     return { system, inputs, rebuilt };
   };
-  const { system, inputs, rebuilt } = options.quiet
-    ? await work((line) => process.stderr.write(`  ${line}\n`))
-    : await step(`Bundling ${displayPath(app.project.entry)}`, (report) => work(report.note));
+  const title = options.title ?? `Bundling ${displayPath(app.project.entry)}`;
+  const { system, inputs, rebuilt } = await step(title, (report) => work(report.note));
   return {
     app,
     runtime,

@@ -9,6 +9,12 @@ import { ToolError } from '../command.ts';
 import type { App } from '../config/load.ts';
 import { version } from '../version.ts';
 
+/** Drivers that this version has. */
+export const availableDrivers: readonly string[] = [
+  '@runtimejs/e1000',
+  '@runtimejs/virtio-net',
+  '@runtimejs/virtio-rng',
+];
 const defaultNetworkDrivers = ['@runtimejs/virtio-net', '@runtimejs/e1000'];
 const defaultDrivers = ['@runtimejs/virtio-rng'];
 

@@ -13,7 +13,7 @@ import {
   packageRoot,
   readManifest,
 } from './project.ts';
-import { forceShared, type PackageUse, resolution } from './resolve.ts';
+import { findInstalled, forceShared, type PackageUse, resolution } from './resolve.ts';
 import { commonjs, json } from './rollup-plugins.ts';
 import { chunkName, dropPackageSources, sourceName } from './sources.ts';
 import { typescript } from './typescript.ts';
@@ -39,15 +39,21 @@ const maximumPasses = 8;
  * Bundles an app and its packages into /app/main.mjs, its workers and its files.
  *
  * @param project the app
- * @param entries further entry modules, by the name that they get in /app
+ * @param entries modules to start from instead of the app's entry, by the name that they get in /app
+ * @param whole packages to copy with all of their files
  * @throws BundleError when the app cannot be bundled
  */
 export async function bundleApp(
   project: Project,
-  entries: Readonly<Record<string, string>> = {},
+  entries?: Readonly<Record<string, string>>,
+  whole: readonly string[] = [],
 ): Promise<BundledApp> {
   forgetPackageRoots();
   const forced = new Map<string, CopyReason>();
+  for (const name of whole) {
+    const root = findInstalled(name, project.root);
+    if (root !== undefined) forced.set(root, { text: 'all of it is wanted', whole: true });
+  }
   const cache = {};
   for (let pass = 0; pass < maximumPasses; pass++) {
     const use: PackageUse = { external: new Map(), bundled: new Set() };
@@ -81,7 +87,7 @@ export async function bundleApp(
 
 async function runRollup(
   project: Project,
-  entries: Readonly<Record<string, string>>,
+  entries: Readonly<Record<string, string>> | undefined,
   forced: Map<string, CopyReason>,
   cache: object,
   use: PackageUse,
@@ -89,7 +95,7 @@ async function runRollup(
   const warnings: string[] = [];
   try {
     const build = await rollup({
-      input: { main: project.entry, ...entries },
+      input: entries ?? { main: project.entry },
       plugins: plugins(project, forced, cache, use),
       // Nothing imports the entry, so its exports need not keep their shape.
       preserveEntrySignatures: false,
@@ -170,12 +176,15 @@ async function filesToCopy(project: Project, cache: object, use: PackageUse): Pr
   for (const { root, reason } of use.external.values()) {
     files.add(join(root, 'package.json'));
     if (!reason.whole) continue;
-    for (const file of packageFiles(root)) files.add(file);
+    const own = packageFiles(root);
+    for (const file of own) files.add(file);
     const manifest = readManifest(join(root, 'package.json')) as {
       dependencies?: Record<string, string>;
     };
-    const dependencies = Object.keys(manifest.dependencies ?? {});
-    const needed = await trace(dependencies, join(root, 'package.json'), cache);
+    // Any of its files may be loaded, and each may import other parts of what it depends on.
+    const code = own.filter((file) => /\.[cm]?js$/.test(file));
+    const start = [...Object.keys(manifest.dependencies ?? {}), ...code];
+    const needed = await trace(start, join(root, 'package.json'), cache);
     for (const file of needed.files) files.add(file);
   }
   // Directories are listed when the trace met a symbolic link to one.

@@ -176,7 +176,7 @@ function missingPackage(specifier: string, project: Project): { text: string; re
 }
 
 /** The real directory of a package as Node's lookup from a directory finds it. */
-function findInstalled(name: string, from: string): string | undefined {
+export function findInstalled(name: string, from: string): string | undefined {
   for (let directory = from; ; directory = dirname(directory)) {
     const candidate = join(directory, 'node_modules', name);
     if (existsSync(join(candidate, 'package.json'))) return realpathSync(candidate);

@@ -91,6 +91,12 @@ export function consoleLog(app: Pick<App, 'work'>): string {
   return path.join(app.work, 'console.log');
 }
 
+/** What a config says about machines. */
+export type MachineDefaults = Pick<
+  App,
+  'memoryMegabytes' | 'cpus' | 'ports' | 'portsNamed' | 'kernelOptions' | 'qemu' | 'work'
+>;
+
 /**
  * Works out the machine.
  * @param choice of the user
@@ -99,7 +105,7 @@ export function consoleLog(app: Pick<App, 'work'>): string {
  */
 export async function describeMachine(
   choice: MachineChoice,
-  app: App,
+  app: MachineDefaults,
   parameters: readonly string[],
 ): Promise<Omit<TerminalOptions, 'runtime' | 'initrd'>> {
   const ports = choice.port ?? (app.portsNamed ? app.ports : undefined);

@@ -1,0 +1,54 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type Command, Option } from 'commander';
+import { buildApp } from '../app/build-app.ts';
+import { formats, type ImageFormat, type ImageOptions, writeImages } from '../app/formats.ts';
+import { createReport, printReport } from '../app/report.ts';
+import { displayPath } from '../bundle/project.ts';
+import { loadApp } from '../config/load.ts';
+import { onInterrupt } from '../interrupted.ts';
+
+interface BuildOptions extends ImageOptions {
+  readonly app: string;
+  readonly format: readonly ImageFormat[];
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+/** `runtime build`. */
+export function register(program: Command): void {
+  program
+    .command('build')
+    .description('build images of the app, and say what is in them and what it weighs')
+    .addOption(
+      new Option('-f, --format <formats...>', 'kinds of images')
+        .choices(formats)
+        .default(['kernel']),
+    )
+    .option('--compress', 'compress the image, where the format can')
+    .option('-o, --output <folder>', 'where the images go (default: the config, or dist)')
+    .option('--json', 'print the report as JSON')
+    .option('--app <folder>', 'the app, or its entry module', '.')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'Examples:',
+        '  runtime build                        dist/runtime and dist/initrd, for QEMU -kernel and -initrd',
+        '  runtime build -f raw qcow2           disk images, for BIOS and UEFI',
+        '  runtime build --json | jq .total     for scripts',
+      ].join('\n'),
+    )
+    .action(async (options: BuildOptions) => {
+      const app = await loadApp(options.app, { command: 'build' });
+      const folder = options.output === undefined ? app.output : path.resolve(options.output);
+      onInterrupt(`The build was interrupted. What was in ${displayPath(folder)} is as it was.`);
+      const built = await buildApp(app);
+      await mkdir(folder, { recursive: true });
+      const images = await writeImages(built, options.format, folder, options);
+      onInterrupt(undefined);
+      const report = await createReport(built, images);
+      if (options.json) console.log(JSON.stringify(report, null, 2));
+      else printReport(report);
+    });
+}

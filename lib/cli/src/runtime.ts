@@ -1,8 +1,12 @@
 // The command line of the `runtime` command; bin/runtime runs it under the pinned Node.
+import completion from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import colors from 'picocolors';
 import { register as registerBuild } from './commands/build.ts';
+import { register as registerDebug } from './commands/debug.ts';
 import { register as registerDev } from './commands/dev.ts';
+import { register as registerHost } from './commands/host.ts';
+import { register as registerLogs } from './commands/logs.ts';
 import { register as registerRun } from './commands/run.ts';
 import { register as registerStart } from './commands/start.ts';
 import { register as registerTest } from './commands/test.ts';
@@ -10,7 +14,16 @@ import { explain } from './errors.ts';
 import { version } from './version.ts';
 
 /** Each adds its commands to the program; the order is that of the help. */
-const commands = [registerDev, registerStart, registerRun, registerBuild, registerTest];
+const commands = [
+  registerDev,
+  registerStart,
+  registerRun,
+  registerBuild,
+  registerTest,
+  registerDebug,
+  registerLogs,
+  registerHost,
+];
 
 /** Builds the parser of the command line. */
 export function createProgram(): Command {
@@ -21,6 +34,7 @@ export function createProgram(): Command {
     .showHelpAfterError('Run it with --help to see what there is.')
     .configureHelp({ showGlobalOptions: false });
   for (const register of commands) register(program);
+  completion(program);
   return program;
 }
 

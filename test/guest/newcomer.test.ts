@@ -1,0 +1,105 @@
+// From nothing to a running machine, as a newcomer meets the project: every package is published to a registry
+// on loopback, then each template is created, installed, checked, tested, built, booted, and answers.
+import { once } from 'node:events';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { findFreePort } from '../../lib/cli/src/network.ts';
+import { type Newcomer, newcomer, stepLimit } from './support/newcomer.ts';
+
+let someone: Newcomer;
+
+test.before(async (t) => {
+  t.timeout(stepLimit * 2);
+  someone = await newcomer();
+});
+
+test.after.always(async () => {
+  await someone?.leave();
+});
+
+/** What each template's server says at its root. */
+const answers: Readonly<Record<string, RegExp>> = {
+  http: /"hello":"world"/,
+  fastify: /"hello":"world"/,
+  hono: /"hello":"world"/,
+  driver: /edu0: 10! = 3628800/,
+};
+
+for (const [template, expected] of Object.entries(answers)) {
+  test.serial(
+    `${template}: created, installed, checked, tested, built, booted, answers`,
+    async (t) => {
+      t.timeout(stepLimit * 4);
+      const name = `my-${template}`;
+      const { folder, run } = someone;
+      const npm = (...words: string[]) => run(path.join(folder, name), 'npm', ...words);
+
+      const created = await run(
+        folder,
+        'npm',
+        'create',
+        '--yes',
+        'runtime-app',
+        name,
+        '--',
+        '--template',
+        template,
+        '--yes',
+      );
+      t.regex(created, /npm install/);
+      await npm('install');
+      await npm('run', 'check');
+      t.regex(await npm('test'), /# fail 0/);
+      t.regex(await npm('run', 'build'), /dist\/initrd/);
+      const { size } = await stat(path.join(folder, name, 'dist/runtime'));
+      t.true(size > 100 * 2 ** 20);
+
+      const port = await findFreePort(20_000 + (process.pid % 20_000));
+      const machine = someone.start(
+        path.join(folder, name),
+        'npx',
+        'runtime',
+        'start',
+        '--port',
+        `${port}:8080`,
+      );
+      let output = '';
+      const note = (bytes: Buffer) => {
+        output += bytes.toString();
+      };
+      machine.stdout?.on('data', note);
+      machine.stderr?.on('data', note);
+      try {
+        t.regex(await answerOf(`http://127.0.0.1:${port}/`, () => output, machine), expected);
+        process.kill(-(machine.pid ?? 0), 'SIGINT');
+        const [exitCode] = await once(machine, 'exit');
+        t.true(exitCode === 0 || exitCode === 130, `${exitCode}: ${output}`);
+      } finally {
+        if (machine.exitCode === null && machine.pid !== undefined)
+          process.kill(-machine.pid, 'SIGKILL');
+      }
+      const { dependencies = {}, devDependencies = {} } = JSON.parse(
+        await readFile(path.join(folder, name, 'package.json'), 'utf8'),
+      ) as Record<string, Record<string, string>>;
+      for (const version of Object.values({ ...dependencies, ...devDependencies }))
+        t.regex(version, /^\d/);
+    },
+  );
+}
+
+/** Asks until there is an answer. */
+async function answerOf(
+  url: string,
+  output: () => string,
+  machine: { readonly exitCode: number | null },
+): Promise<string> {
+  for (const limit = performance.now() + stepLimit; performance.now() < limit; ) {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+    if (answer?.ok) return answer.text();
+    if (machine.exitCode !== null) throw new Error(`The machine ended: ${output()}`);
+    await sleep(200);
+  }
+  throw new Error(`No answer: ${output()}`);
+}

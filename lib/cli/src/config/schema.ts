@@ -25,11 +25,15 @@ const memory = 'a whole number of MiB from 64 to 1048576, or text such as "512M"
 const port =
   'a port from 1 to 65535, or text such as "8000:8080", "0.0.0.0:80:8080" or "5353:53/udp"';
 const variable = 'text, a number, true or false';
-const whole = (least: number, most: number, what: string) =>
-  z
-    .int(allowed(`${what} from ${least} to ${most}`))
-    .min(least, allowed(`${what} from ${least} to ${most}`))
-    .max(most, allowed(`${what} from ${least} to ${most}`));
+const memoryText = /^[1-9]\d{0,6}[MG]$/;
+const portText = /^(\d+(\.\d+){3}:)?\d{1,5}(:\d{1,5})?(\/(tcp|udp))?$/;
+const processors = 'a whole number of processors from 1 to 255';
+const seconds = 'a whole number of seconds from 0 to 86400';
+
+/** A whole number. Each check has the text, because a union tells the complaint of the nearest of its parts. */
+function whole(least: number, most: number, what: string) {
+  return z.int(allowed(what)).min(least, allowed(what)).max(most, allowed(what));
+}
 
 const staticNetwork = z.strictObject({
   addresses: list('addresses with a prefix length, such as "192.168.1.5/24"').min(
@@ -60,7 +64,14 @@ const config = z.strictObject(
     environment: z
       .record(
         z.string().regex(/^[^=\0]+$/, allowed('names of variables without "="')),
-        z.union([z.string().refine(hasNoNul), z.number(), z.boolean()], allowed(variable)),
+        z.union(
+          [
+            z.string(allowed(variable)).refine(hasNoNul, allowed(variable)),
+            z.number(),
+            z.boolean(),
+          ],
+          allowed(variable),
+        ),
         allowed('an object of variables, such as { LOG_LEVEL: "info" }'),
       )
       .optional(),
@@ -73,24 +84,15 @@ const config = z.strictObject(
     nodeOptions: list('options of Node, such as "--max-old-space-size=128"').optional(),
     memory: z
       .union(
-        [
-          z
-            .int()
-            .min(64)
-            .max(2 ** 20),
-          z.string().regex(/^[1-9]\d{0,6}[MG]$/),
-        ],
+        [whole(64, 2 ** 20, memory), z.string(allowed(memory)).regex(memoryText, allowed(memory))],
         allowed(memory),
       )
       .optional(),
-    cpus: whole(1, 255, 'a whole number of processors').optional(),
+    cpus: whole(1, 255, processors).optional(),
     ports: z
       .array(
         z.union(
-          [
-            z.int().min(1).max(65_535),
-            z.string().regex(/^(\d+(\.\d+){3}:)?\d{1,5}(:\d{1,5})?(\/(tcp|udp))?$/),
-          ],
+          [whole(1, 65_535, port), z.string(allowed(port)).regex(portText, allowed(port))],
           allowed(port),
         ),
         allowed(`a list; each entry is ${port}`),
@@ -119,7 +121,7 @@ const config = z.strictObject(
     restart: z
       .enum(['never', 'on-failure', 'always'], allowed('"never", "on-failure" or "always"'))
       .optional(),
-    shutdown: whole(0, 86_400, 'a whole number of seconds').optional(),
+    shutdown: whole(0, 86_400, seconds).optional(),
     kernelOptions: list('options of the kernel, such as "log=debug"').optional(),
     qemu: list('arguments of QEMU, one word each, such as ["-device", "edu"]').optional(),
     tests: list('paths and patterns of test files, such as "test/**/*.test.ts"').optional(),

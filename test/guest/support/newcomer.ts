@@ -15,7 +15,7 @@ import { pack, publish } from '../../../lib/cli/src/publish/pack.ts';
 /** Long enough for a registry on a busy machine. */
 const registryLimit = 60_000;
 /** Long enough to download Node's package, or to boot, on a busy machine. */
-export const stepLimit = 300_000;
+export const stepLimit = 600_000;
 
 /** A newcomer at work. */
 export interface Newcomer {

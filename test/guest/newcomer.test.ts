@@ -57,14 +57,8 @@ for (const [template, expected] of Object.entries(answers)) {
       t.true(size > 100 * 2 ** 20);
 
       const port = await findFreePort(20_000 + (process.pid % 20_000));
-      const machine = someone.start(
-        path.join(folder, name),
-        'npx',
-        'runtime',
-        'start',
-        '--port',
-        `${port}:8080`,
-      );
+      const words = ['start', '--port', `${port}:8080`];
+      const machine = someone.start(path.join(folder, name), 'node_modules/.bin/runtime', ...words);
       let output = '';
       const note = (bytes: Buffer) => {
         output += bytes.toString();
@@ -73,12 +67,12 @@ for (const [template, expected] of Object.entries(answers)) {
       machine.stderr?.on('data', note);
       try {
         t.regex(await answerOf(`http://127.0.0.1:${port}/`, () => output, machine), expected);
-        process.kill(-(machine.pid ?? 0), 'SIGINT');
+        machine.kill('SIGINT');
         const [exitCode] = await once(machine, 'exit');
         t.true(exitCode === 0 || exitCode === 130, `${exitCode}: ${output}`);
       } finally {
-        if (machine.exitCode === null && machine.pid !== undefined)
-          process.kill(-machine.pid, 'SIGKILL');
+        // It takes its machine along, which SIGKILL would not let it do.
+        if (machine.exitCode === null) machine.kill('SIGTERM');
       }
       const { dependencies = {}, devDependencies = {} } = JSON.parse(
         await readFile(path.join(folder, name, 'package.json'), 'utf8'),

@@ -30,6 +30,7 @@ interface Options {
   readonly warmUp: number;
   readonly seconds: number;
   readonly memory: number;
+  readonly against?: string;
 }
 
 /** A system that serves, and what it has cost. */
@@ -48,7 +49,8 @@ interface Cost {
   readonly all: number;
 }
 
-async function boot(name: SystemName, { processors, memory }: Options): Promise<Subject> {
+async function boot(name: SystemName, options: Options): Promise<Subject> {
+  const { processors, memory, against } = options;
   const space = await Namespace.create();
   await space.startNameAndAddressServer();
   const machine = await systemMachine(
@@ -61,12 +63,13 @@ async function boot(name: SystemName, { processors, memory }: Options): Promise<
       memoryMegabytes: memory,
       processors,
     },
-    name === 'peer',
+    name === 'peer' && against === undefined,
   );
   const instructions = await InstructionCounter.create(name);
   const waiting = space.start([nodeBinary, client, 'first', site.guest]);
   const running = await startMachine({
     ...machine,
+    ...(name === 'peer' && against !== undefined ? { runtime: path.resolve(against) } : {}),
     extraArguments: [
       ...(machine.extraArguments ?? []),
       ...['-name', 'guest,debug-threads=on'],
@@ -180,7 +183,7 @@ async function main(options: Options): Promise<void> {
     await writeFile(path.join(benchFolder, 'cost.json'), `${JSON.stringify(report, null, 2)}\n`);
     console.log(
       `Medians of ${options.windows} alternating windows of ${options.seconds} s: ours, ` +
-        `${systemNames.peer}, ratio. Load average ${before.toFixed(1)} before, ` +
+        `${options.against ?? systemNames.peer}, ratio. Load average ${before.toFixed(1)} before, ` +
         `${load().toFixed(1)} after.`,
     );
   } finally {
@@ -201,6 +204,7 @@ const program = new Command()
   .option('--warm-up <seconds>', 'how long wrk runs before', parseWhole, 25)
   .option('--seconds <number>', 'length of a window', parseWhole, 3)
   .option('--memory <MiB>', 'memory of the machines', parseWhole, 768)
+  .option('--against <file>', "compare with another build's dist/runtime instead of Linux")
   .action(main);
 
 await runProgram(program);

@@ -47,6 +47,8 @@ const testPackages = [
     why: 'network tests: DHCP, router advertisements, DNS',
     command: 'dnsmasq',
   },
+  { name: 'dosfstools', why: 'tests of disk images: the volume', command: 'fsck.fat' },
+  { name: 'gdisk', why: 'tests of disk images: the partitions', command: 'sgdisk' },
   { name: 'grub-common', why: 'boot tests from a CD image', command: 'grub-mkrescue' },
   { name: 'grub-efi-amd64-bin', why: 'boot tests from a CD image under UEFI' },
   { name: 'grub-pc-bin', why: 'boot tests from a CD image' },
@@ -54,6 +56,7 @@ const testPackages = [
   { name: 'iputils-ping', why: 'network tests: ping', command: 'ping' },
   { name: 'mtools', why: 'boot tests from a CD image', command: 'mformat' },
   { name: 'ovmf', why: 'boot tests under UEFI: the firmware' },
+  { name: 'qemu-utils', why: 'tests of disk images: the formats', command: 'qemu-img' },
   { name: 'tshark', why: 'network tests: looking for faults in captures', command: 'tshark' },
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
 ];

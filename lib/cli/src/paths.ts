@@ -36,6 +36,8 @@ export const kernelElf: string = path.join(nativeBuildFolder, 'kernel/kernel.elf
 export const shimLibrary: string = path.join(nativeBuildFolder, 'shim/shim.so');
 /** Runs in Node before the app. */
 export const preloadModule: string = path.join(nativeBuildFolder, 'shim/preload.cjs');
+/** The boot loaders of disk images: disk.bin, bios.bin, bootx64.efi. */
+export const loaderFolder: string = path.join(nativeBuildFolder, 'loader');
 /** cmake-js' build folders, one for each addon. */
 export const addonBuildFolder: string = path.join(buildFolder, 'addons');
 

@@ -66,7 +66,9 @@ function diskCode({ disk, bios }: Loaders): Buffer {
   const code = Buffer.from(disk);
   const sectors = bios.length / sectorSize;
   if (!Number.isInteger(sectors) || sectors > mostBiosSectors) {
-    throw new LoaderError(`The BIOS loader has ${bios.length} bytes, which the boot sector cannot read.`);
+    throw new LoaderError(
+      `The BIOS loader has ${bios.length} bytes, which the boot sector cannot read.`,
+    );
   }
   code.writeUInt16LE(sectors, packetField + 2);
   code.writeBigUInt64LE(BigInt(biosFirst), packetField + 8);

@@ -29,6 +29,32 @@ export async function writeAll(
 /** Exit codes of a process that a signal ended: 128 + its number, as shells have it. */
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
+/** What is being written now: the unfinished file, and what it becomes. */
+const unfinished = new Map<string, string>();
+
+function interrupt(signal: keyof typeof signals): void {
+  for (const [partial, output] of unfinished) {
+    rmSync(partial, { force: true });
+    process.stderr.write(
+      `\nInterrupted: ${output} was not written; an earlier one is unchanged.\n`,
+    );
+  }
+  process.exit(signals[signal]);
+}
+
+function begin(partial: string, output: string): void {
+  if (unfinished.size === 0) {
+    for (const signal of Object.keys(signals)) process.on(signal, interrupt);
+  }
+  unfinished.set(partial, output);
+}
+
+function end(partial: string): void {
+  unfinished.delete(partial);
+  if (unfinished.size > 0) return;
+  for (const signal of Object.keys(signals)) process.removeListener(signal, interrupt);
+}
+
 /**
  * Makes a file.
  * @param output where it goes; folders are made
@@ -41,15 +67,7 @@ export async function writeArtefact(
 ): Promise<void> {
   const folder = path.dirname(output);
   const partial = path.join(folder, `.${path.basename(output)}.${process.pid}.partial`);
-  const handlers = Object.entries(signals).map(([signal, code]) => {
-    const handler = () => {
-      rmSync(partial, { force: true });
-      process.stderr.write(`\nInterrupted: ${output} was not written; an earlier one is unchanged.\n`);
-      process.exit(code);
-    };
-    process.once(signal, handler);
-    return [signal, handler] as const;
-  });
+  begin(partial, output);
   try {
     await mkdir(folder, { recursive: true });
     const file = await open(partial, 'wx');
@@ -61,10 +79,10 @@ export async function writeArtefact(
     }
     await rename(partial, output);
   } catch (error) {
-    await rm(partial, { force: true });
+    await rm(partial, { force: true }).catch(() => {}); // the failure itself is what counts
     throw await explain(error, output, folder);
   } finally {
-    for (const [signal, handler] of handlers) process.removeListener(signal, handler);
+    end(partial);
   }
 }
 

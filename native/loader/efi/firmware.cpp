@@ -72,8 +72,8 @@ const char* EfiFirmware::read(uint64_t offset, void* to, size_t size) {
 }
 
 const char* EfiFirmware::read_memory_map(void* to, uint64_t* size) {
-  const efi::Status status = system_->boot->get_memory_map(size, to, &map_key_, &descriptor_size_,
-                                                           &descriptor_version_);
+  const efi::Status status =
+      system_->boot->get_memory_map(size, to, &map_key_, &descriptor_size_, &descriptor_version_);
   if (status == efi::kBufferTooSmall) return "the firmware's memory map is too long";
   return status == efi::kSuccess ? nullptr : "the firmware gives no memory map";
 }
@@ -89,8 +89,7 @@ uint64_t EfiFirmware::allocate(uint64_t size, uint64_t alignment, uint64_t lowes
     const auto* range = reinterpret_cast<const efi::MemoryDescriptor*>(map_buffer + at);
     if (range->type != efi::kConventionalMemory) continue;
     const uint64_t end = range->address + range->pages * kPage;
-    const uint64_t start =
-        align_up(range->address < lowest ? lowest : range->address, alignment);
+    const uint64_t start = align_up(range->address < lowest ? lowest : range->address, alignment);
     if (start + size <= end && start + size <= highest && (best == 0 || start < best)) best = start;
   }
   if (best == 0) return 0;

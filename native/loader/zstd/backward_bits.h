@@ -38,9 +38,7 @@ class BackwardBits {
   }
 
   /// The next bits, at most 56, without taking them. Zeros and old bits behind the stream's end.
-  uint64_t peek(unsigned count) const {
-    return window_ << (consumed_ & 63) >> 1 >> (63 - count);
-  }
+  uint64_t peek(unsigned count) const { return window_ << (consumed_ & 63) >> 1 >> (63 - count); }
   void skip(unsigned count) { consumed_ += count; }
   uint64_t read(unsigned count) {
     const uint64_t value = peek(count);

@@ -129,7 +129,9 @@ size_t ZstdDecoder::read_literals(const uint8_t* data, size_t size) {
   const unsigned format = data[0] >> 2 & 3;
   const bool is_compressed = type >= 2;
   const size_t header_size = is_compressed ? (format < 2 ? 3 : format + 2u)
-                                           : (format == 1 ? 2 : format == 3 ? 3 : 1);
+                                           : (format == 1   ? 2
+                                              : format == 3 ? 3
+                                                            : 1);
   if (size < header_size) return 0;
   uint64_t header = 0;
   for (size_t i = 0; i < header_size; ++i) header |= static_cast<uint64_t>(data[i]) << (8 * i);

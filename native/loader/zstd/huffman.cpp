@@ -13,8 +13,8 @@ constexpr unsigned kWeightSymbols = 13;
 /// @returns how many there are, 0 when they are damaged
 unsigned read_compressed_weights(const uint8_t* data, size_t size, uint8_t* weights) {
   FseDistribution distribution;
-  const size_t taken = read_fse_distribution(data, size, kMaximumWeightAccuracy, kWeightSymbols,
-                                             &distribution);
+  const size_t taken =
+      read_fse_distribution(data, size, kMaximumWeightAccuracy, kWeightSymbols, &distribution);
   FseState states[1 << kMaximumWeightAccuracy];
   BackwardBits bits;
   if (taken == 0 || taken >= size || !build_fse_states(distribution, states) ||

@@ -17,17 +17,19 @@ constexpr unsigned kOffsetCodes = 32;
 
 /// RFC 8878, table 16.
 Code literal_length_code(unsigned code) {
-  constexpr Code kCodes[] = {{16, 1},   {18, 1},   {20, 1},    {22, 1},    {24, 2},     {28, 2},    {32, 3},
-                             {40, 3},   {48, 4},   {64, 6},    {128, 7},   {256, 8},    {512, 9},   {1024, 10},
-                             {2048, 11}, {4096, 12}, {8192, 13}, {16384, 14}, {32768, 15}, {65536, 16}};
+  constexpr Code kCodes[] = {{16, 1},    {18, 1},    {20, 1},     {22, 1},     {24, 2},
+                             {28, 2},    {32, 3},    {40, 3},     {48, 4},     {64, 6},
+                             {128, 7},   {256, 8},   {512, 9},    {1024, 10},  {2048, 11},
+                             {4096, 12}, {8192, 13}, {16384, 14}, {32768, 15}, {65536, 16}};
   return code < 16 ? Code{code, 0} : kCodes[code - 16];
 }
 
 /// RFC 8878, table 17.
 Code match_length_code(unsigned code) {
-  constexpr Code kCodes[] = {{35, 1},   {37, 1},    {39, 1},    {41, 1},    {43, 2},     {47, 2},     {51, 3},
-                             {59, 3},   {67, 4},    {83, 4},    {99, 5},    {131, 7},    {259, 8},    {515, 9},
-                             {1027, 10}, {2051, 11}, {4099, 12}, {8195, 13}, {16387, 14}, {32771, 15}, {65539, 16}};
+  constexpr Code kCodes[] = {
+      {35, 1},    {37, 1},    {39, 1},    {41, 1},    {43, 2},     {47, 2},     {51, 3},
+      {59, 3},    {67, 4},    {83, 4},    {99, 5},    {131, 7},    {259, 8},    {515, 9},
+      {1027, 10}, {2051, 11}, {4099, 12}, {8195, 13}, {16387, 14}, {32771, 15}, {65539, 16}};
   return code < 32 ? Code{code + 3, 0} : kCodes[code - 32];
 }
 
@@ -35,12 +37,12 @@ Code offset_code(unsigned code) { return Code{1u << code, static_cast<uint8_t>(c
 
 /// The distributions that need no description (RFC 8878, 3.1.1.3.2.2).
 constexpr int8_t kLiteralLengthDefaults[kLiteralLengthCodes] = {
-    4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2,
+    4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1,  1,  2,  2,
     2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1};
 constexpr int8_t kMatchLengthDefaults[kMatchLengthCodes] = {
-    1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,  1,  1,  1,  1,  1,  1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1};
-constexpr int8_t kOffsetDefaults[29] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1,
+constexpr int8_t kOffsetDefaults[29] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 1,  1,  1,  1,  1, 1,
                                         1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1};
 
 /// Which of the three codes a table is for.
@@ -105,8 +107,8 @@ size_t read_table(Kind kind, unsigned mode, const uint8_t* data, size_t size,
       return 1;
     }
     case 2: {
-      const size_t taken = read_fse_distribution(data, size, rules.maximum_accuracy, rules.codes,
-                                                 &distribution);
+      const size_t taken =
+          read_fse_distribution(data, size, rules.maximum_accuracy, rules.codes, &distribution);
       return taken > 0 && fill(kind, distribution, table) ? taken : kDamaged;
     }
     default:

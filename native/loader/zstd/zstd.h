@@ -38,7 +38,7 @@ class ZstdDecoder {
   bool copy_sequence(size_t literals, size_t match, size_t offset);
   bool copy_literals(size_t count);
 
-  uint8_t* output_ = nullptr;      // where the next byte goes
+  uint8_t* output_ = nullptr;  // where the next byte goes
   uint8_t* output_start_ = nullptr;
   uint8_t* output_end_ = nullptr;
   const uint8_t* literals_ = nullptr;

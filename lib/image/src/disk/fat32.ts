@@ -43,10 +43,7 @@ interface Geometry {
 function planGeometry(contentSize: number, firstSector: number): Geometry {
   // The largest clusters of which the content alone fills enough; small volumes are padded.
   let sectorsPerCluster = largestCluster;
-  while (
-    sectorsPerCluster > 1 &&
-    contentSize < leastClusters * sectorsPerCluster * sectorSize
-  ) {
+  while (sectorsPerCluster > 1 && contentSize < leastClusters * sectorsPerCluster * sectorSize) {
     sectorsPerCluster /= 2;
   }
   const clusterSize = sectorsPerCluster * sectorSize;
@@ -54,8 +51,7 @@ function planGeometry(contentSize: number, firstSector: number): Geometry {
   const fatSectors = Math.ceil(((clusters + 2) * 4) / sectorSize);
   // At least the usual 32, and so many that the clusters start on the boundary.
   const unaligned = firstSector + 32 + fatCopies * fatSectors;
-  const reservedSectors =
-    32 + roundUp(unaligned, contentAlignment / sectorSize) - unaligned;
+  const reservedSectors = 32 + roundUp(unaligned, contentAlignment / sectorSize) - unaligned;
   const sectors = reservedSectors + fatCopies * fatSectors + clusters * sectorsPerCluster;
   return { sectorsPerCluster, reservedSectors, fatSectors, clusters, sectors };
 }
@@ -94,8 +90,7 @@ class Clusters {
     this.table = new Uint32Array(geometry.clusters + 2);
     this.table[0] = 0x0fffff00 | mediaDescriptor;
     this.table[1] = endOfChain;
-    this.#dataStart =
-      (geometry.reservedSectors + fatCopies * geometry.fatSectors) * sectorSize;
+    this.#dataStart = (geometry.reservedSectors + fatCopies * geometry.fatSectors) * sectorSize;
   }
 
   get size(): number {

@@ -30,7 +30,10 @@ const compressRaw = promisify(zstdCompress);
 /** Compressing runs in Node's thread pool; more would only take memory. */
 const parallel = 4;
 
-async function compressOne(content: Uint8Array, { level, cacheFolder }: Compression): Promise<Frame> {
+async function compressOne(
+  content: Uint8Array,
+  { level, cacheFolder }: Compression,
+): Promise<Frame> {
   const rawSize = content.length;
   const digest = createHash('sha256').update(content).digest('hex');
   const name = `${digest}-${level}-${process.versions.zstd}.zst`;

@@ -30,6 +30,8 @@ export class MemoryImage {
   /** Bytes from the first loaded byte to the last, with what has to be zero. */
   readonly size: number;
   readonly placement: Placement;
+  /** Where the base's archive is: the last segment. */
+  readonly base: { readonly offset: number; readonly size: number };
 
   /**
    * @param file path of dist/runtime
@@ -46,6 +48,8 @@ export class MemoryImage {
         ...segments.map(({ physicalAddress, memorySize }) => physicalAddress + memorySize),
       );
       this.size = end - linked;
+      const last = segments.at(-1)!;
+      this.base = { offset: last.physicalAddress - linked, size: last.fileSize };
       this.placement = { linked, entry: 0, movable: undefined };
       this.placement = this.#readHeader(this.read(0, Math.min(this.size, searchLimit)), linked);
     } catch (error) {
@@ -86,7 +90,9 @@ export class MemoryImage {
     let start = 0;
     while (start + 16 <= bytes.length && bytes.readUInt32LE(start) !== magic) start += 8;
     if (start + 16 > bytes.length) {
-      throw new KernelError(`${this.#file} has no multiboot2 header: it is not a Runtime.JS kernel.`);
+      throw new KernelError(
+        `${this.#file} has no multiboot2 header: it is not a Runtime.JS kernel.`,
+      );
     }
     const end = Math.min(start + bytes.readUInt32LE(start + 8), bytes.length);
     let entry: number | undefined;

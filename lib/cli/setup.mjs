@@ -54,9 +54,17 @@ const testPackages = [
   { name: 'grub-pc-bin', why: 'boot tests from a CD image' },
   { name: 'iproute2', why: 'network tests: namespaces and TAP devices', command: 'ip' },
   { name: 'iputils-ping', why: 'network tests: ping', command: 'ping' },
+  {
+    name: 'libvirt-clients',
+    why: "tests of deployments: libvirt's schemas",
+    command: 'virt-xml-validate',
+  },
+  { name: 'libxml2-utils', why: "tests of deployments: libvirt's schemas", command: 'xmllint' },
   { name: 'mtools', why: 'boot tests from a CD image', command: 'mformat' },
   { name: 'ovmf', why: 'boot tests under UEFI: the firmware' },
   { name: 'qemu-utils', why: 'tests of disk images: the formats', command: 'qemu-img' },
+  { name: 'shellcheck', why: 'tests of deployments: the scripts', command: 'shellcheck' },
+  { name: 'skopeo', why: 'tests of deployments: container disks', command: 'skopeo' },
   { name: 'tshark', why: 'network tests: looking for faults in captures', command: 'tshark' },
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
 ];

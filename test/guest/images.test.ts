@@ -102,7 +102,12 @@ async function damage(file: string, position: number): Promise<void> {
   const handle = await open(file, 'r+');
   try {
     const { buffer } = await handle.read(Buffer.alloc(64), 0, 64, position);
-    await handle.write(buffer.map((byte) => byte ^ 0x55), 0, 64, position);
+    await handle.write(
+      buffer.map((byte) => byte ^ 0x55),
+      0,
+      64,
+      position,
+    );
   } finally {
     await handle.close();
   }

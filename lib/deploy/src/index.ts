@@ -5,12 +5,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import {
-  type ImageSource,
-  prepareDisk,
-  writeArtefact,
-  writeDisk,
-} from '@runtimejs/image/index.ts';
+import { type ImageSource, prepareDisk, writeArtefact, writeDisk } from '@runtimejs/image/index.ts';
 import { execa } from 'execa';
 import { containerDisk } from './container-disk.ts';
 import {
@@ -137,7 +132,12 @@ async function makeArtefact(
   return output;
 }
 
-function scriptText(target: Target, { script }: Plan): string {
+/**
+ * @param target where to
+ * @param plan its plan
+ * @returns the script that runs it, in the folder of the artefact
+ */
+export function scriptText(target: Target, { script }: Plan): string {
   return [
     '#!/bin/sh',
     `# Brings this folder's image to ${target.title}. Made by \`runtime deploy ${target.name}\`.`,

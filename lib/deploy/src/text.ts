@@ -37,7 +37,9 @@ export function firmwareFiles(
       );
     }
     if (/[\0\n]/.test(value)) {
-      throw new DeployError(`The value of ${name} has more than one line, which fw_cfg cannot take.`);
+      throw new DeployError(
+        `The value of ${name} has more than one line, which fw_cfg cannot take.`,
+      );
     }
     return [file, value];
   });

@@ -30,7 +30,10 @@ export const azure: Target = {
       files: {},
       tools: [
         { program: 'az', remedy: 'Debian: apt-get install azure-cli' },
-        { program: 'azcopy', remedy: 'see https://learn.microsoft.com/azure/storage/common/storage-use-azcopy-v10' },
+        {
+          program: 'azcopy',
+          remedy: 'see https://learn.microsoft.com/azure/storage/common/storage-use-azcopy-v10',
+        },
       ],
       script: [
         `size=$(wc -c < ${file})`,

@@ -12,7 +12,8 @@ export const digitalocean: Target = {
   settings: [
     {
       name: 'url',
-      description: 'where DigitalOcean fetches the image from, such as https://files.example/app.raw.gz',
+      description:
+        'where DigitalOcean fetches the image from, such as https://files.example/app.raw.gz',
       pattern: /^https?:\/\/.+/,
     },
     { name: 'region', description: 'region', default: 'fra1', pattern: /^[a-z]+\d+$/ },
@@ -34,7 +35,7 @@ export const digitalocean: Target = {
           ...['--format', 'ID', '--no-header'],
         )})`,
         '# The import takes some minutes.',
-        `until [ "$(doctl compute image get "$image" --output json | tr -d ' \\n' | grep -o '"status":"available"')" ]; do`,
+        `until doctl compute image get "$image" --output json | tr -d ' \\n' | grep -q '"status":"available"'; do`,
         '  sleep 10',
         'done',
         `${shellCommand(

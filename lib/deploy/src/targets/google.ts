@@ -11,7 +11,11 @@ export const google: Target = {
   takesEnvironment: false,
   takesReplicas: false,
   settings: [
-    { name: 'bucket', description: 'Cloud Storage bucket for the upload', pattern: /^[a-z0-9._-]+$/ },
+    {
+      name: 'bucket',
+      description: 'Cloud Storage bucket for the upload',
+      pattern: /^[a-z0-9._-]+$/,
+    },
     { name: 'zone', description: 'zone of the machine', default: 'europe-west1-b' },
     { name: 'machine-type', description: 'type of the machine', default: 'e2-micro' },
   ],
@@ -28,7 +32,10 @@ export const google: Target = {
         gcloud('storage', 'cp', file, object),
         gcloud(
           ...['compute', 'images', 'create', name, `--source-uri=${object}`],
-          ...['--architecture=X86_64', '--guest-os-features=UEFI_COMPATIBLE,VIRTIO_SCSI_MULTIQUEUE'],
+          ...[
+            '--architecture=X86_64',
+            '--guest-os-features=UEFI_COMPATIBLE,VIRTIO_SCSI_MULTIQUEUE',
+          ],
         ),
         gcloud(
           ...['compute', 'instances', 'create', name, `--image=${name}`],

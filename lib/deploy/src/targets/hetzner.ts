@@ -22,7 +22,10 @@ export const hetzner: Target = {
       files: {},
       tools: [
         { program: 'hcloud', remedy: 'Debian: apt-get install hcloud-cli' },
-        { program: 'hcloud-upload-image', remedy: 'see https://github.com/apricote/hcloud-upload-image' },
+        {
+          program: 'hcloud-upload-image',
+          remedy: 'see https://github.com/apricote/hcloud-upload-image',
+        },
       ],
       script: [
         shellCommand(

@@ -50,7 +50,10 @@ function manifest(request: DeployRequest, reference: string): string {
       })),
     },
   };
-  const items = [{ apiVersion: 'kubevirt.io/v1', ...machine }, ...(ports.length > 0 ? [service] : [])];
+  const items = [
+    { apiVersion: 'kubevirt.io/v1', ...machine },
+    ...(ports.length > 0 ? [service] : []),
+  ];
   return json({ apiVersion: 'v1', kind: 'List', items });
 }
 

@@ -25,7 +25,9 @@ function domain(request: DeployRequest, volume: string): string {
     '    <acpi/>',
     '    <apic/>',
     '  </features>',
-    setting(request, 'type') === 'kvm' ? '  <cpu mode="host-passthrough"/>' : '  <cpu mode="maximum"/>',
+    setting(request, 'type') === 'kvm'
+      ? '  <cpu mode="host-passthrough"/>'
+      : '  <cpu mode="maximum"/>',
     '  <clock offset="utc"/>',
     '  <on_poweroff>destroy</on_poweroff>',
     '  <on_reboot>restart</on_reboot>',

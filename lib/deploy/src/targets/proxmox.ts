@@ -25,7 +25,11 @@ export const proxmox: Target = {
   takesEnvironment: true,
   takesReplicas: false,
   settings: [
-    { name: 'host', description: 'where qm runs, for ssh, such as root@pve1', pattern: /^[^\s-]\S*$/ },
+    {
+      name: 'host',
+      description: 'where qm runs, for ssh, such as root@pve1',
+      pattern: /^[^\s-]\S*$/,
+    },
     { name: 'vmid', description: 'number of the machine, from 100 on', pattern: /^[1-9]\d{2,8}$/ },
     { name: 'storage', description: 'storage for the disk', default: 'local-lvm' },
     { name: 'bridge', description: 'bridge to plug into', default: 'vmbr0' },

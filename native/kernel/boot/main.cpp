@@ -23,6 +23,7 @@
 #include "boot/crash.h"
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
+#include "boot/machine_settings.h"
 #include "broker/broker.h"
 #include "interrupts/apic.h"
 #include "lib/format.h"
@@ -41,6 +42,7 @@
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
 #include "memory/physical.h"
+#include "platform/firmware_config.h"
 #include "platform/platform_devices.h"
 #include "power/restart.h"
 #include "power/shutdown.h"
@@ -157,9 +159,15 @@ void choose_arguments(ProgramStart* start) {
     push(&start->arguments, command_line.arguments[i]);
 }
 
-void choose_environment(ProgramStart* start) {
+/// What the host says about this machine comes before the command line, which an image may carry in it.
+void choose_machine_settings(ProgramStart* start) {
+  if (read_machine_settings(&start->environment, &start->arguments).is_error())
+    refuse("no memory for the settings that the host gave the machine");
   for (size_t i = 0; i < command_line.environment_count; ++i)
-    push(&start->environment, command_line.environment[i]);
+    push_if_unset(&start->environment, command_line.environment[i]);
+}
+
+void choose_environment(ProgramStart* start) {
   const StringView from_file = read_file(kEnvironmentFile);
   Vector<StringView> file_entries;
   push_all(&file_entries, from_file);
@@ -215,6 +223,7 @@ void start_program() {
   start.kernel_interface = kernel_interface_address();
   start.fixed_layout = command_line.fixed_layout;
   choose_arguments(&start);
+  choose_machine_settings(&start);
   choose_environment(&start);
   open_standard_descriptors();
   if (vfs_change_directory("/app").is_error()) refuse("the initrd holds no directory /app");
@@ -290,6 +299,7 @@ extern "C" [[noreturn]] void boot_main() {
   random_find_generation();
   clock_calibration_begin(command_line.clock_source);
   drop_identity_map();
+  firmware_config_initialise();
   start_files();
   scheduler_initialise();
   broker_initialise();

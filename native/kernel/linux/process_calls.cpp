@@ -39,8 +39,15 @@ struct SystemName {
   char domain[kNameFieldSize];
 };
 
-/// Reads the first line of /etc/hostname; returns false when there is none.
+/// The name that the host gave the machine, or the first line of /etc/hostname; returns false when there
+/// is none.
 bool read_host_name(char* name, size_t capacity) {
+  const StringView given = machine_host_name();
+  if (!given.is_empty() && given.size < capacity) {
+    memcpy(name, given.data, given.size);
+    name[given.size] = '\0';
+    return true;
+  }
   Result<RefPtr<File>> file = vfs_open("/etc/hostname", kOpenReadOnly);
   if (file.is_error()) return false;
   IoBuffer buffer = IoBuffer::kernel(name, capacity - 1);

@@ -88,6 +88,8 @@ const ArgumentArea& argument_area();
 StringView kernel_command_line();
 /// Version text, e.g. "0.1.0".
 StringView kernel_version();
+/// The name that the host gave the machine; empty when it gave none.
+StringView machine_host_name();
 
 /// Fills `buffer` from the kernel's random generator.
 void random_bytes(void* buffer, size_t size);

@@ -18,6 +18,7 @@
 #include "memory/frames.h"
 #include "memory/mappable.h"
 #include "time/clock.h"
+#include "platform/firmware_config.h"
 
 namespace host_kernel {
 
@@ -255,6 +256,17 @@ const ArgumentArea& argument_area() {
 
 StringView kernel_command_line() { return "log=debug"; }
 StringView kernel_version() { return "1.2.3"; }
+StringView machine_host_name() { return StringView(); }
+
+// What the host handed over (fw_cfg): one file, and one whose name is no path.
+StringView FirmwareFile::name_view() const { return StringView(name); }
+unsigned firmware_file_count() { return 2; }
+const FirmwareFile& firmware_file(unsigned index) {
+  static const FirmwareFile files[] = {{"opt/com.example/data", 5, 0}, {"opt/../etc/x", 5, 1}};
+  return files[index];
+}
+void firmware_file_read(const FirmwareFile&, void* to, size_t size) { memcpy(to, "hello", size); }
+
 LoadAverages load_averages() { return {{3u << 15, 1u << 15, 1u << 14}}; }
 ResourceLimit resource_limit(Resource resource) {
   if (resource == Resource::Stack) return {8ull << 20, kNoLimit};

@@ -120,3 +120,9 @@ test.serial('reading in pieces sees one state; reading again sees a new one', (t
   t.is(must('lseek', file, 0, 0), 0);
   t.is(call('lseek', file, 0, 2), E.INVAL);
 });
+
+test('/sys has the files that the host handed over, and none whose name leads elsewhere', (t) => {
+  const folder = '/sys/firmware/qemu_fw_cfg/by_name/opt';
+  t.is(readText(`${folder}/com.example/data/raw`), 'hello');
+  t.deepEqual(list(folder), ['com.example']);
+});

@@ -35,6 +35,11 @@ inline void out8_string(uint16_t port, const void* bytes, size_t size) {
   asm volatile("rep outsb" : "+S"(bytes), "+c"(size) : "d"(port) : "memory");
 }
 
+/// Reads `size` bytes from one port, also in few exits.
+inline void in8_string(uint16_t port, void* bytes, size_t size) {
+  asm volatile("rep insb" : "+D"(bytes), "+c"(size) : "d"(port) : "memory");
+}
+
 /// Tells the CPU that this is a waiting loop.
 inline void cpu_relax() { asm volatile("pause" : : : "memory"); }
 

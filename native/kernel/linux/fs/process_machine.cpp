@@ -168,6 +168,11 @@ Result<void> write_file_systems(TextWriter& text, uint64_t) {
 }
 
 Result<void> write_host_name(TextWriter& text, uint64_t) {
+  if (!machine_host_name().is_empty()) {
+    text.put(machine_host_name());
+    text.put("\n");
+    return {};
+  }
   char name[65];
   Result<RefPtr<File>> file = vfs_open("/etc/hostname", kOpenReadOnly);
   size_t size = 0;

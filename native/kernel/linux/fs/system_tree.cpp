@@ -1,7 +1,8 @@
-// /sys: what Node, libuv and V8 read of CPUs and large pages.
+// /sys: what Node, libuv and V8 read of CPUs and large pages, and what the host handed over (fw_cfg).
 #include "lib/format.h"
 #include "linux/fs/generated.h"
 #include "linux/process_info.h"
+#include "platform/firmware_config.h"
 
 namespace runtime {
 
@@ -63,6 +64,46 @@ Result<void> add_cpu(TreeDirectory* cpus, unsigned cpu) {
   return added;
 }
 
+Result<void> write_firmware_file(TextWriter& text, uint64_t index) {
+  const FirmwareFile& file = firmware_file(static_cast<unsigned>(index));
+  Vector<char> content;
+  Result<void> grown = content.resize(file.size);
+  if (grown.is_error()) return grown;
+  firmware_file_read(file, content.data(), content.size());
+  text.put_bytes(content.data(), content.size());
+  return {};
+}
+
+/// A path below by_name that stays there.
+bool is_plain_path(StringView path) {
+  size_t start = 0;
+  for (size_t i = 0; i <= path.size; ++i) {
+    if (i < path.size && path.data[i] != '/') continue;
+    const StringView part(path.data + start, i - start);
+    if (part.is_empty() || part == StringView(".") || part == StringView("..")) return false;
+    start = i + 1;
+  }
+  return true;
+}
+
+/// /sys/firmware/qemu_fw_cfg/by_name/NAME/raw, as Linux has it.
+Result<void> build_firmware_files(TreeDirectory* system) {
+  for (unsigned i = 0; i < firmware_file_count(); ++i) {
+    const FirmwareFile& file = firmware_file(i);
+    if (!is_plain_path(file.name_view())) {
+      log(LogLevel::Warn, "fw_cfg: %s is no path, so there is no file of it in /sys", file.name);
+      continue;
+    }
+    char path[128];
+    const size_t size = format(path, sizeof(path), "firmware/qemu_fw_cfg/by_name/%s", file.name);
+    Result<RefPtr<TreeDirectory>> folder = make_directories(system, StringView(path, size), 0755);
+    if (folder.is_error()) return folder.error();
+    Result<void> added = add_generated(folder.value().get(), "raw", write_firmware_file, i, 0400);
+    if (added.is_error()) return added;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> build_system(TreeDirectory* system) {
@@ -86,7 +127,7 @@ Result<void> build_system(TreeDirectory* system) {
   if (!added.is_error()) {
     added = add_generated(large.value().get(), "hpage_pmd_size", write_large_page_size);
   }
-  return added;
+  return added.is_error() ? added : build_firmware_files(system);
 }
 
 }  // namespace runtime

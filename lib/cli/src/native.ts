@@ -46,7 +46,9 @@ export function addonFile(addon: Addon): string {
 export async function buildNative(report: StepReport): Promise<void> {
   const configured = path.join(nativeBuildFolder, 'build.ninja');
   // Ninja runs CMake again by itself when a CMakeLists.txt changed. A part that appears is not seen.
-  const parts = ['kernel', 'loader', 'shim'].map((part) => inRepository('native', part, 'CMakeLists.txt'));
+  const parts = ['kernel', 'loader', 'shim'].map((part) =>
+    inRepository('native', part, 'CMakeLists.txt'),
+  );
   const present = await Promise.all(parts.map(isThere));
   const acpica = await fetchAcpica(report);
   const settings = [repository, acpica, ...present.map(String)];

@@ -17,8 +17,8 @@
 #include "linux/system_calls.h"
 #include "memory/frames.h"
 #include "memory/mappable.h"
-#include "time/clock.h"
 #include "platform/firmware_config.h"
+#include "time/clock.h"
 
 namespace host_kernel {
 

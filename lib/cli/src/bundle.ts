@@ -1,4 +1,5 @@
 // Makes dist/initrd: the app, bundled by Rollup, and the system bundle, as a cpio archive.
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -111,7 +112,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
     if (system !== undefined) {
       const bundle = readFileSync(system);
       entries.push(['/system/main.js', bundle]);
-      entries.push(['/system/main.js.cache', systemCodeCache(bundle.toString('latin1'))]);
+      entries.push(['/system/main.js.cache', cachedCodeCache(system, bundle)]);
     }
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [index, [path, content]] of entries.entries()) {
@@ -142,6 +143,19 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
 function sizeOf(content: string | Uint8Array | { readonly file: string }): number {
   if (typeof content === 'string') return Buffer.byteLength(content);
   return content instanceof Uint8Array ? content.length : statSync(content.file).size;
+}
+
+/** V8's code cache of a system bundle. Making it takes a process and a while, so it is kept beside it. */
+function cachedCodeCache(system: string, bundle: Uint8Array): Uint8Array {
+  const digest = createHash('sha256').update(bundle).update(process.versions.v8).digest('hex');
+  const file = `${system}.${digest.slice(0, 16)}.cache`;
+  if (existsSync(file)) return readFileSync(file);
+  const cache = systemCodeCache(Buffer.from(bundle).toString('latin1'));
+  // Another process may make the same one now.
+  const partial = `${file}.${process.pid}`;
+  writeFileSync(partial, cache);
+  renameSync(partial, file);
+  return cache;
 }
 
 /**

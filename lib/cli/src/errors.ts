@@ -11,6 +11,9 @@ const remedies: Readonly<Record<string, string>> = {
   ENOSPC:
     'the disk is full. Free some room there, or name another folder (--output, TMPDIR, XDG_CACHE_HOME)',
   EDQUOT: 'your disk quota is used up. Free some room, or name another folder (--output)',
+  ENOTDIR: 'a file is where a folder should be. Name another folder with --output',
+  EEXIST: 'a file is where a folder should be. Name another folder with --output',
+  EISDIR: 'a folder is where a file should be. Name another folder with --output',
   EROFS: 'that file system is read-only. Name another folder with --output',
   EACCES: 'this user may not. Change the permissions, or name another folder with --output',
   EPERM: 'this user may not. Change the permissions, or name another folder with --output',

@@ -369,7 +369,7 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
     void watchListeners(monitor, watched, ended.signal, (forward) => {
       onListening?.(forward, performance.now() - start);
     });
-    const stop = () => child.kill('SIGTERM');
+    const stop = () => child.kill('SIGKILL'); // QEMU has a word to say about SIGTERM.
     options.signal?.addEventListener('abort', stop);
     if (options.signal?.aborted) stop();
     const result = await child;

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { type OutputBundle, type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
+import { foreignAddons } from './addons.ts';
 import { assets } from './assets.ts';
 import { builtins } from './builtins.ts';
 import { BundleError, describeAt } from './errors.ts';
@@ -63,7 +64,9 @@ export async function bundleApp(
     const files = await filesToCopy(project, cache, use);
     if (forceShared(files, use, forced)) continue;
 
-    const { copied, misplaced } = layOut(files, workspacesAmong(files));
+    const left = foreignAddons(files);
+    const kept = files.filter((file) => !left.has(file));
+    const { copied, misplaced } = layOut(kept, workspacesAmong(kept));
     if (misplaced[0] !== undefined) {
       throw new BundleError(
         `A package reaches for ${displayPath(misplaced[0])}, which is in no node_modules.\n` +

@@ -4,7 +4,6 @@ import { type Command, Option } from 'commander';
 import { buildApp } from '../app/build-app.ts';
 import { formats, type ImageFormat, type ImageOptions, writeImages } from '../app/formats.ts';
 import { createReport, printReport } from '../app/report.ts';
-import { displayPath } from '../bundle/project.ts';
 import { loadApp } from '../config/load.ts';
 import { onInterrupt } from '../interrupted.ts';
 
@@ -40,9 +39,9 @@ export function register(program: Command): void {
       ].join('\n'),
     )
     .action(async (options: BuildOptions) => {
+      onInterrupt('The build was interrupted. What was built before is as it was.');
       const app = await loadApp(options.app, { command: 'build' });
       const folder = options.output === undefined ? app.output : path.resolve(options.output);
-      onInterrupt(`The build was interrupted. What was in ${displayPath(folder)} is as it was.`);
       const built = await buildApp(app);
       await mkdir(folder, { recursive: true });
       const images = await writeImages(built, options.format, folder, options);

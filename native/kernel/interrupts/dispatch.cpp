@@ -154,7 +154,7 @@ void device_interrupt(const TrapFrame* frame) {
     case kRescheduleVector:
       apic_end_of_interrupt();
       profile_tick(frame);  // a CPU's first one
-      this_cpu().reschedule_wanted = 1;
+      receive_reschedule();
       return;
     case kFlushVector:
       apic_end_of_interrupt();

@@ -94,8 +94,7 @@ Result<uint64_t> sys_clone(uint64_t flags, uint64_t stack, UserPtr<int> parent_t
   if (created.is_error())
     return created.error() == Errno::NoMemory ? Errno::Again : created.error();
   Thread* child = created.value().get();
-  child->nice = parent->nice;
-  child->virtual_runtime = parent->virtual_runtime;
+  Scheduler::inherit(child);
   child->signals.mask = parent->signals.mask;
   child->fs_base = flags & kCloneSetThreadPointer ? thread_pointer : parent->fs_base;
   // The child starts with its parent's extended state, as after a call.

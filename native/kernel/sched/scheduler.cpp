@@ -1,98 +1,23 @@
-// Weighted fair scheduling: the runnable thread with the least weighted CPU time runs. A thread that
-// slept keeps a small credit, so it is served soon and cannot hoard. Source of the weights: each step
-// of nice(2) is worth about 10 % of the CPU, a factor of 1.25.
-//
-// Every CPU has a queue; a thread that wakes goes to where it ran last or to an idle CPU, and a CPU
-// that has nothing takes from the longest queue. One lock guards them all and the states of threads.
-// It is held across the switch from one thread to the next, who releases it: so no CPU can take up a
-// thread that another has not wholly left.
+// Weighted fair scheduling: the runnable thread with the least weighted CPU time runs. Every CPU has a queue
+// (placement.h); it runs what is in it, and when that is nothing its idle thread looks into the others'.
 #include "sched/scheduler.h"
 
 #include "arch/x86_64/cpu.h"
 #include "lib/format.h"
+#include "sched/placement.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpu_table.h"
 #include "smp/cpus.h"
 #include "smp/shootdown.h"
-#include "sync/spinlock.h"
 #include "time/clock_source.h"
 
 namespace runtime {
 
 namespace {
 
-constexpr uint64_t kTimeSlice = 4 * kNanosecondsPerMillisecond;
-constexpr uint64_t kSleeperCredit = 3 * kNanosecondsPerMillisecond;
-constexpr uint64_t kWakeGranularity = 1 * kNanosecondsPerMillisecond;
-constexpr uint64_t kPatience = 1 * kNanosecondsPerMillisecond;
-constexpr uint64_t kWeightOfNice0 = 1024;
-
-struct RunQueue {
-  List<Thread, &Thread::run_node> threads;  // least virtual runtime first
-  unsigned length = 0;
-  uint64_t minimum_virtual_runtime = 0;
-};
-
-SpinLock scheduler_lock(LockRank::Scheduler);
-RunQueue run_queues[kMaximumCpus];
+/// CPUs join one after the other.
+SpinLock join_lock(LockRank::Scheduler);
 bool several_cpus = false;
-
-RunQueue& queue_of(const CpuLocal& cpu) { return run_queues[cpu.index]; }
-
-uint64_t weight_of(int nice) {
-  uint64_t weight = kWeightOfNice0;
-  for (int step = 0; step < nice; ++step) weight = weight * 4 / 5;
-  for (int step = 0; step > nice; --step) weight = weight * 5 / 4;
-  return weight;
-}
-
-void enqueue(RunQueue& queue, Thread* thread) {
-  thread->state = Thread::State::Runnable;
-  Thread* later = queue.threads.front();
-  while (later && later->virtual_runtime <= thread->virtual_runtime)
-    later = queue.threads.next(later);
-  if (later) {
-    queue.threads.insert_before(later, thread);
-  } else {
-    queue.threads.push_back(thread);
-  }
-  ++queue.length;
-}
-
-/// Virtual runtimes mean something within one queue only.
-void move_between(const RunQueue& from, const RunQueue& to, Thread* thread) {
-  const uint64_t ahead = thread->virtual_runtime > from.minimum_virtual_runtime
-                             ? thread->virtual_runtime - from.minimum_virtual_runtime
-                             : 0;
-  thread->virtual_runtime = to.minimum_virtual_runtime + ahead;
-}
-
-bool may_run_on(const Thread* thread, unsigned cpu) { return thread->affinity >> cpu & 1; }
-
-/// The first thread of `queue` that may run on `cpu`, taken out; null when there is none.
-Thread* take_for(RunQueue& queue, unsigned cpu) {
-  for (Thread* thread = queue.threads.front(); thread; thread = queue.threads.next(thread)) {
-    if (!may_run_on(thread, cpu)) continue;
-    thread->run_node.unlink();
-    --queue.length;
-    return thread;
-  }
-  return nullptr;
-}
-
-/// What an idle CPU can relieve another of.
-Thread* steal_for(CpuLocal& cpu) {
-  RunQueue* longest = nullptr;
-  for (unsigned i = 0; i < cpu_count(); ++i) {
-    RunQueue& queue = run_queues[i];
-    if (i != cpu.index && queue.length > 0 && (!longest || queue.length > longest->length))
-      longest = &queue;
-  }
-  if (!longest) return nullptr;
-  Thread* thread = take_for(*longest, cpu.index);
-  if (thread) move_between(*longest, queue_of(cpu), thread);
-  return thread;
-}
 
 /// Charges the running thread for the time since it was last charged.
 void charge(Thread* thread, uint64_t now) {
@@ -102,7 +27,7 @@ void charge(Thread* thread, uint64_t now) {
     this_cpu().idle_nanoseconds += used;
     return;
   }
-  thread->virtual_runtime += used * kWeightOfNice0 / weight_of(thread->nice);
+  thread->virtual_runtime += weighted_runtime(used, thread->nice);
 }
 
 /// Loads the extended state of `next`. With one CPU the state of the last thread stays in the registers
@@ -123,12 +48,11 @@ void switch_extended_state(CpuLocal& cpu, Thread* previous, Thread* next) {
   cpu.extended_state_owner = next;
 }
 
-/// Switches from the running thread to `next`, with the lock held; `scheduler_finish_switch` releases
-/// it.
+/// Switches from the running thread to `next`, with this CPU's queue locked; `scheduler_finish_switch`
+/// unlocks it.
 void switch_to(Thread* next) {
   CpuLocal& cpu = this_cpu();
   Thread* previous = cpu.current;
-  next->cpu = cpu.index;
   if (next != previous) {
     ++cpu.context_switches;
     cpu.current = next;
@@ -140,159 +64,93 @@ void switch_to(Thread* next) {
   scheduler_finish_switch();
 }
 
-/// Chooses the next thread and switches to it. The lock is held, and the running thread is already in
-/// its new state.
-void schedule(uint64_t now) {
-  CpuLocal& cpu = this_cpu();
-  RunQueue& queue = queue_of(cpu);
+/// Chooses the next thread and switches to it. This CPU's queue is locked, and the running thread is already
+/// in its new state.
+void schedule(CpuLocal& cpu, uint64_t now) {
+  RunQueue& threads = queue_of(cpu).threads;
   charge(cpu.current, now);
   cpu.reschedule_wanted = 0;
-  Thread* next = take_for(queue, cpu.index);
-  if (!next) next = steal_for(cpu);
-  if (!next) {
+  Thread* next = static_cast<Thread*>(threads.first());
+  if (next) {
+    threads.remove(next);
+    threads.advance(next);
+    withdraw_idle(cpu);
+    if (threads.length() > 0) alarm_at(now + kTimeSlice);
+  } else {
     next = cpu.idle;
-  } else if (next->virtual_runtime > queue.minimum_virtual_runtime) {
-    queue.minimum_virtual_runtime = next->virtual_runtime;
   }
   next->state = Thread::State::Running;
   next->run_started = now;
   next->accounting_mark = now;
-  if (queue.length > 0) alarm_at(now + kTimeSlice);
   switch_to(next);
-}
-
-bool is_free(const CpuLocal& cpu) {
-  return cpu.current && cpu.current->is_idle && run_queues[cpu.index].length == 0;
-}
-
-/// Where a thread that wakes is served soonest; after a patient wake-up, where that costs least.
-CpuLocal& choose_cpu(const Thread* thread) {
-  CpuLocal& here = this_cpu();
-  if (may_run_on(thread, here.index) && here.current &&
-      (here.current->wakes_patiently || is_free(here)))
-    return here;
-  const unsigned count = cpu_count();
-  CpuLocal* best = nullptr;
-  for (unsigned i = 0; i < count; ++i) {
-    // Starts with where it ran last: its memory is in that CPU's caches.
-    const unsigned index = (thread->cpu + i) % count;
-    if (!may_run_on(thread, index)) continue;
-    CpuLocal& cpu = cpu_at(index);
-    if (is_free(cpu)) return cpu;
-    if (!best) best = &cpu;
-  }
-  return best ? *best : cpu_at(0);
-}
-
-/// Puts a thread that may run into a CPU's queue, and has that CPU run it now if it is due.
-void place(Thread* thread, CpuLocal& cpu) {
-  const uint64_t now = monotonic_nanoseconds();
-  RunQueue& queue = queue_of(cpu);
-  if (thread->cpu != cpu.index) move_between(run_queues[thread->cpu], queue, thread);
-  const uint64_t floor = queue.minimum_virtual_runtime > kSleeperCredit
-                             ? queue.minimum_virtual_runtime - kSleeperCredit
-                             : 0;
-  if (thread->virtual_runtime < floor) thread->virtual_runtime = floor;
-  thread->cpu = cpu.index;
-  enqueue(queue, thread);
-  Thread* const running = cpu.current;
-  if (!running) return;
-  if (running->wakes_patiently && !running->is_idle && &cpu == &this_cpu()) {
-    alarm_at(now + kPatience);
-  } else if (running->is_idle || thread->virtual_runtime + kWakeGranularity <
-                                     running->virtual_runtime + (now - running->run_started)) {
-    request_reschedule(cpu);
-  } else if (&cpu == &this_cpu()) {
-    alarm_at(now + kTimeSlice);
-  } else {
-    request_reschedule(cpu);  // which looks at its queue and sets its own alarm
-  }
 }
 
 }  // namespace
 
 void scheduler_finish_switch() {
   CpuLocal& cpu = this_cpu();
-  Thread* dead = cpu.dead_thread;
-  cpu.dead_thread = nullptr;
-  scheduler_lock.unlock(false);
+  Thread* const dead = cpu.dead_thread;
+  Thread* const departed = cpu.departing_thread;
+  cpu.dead_thread = cpu.departing_thread = nullptr;
+  queue_of(cpu).lock.unlock(false);
+  if (departed) settle(departed);
   if (dead) dead->release();
 }
 
-void Scheduler::make_runnable(Thread* thread) {
-  SpinGuard guard(scheduler_lock);
-  thread->wake_pending = true;
-  if (thread->state != Thread::State::Sleeping) return;
-  place(thread, choose_cpu(thread));
-}
-
-void Scheduler::interrupt(Thread* thread) {
-  SpinGuard guard(scheduler_lock);
-  if (thread->state == Thread::State::Running && thread != this_cpu().current)
-    request_reschedule(cpu_at(thread->cpu));
-}
-
-void Scheduler::set_affinity(Thread* thread, uint64_t affinity) {
-  SpinGuard guard(scheduler_lock);
-  thread->affinity = affinity;
-  if (may_run_on(thread, thread->cpu)) return;
-  if (thread->state == Thread::State::Runnable) {
-    RunQueue& queue = run_queues[thread->cpu];
-    thread->run_node.unlink();
-    --queue.length;
-    place(thread, choose_cpu(thread));
-  } else if (thread->state == Thread::State::Running) {
-    request_reschedule(cpu_at(thread->cpu));
-  }
-}
-
 void Scheduler::yield() {
-  const bool enabled = scheduler_lock.lock();
-  const uint64_t now = monotonic_nanoseconds();
+  const bool enabled = interrupts_enabled();
+  disable_interrupts();
   CpuLocal& cpu = this_cpu();
-  Thread* current = cpu.current;
+  CpuQueue& queue = queue_of(cpu);
+  queue.lock.lock();
+  const uint64_t now = monotonic_nanoseconds();
+  Thread* const current = cpu.current;
   charge(current, now);
-  if (!current->is_idle) {
-    if (may_run_on(current, cpu.index)) {
-      enqueue(queue_of(cpu), current);
-    } else {
-      // Put elsewhere; nobody takes it up before this CPU has left it, as that needs the lock.
-      place(current, choose_cpu(current));
+  if (may_run_on(current, cpu.index)) {
+    if (!current->is_idle) {
+      current->state = Thread::State::Runnable;
+      queue.threads.add(current);
     }
+  } else {
+    current->state = Thread::State::Moving;
+    queue.threads.leave(current);
+    cpu.departing_thread = current;
   }
-  schedule(now);
+  schedule(cpu, now);
   if (enabled) enable_interrupts();
 }
 
 bool scheduler_sleep(Thread* thread, bool interruptible) {
-  scheduler_lock.lock();
+  CpuLocal& cpu = this_cpu();
+  SpinLock& lock = queue_of(cpu).lock;
+  lock.lock();
   if (thread->wake_pending) {
-    scheduler_lock.unlock(false);
+    lock.unlock(false);
     return false;
   }
   thread->sleeps_interruptibly = interruptible;
   thread->state = Thread::State::Sleeping;
-  schedule(monotonic_nanoseconds());
+  schedule(cpu, monotonic_nanoseconds());
   thread->sleeps_interruptibly = false;
   return true;
 }
 
 void scheduler_tick() {
   CpuLocal& cpu = this_cpu();
-  Thread* current = cpu.current;
+  Thread* const current = cpu.current;
   if (!current || current->is_idle) return;
-  SpinGuard guard(scheduler_lock);
   const uint64_t now = monotonic_nanoseconds();
-  charge(current, now);
-  Thread* first = queue_of(cpu).threads.front();
-  if (!first) return;
-  alarm_at(now + kTimeSlice);
-  for (unsigned i = 0; i < cpu_count(); ++i) {
-    if (!may_run_on(first, i) || !is_free(cpu_at(i))) continue;
-    request_reschedule(cpu_at(i));  // takes it from here
-    return;
+  bool is_due = false;
+  {
+    CpuQueue& queue = queue_of(cpu);
+    SpinGuard guard(queue.lock);
+    charge(current, now);
+    const RunQueueEntry* const first = queue.threads.first();
+    if (!first) return;
+    alarm_at(now + kTimeSlice);
+    is_due = first->virtual_runtime < current->virtual_runtime + kTimeSlice;
   }
-  if (first->virtual_runtime < current->virtual_runtime + kTimeSlice) cpu.reschedule_wanted = 1;
+  if (!relieve(cpu, now) && is_due) cpu.reschedule_wanted = 1;
 }
 
 PatientWakes::PatientWakes() : before_(Thread::current()->wakes_patiently) {
@@ -304,18 +162,19 @@ PatientWakes::~PatientWakes() { Thread::current()->wakes_patiently = before_; }
 bool Scheduler::needs_reschedule() { return this_cpu().reschedule_wanted != 0; }
 
 void Scheduler::exit_thread() {
-  scheduler_lock.lock();
+  disable_interrupts();
   CpuLocal& cpu = this_cpu();
-  Thread* current = cpu.current;
+  queue_of(cpu).lock.lock();
+  Thread* const current = cpu.current;
   current->state = Thread::State::Dead;
   if (cpu.extended_state_owner == current) cpu.extended_state_owner = nullptr;
   cpu.dead_thread = current;
-  schedule(monotonic_nanoseconds());
+  schedule(cpu, monotonic_nanoseconds());
   panic("a thread that ended was scheduled again");
 }
 
 void join_scheduler(CpuLocal& cpu) {
-  SpinGuard guard(scheduler_lock);
+  SpinGuard guard(join_lock);
   add_cpu(&cpu);
   cpu.idle->cpu = cpu.index;
 }
@@ -323,24 +182,24 @@ void join_scheduler(CpuLocal& cpu) {
 void scheduler_expect_several_cpus() { several_cpus = true; }
 
 void run_idle_loop(void (*first_idle)()) {
+  disable_interrupts();
+  CpuLocal& cpu = this_cpu();  // idle threads stay where they are
   for (;;) {
-    disable_interrupts();
-    // Other queues were looked at when this CPU ran out of work; who fills them later sends it word.
-    if (Scheduler::needs_reschedule() ||
-        __atomic_load_n(&queue_of(this_cpu()).length, __ATOMIC_RELAXED) > 0) {
+    announce_idle(cpu);
+    if (queue_of(cpu).threads.length() > 0 || steal_for(cpu)) {
       Scheduler::yield();
-      enable_interrupts();
-      continue;
-    }
-    if (first_idle) {
+    } else if (first_idle) {
+      withdraw_idle(cpu);
       enable_interrupts();
       first_idle();
       first_idle = nullptr;
-      continue;
+      disable_interrupts();
+    } else {
+      // What was queued here since came from a handler, or its sender's interrupt ends the halt.
+      begin_halt();
+      asm volatile("sti; hlt; cli" : : : "memory");
+      end_halt();
     }
-    begin_halt();
-    asm volatile("sti; hlt; cli" : : : "memory");
-    end_halt();
   }
 }
 

@@ -14,6 +14,8 @@ class Scheduler {
   static void interrupt(Thread* thread);
   /// Lets `thread` run on the CPUs of a mask only, of which one at least must exist.
   static void set_affinity(Thread* thread, uint64_t affinity);
+  /// Gives a new thread, which does not run yet, the calling one's priority, CPUs and CPU time.
+  static void inherit(Thread* child);
   /// Gives the CPU to another runnable thread, if there is one; returns when scheduled again.
   static void yield();
   /// Ends the calling thread. Its kernel stack is freed by the next thread.

@@ -10,6 +10,7 @@
 #include "lib/result.h"
 #include "lib/types.h"
 #include "linux/signals.h"
+#include "sched/run_queue.h"
 #include "time/timer.h"
 
 namespace runtime {
@@ -47,9 +48,9 @@ struct ThreadSignals {
   FaultRecord last_fault;
 };
 
-class Thread : public RefCounted {
+class Thread : public RefCounted, public RunQueueEntry {
  public:
-  enum class State : uint8_t { Runnable, Running, Sleeping, Dead };
+  enum class State : uint8_t { Runnable, Running, Sleeping, Moving, Dead };
 
   enum class Role : uint8_t { Ordinary, Idle, Kernel };
 
@@ -62,23 +63,19 @@ class Thread : public RefCounted {
 
   int id() const { return id_; }
   char name[16] = {};
-  int nice = 0;
 
-  // Scheduler's; guarded by the scheduler lock.
+  // Scheduler's; guarded as sched/placement.h says.
   State state = State::Sleeping;
   unsigned cpu = 0;           // index of the CPU that runs it, will or did so last
-  uint64_t affinity = ~0ull;  // one bit for each CPU that may run it
   bool wake_pending = false;  // a wake-up came since Sleeper::prepare
   bool is_idle = false;
   bool sleeps_interruptibly = false;
   bool wakes_patiently = false;  // while it runs, those that are woken wait; see PatientWakes
-  uint64_t virtual_runtime = 0;  // weighted nanoseconds
   uint64_t run_started = 0;      // monotonic time at which it was last given the CPU
   uint64_t user_nanoseconds = 0;
   uint64_t system_nanoseconds = 0;
   uint64_t started = 0;
   uint64_t accounting_mark = 0;
-  ListNode run_node;
   ListNode all_node;
   Timer sleep_timer;
 

@@ -5,7 +5,7 @@
 
 namespace runtime {
 
-/// Adds a CPU and gives it its index. The scheduler's lock is held, or only one CPU runs.
+/// Adds a CPU and gives it its index. By one CPU at a time.
 void add_cpu(CpuLocal* cpu);
 
 }  // namespace runtime

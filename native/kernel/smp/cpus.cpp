@@ -31,9 +31,17 @@ void add_cpu(CpuLocal* cpu) {
 void request_reschedule(CpuLocal& cpu) {
   if (&cpu == &this_cpu()) {
     cpu.reschedule_wanted = 1;
-  } else {
+  } else if (!__atomic_exchange_n(&cpu.reschedule_sent, 1, __ATOMIC_SEQ_CST)) {
     apic_send(cpu.apic_id, kRescheduleVector);
   }
+}
+
+void receive_reschedule() {
+  CpuLocal& cpu = this_cpu();
+  // Before this CPU looks at its queue. Who sends from now on sends another interrupt; what was queued by
+  // those who relied on this one is there.
+  __atomic_exchange_n(&cpu.reschedule_sent, 0, __ATOMIC_SEQ_CST);
+  cpu.reschedule_wanted = 1;
 }
 
 void note_running_timer(Timer* timer) {

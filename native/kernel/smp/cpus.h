@@ -16,6 +16,8 @@ uint64_t cpu_mask();
 
 /// Makes `cpu` look at its run queue again.
 void request_reschedule(CpuLocal& cpu);
+/// Runs on the CPU that was made to. Interrupts are off.
+void receive_reschedule();
 /// Stops all others for good, for a report of this one's.
 void stop_other_cpus();
 /// Runs on a CPU that was told to stop.

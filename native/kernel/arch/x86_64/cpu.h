@@ -28,6 +28,9 @@ struct CpuLocal {
   uint32_t flush_wanted = 0;       // smp/shootdown.cpp
   uint32_t flush_deferred = 0;     // likewise
   uint32_t is_halted = 0;          // likewise
+  uint32_t reschedule_sent = 0;    // an interrupt is on its way that has this CPU look at its queue
+  Thread* departing_thread = nullptr;  // the next thread puts it into another CPU's queue
+  uint64_t last_relief = 0;            // when a thread was last passed on from here, or to here
   uint64_t alarm = 0;              // when the timer is programmed to fire, 0: it is not
   Timer* running_timer = nullptr;  // whose callback runs here
   uint64_t interrupts = 0;

@@ -1,0 +1,78 @@
+#include "sched/run_queue.h"
+
+#include "time/clock.h"
+
+namespace runtime {
+
+namespace {
+
+constexpr uint64_t kSleeperCredit = 3 * kNanosecondsPerMillisecond;
+constexpr uint64_t kWeightOfNice0 = 1024;
+
+uint64_t weight_of(int nice) {
+  uint64_t weight = kWeightOfNice0;
+  for (int step = 0; step < nice; ++step) weight = weight * 4 / 5;
+  for (int step = 0; step > nice; --step) weight = weight * 5 / 4;
+  return weight;
+}
+
+bool may_run_on(const RunQueueEntry* entry, uint64_t cpus) {
+  return (__atomic_load_n(&entry->affinity, __ATOMIC_RELAXED) & cpus) != 0;
+}
+
+}  // namespace
+
+uint64_t weighted_runtime(uint64_t used, int nice) {
+  return nice == 0 ? used : used * kWeightOfNice0 / weight_of(nice);
+}
+
+void RunQueue::add(RunQueueEntry* entry) {
+  RunQueueEntry* later = entries_.front();
+  while (later && later->virtual_runtime <= entry->virtual_runtime) later = entries_.next(later);
+  if (later) {
+    entries_.insert_before(later, entry);
+  } else {
+    entries_.push_back(entry);
+  }
+  set_length(length_ + 1);
+}
+
+void RunQueue::remove(RunQueueEntry* entry) {
+  entry->run_node.unlink();
+  set_length(length_ - 1);
+}
+
+RunQueueEntry* RunQueue::take_for(unsigned cpu) {
+  for (RunQueueEntry* entry = entries_.front(); entry; entry = entries_.next(entry)) {
+    if (!may_run_on(entry, 1ull << cpu)) continue;
+    remove(entry);
+    return entry;
+  }
+  return nullptr;
+}
+
+RunQueueEntry* RunQueue::take_last_for(uint64_t cpus) {
+  RunQueueEntry* last = nullptr;
+  for (RunQueueEntry* entry = entries_.front(); entry; entry = entries_.next(entry))
+    if (may_run_on(entry, cpus)) last = entry;
+  if (last) remove(last);
+  return last;
+}
+
+void RunQueue::leave(RunQueueEntry* entry) const {
+  entry->virtual_runtime =
+      entry->virtual_runtime > minimum_ ? entry->virtual_runtime - minimum_ : 0;
+}
+
+void RunQueue::enter(RunQueueEntry* entry) const { entry->virtual_runtime += minimum_; }
+
+void RunQueue::limit_credit(RunQueueEntry* entry) const {
+  const uint64_t floor = minimum_ > kSleeperCredit ? minimum_ - kSleeperCredit : 0;
+  if (entry->virtual_runtime < floor) entry->virtual_runtime = floor;
+}
+
+void RunQueue::advance(const RunQueueEntry* entry) {
+  if (entry->virtual_runtime > minimum_) minimum_ = entry->virtual_runtime;
+}
+
+}  // namespace runtime

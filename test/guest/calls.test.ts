@@ -9,7 +9,7 @@ const groups = [
   ...['signals', 'interruption', 'threads', 'readiness', 'vectors', 'faults'],
 ];
 
-test.before(buildNativeAddon);
+test.before(() => buildNativeAddon('native'));
 
 /** The lines that native/calls.cc printed. */
 const linesOf = (output: string): string[] =>

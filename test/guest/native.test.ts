@@ -6,7 +6,7 @@ import { buildNativeAddon } from './support/native.ts';
 
 const native = { name: 'native', entry: 'apps/native.ts' } as const;
 
-test.before(buildNativeAddon);
+test.before(() => buildNativeAddon('native'));
 
 for (const { name, what, needsSignals } of [
   { name: 'stressRegisters', what: 'registers, flags and the red zone', needsSignals: false },

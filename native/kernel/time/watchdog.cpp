@@ -81,11 +81,13 @@ void watchdog_check_cpu() {
     if (kvmclock_was_stopped()) wall_clock_check();
     return;
   }
+  // Before this CPU's counter is read: whatever comes between the two, such as another program of the host's,
+  // only makes `now` later.
+  const uint64_t seen = __atomic_load_n(&latest, __ATOMIC_ACQUIRE);
   const uint64_t now = ordered_time_stamp_counter();
-  const uint64_t seen = __atomic_load_n(&latest, __ATOMIC_RELAXED);
   // Two CPUs may store at once; the smaller value that may remain only makes the check milder.
   if (now >= seen) {
-    __atomic_store_n(&latest, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&latest, now, __ATOMIC_RELEASE);
   } else if (clock_raw_of_ticks(seen - now) > kAllowedLead) {
     clock_abandon_counter("the CPUs' time-stamp counters differ");
   }

@@ -20,3 +20,11 @@ declare module '*/native.node' {
   };
   export default addon;
 }
+
+declare module '*/torture.node' {
+  const addon: {
+    /** Runs all activities, or the one that is named; see torture/torture.h. */
+    run(seconds: number, seed: number, stallSeconds: number, only: string): void;
+  };
+  export default addon;
+}

@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpuid.h"
 #include "arch/x86_64/ports.h"
+#include "interrupts/local_apic.h"
 #include "lib/format.h"
 #include "memory/address_space.h"
 #include "sync/spinlock.h"
@@ -13,18 +14,6 @@ namespace runtime {
 
 namespace {
 
-constexpr uint32_t kRegisterId = 0x20;
-constexpr uint32_t kRegisterEndOfInterrupt = 0xb0;
-constexpr uint32_t kRegisterSpurious = 0xf0;
-constexpr uint32_t kRegisterTaskPriority = 0x80;
-constexpr uint32_t kRegisterTimer = 0x320;
-constexpr uint32_t kRegisterLint0 = 0x350;
-constexpr uint32_t kRegisterTimerInitial = 0x380;
-constexpr uint32_t kRegisterTimerCurrent = 0x390;
-constexpr uint32_t kRegisterTimerDivide = 0x3e0;
-constexpr uint32_t kRegisterCommandLow = 0x300;
-constexpr uint32_t kRegisterCommandHigh = 0x310;
-constexpr uint32_t kCommandPending = 1 << 12;
 constexpr uint32_t kCommandAssert = 1 << 14;
 constexpr uint32_t kCommandInit = 5 << 8;
 constexpr uint32_t kCommandStartup = 6 << 8;
@@ -38,7 +27,9 @@ constexpr uint32_t kRedirection = 0x10;
 constexpr uint32_t kDivideBy1 = 0xb;
 constexpr uint64_t kDefaultIoApic = 0xfec00000;
 
-volatile uint32_t* local_apic = nullptr;
+LocalApic local_apic;
+/// The first CPU's: where interrupts go that cannot be sent to the one that asks.
+uint32_t first_apic_id = 0;
 
 /// One I/O APIC: registers are reached through an index and a window.
 struct IoApic {
@@ -59,8 +50,11 @@ struct LegacyRoute {
 };
 LegacyRoute routes[16];
 
-uint32_t read_register(uint32_t offset) { return local_apic[offset / 4]; }
-void write_register(uint32_t offset, uint32_t value) { local_apic[offset / 4] = value; }
+/// Where device interrupts of this CPU go: I/O APICs and messages name ids of 8 bits.
+uint32_t device_target() {
+  const uint32_t id = local_apic.id();
+  return id <= kHighestMemoryApicId ? id : first_apic_id;
+}
 
 uint32_t read_io_apic(const IoApic& io_apic, uint32_t index) {
   io_apic.registers[0] = index;
@@ -85,7 +79,7 @@ void route(uint32_t line, unsigned vector, uint32_t flags) {
   const IoApic* const io_apic = io_apic_of(line);
   if (!io_apic) return;
   const uint32_t index = kRedirection + (line - io_apic->first_line) * 2;
-  write_io_apic(*io_apic, index + 1, read_register(kRegisterId) & 0xff000000);
+  write_io_apic(*io_apic, index + 1, device_target() << 24);
   write_io_apic(*io_apic, index, vector | flags);
 }
 
@@ -131,34 +125,35 @@ void read_madt() {
 }
 
 void enable_local_apic() {
-  write_register(kRegisterTaskPriority, 0);
-  write_register(kRegisterLint0, kMasked);
-  write_register(kRegisterTimer, kMasked | kTimerVector);
-  write_register(kRegisterTimerDivide, kDivideBy1);
-  write_register(kRegisterSpurious, 0x100 | kSpuriousVector);
+  local_apic.write(apic_register::kTaskPriority, 0);
+  local_apic.write(apic_register::kLint0, kMasked);
+  local_apic.write(apic_register::kTimer, kMasked | kTimerVector);
+  local_apic.write(apic_register::kTimerDivide, kDivideBy1);
+  local_apic.write(apic_register::kSpurious, 0x100 | kSpuriousVector);
 }
 
-/// The two halves of the command register must not be mixed with those of an interrupt handler.
 void send_command(uint32_t to, uint32_t command) {
   const bool enabled = interrupts_enabled();
   disable_interrupts();
-  while (read_register(kRegisterCommandLow) & kCommandPending) asm volatile("pause");
-  write_register(kRegisterCommandHigh, to << 24);
-  write_register(kRegisterCommandLow, command);
+  local_apic.send(to, command);
   if (enabled) enable_interrupts();
 }
 
 }  // namespace
 
+uint64_t apic_read_msr(uint32_t msr) { return read_msr(msr); }
+void apic_write_msr(uint32_t msr, uint64_t value) { write_msr(msr, value); }
+void apic_store_fence() { asm volatile("mfence; lfence" : : : "memory"); }
+
 const char* apic_initialise() {
   if (!cpu_has(cpu_feature::kApic))
     return "this CPU has no local APIC; start the VM with -cpu host or -cpu max";
   silence_legacy_controllers();
-  const uint64_t base = read_msr(kMsrApicBase);
-  write_msr(kMsrApicBase, base | 1 << 11);
-  Result<void*> mapped = map_device(PhysAddr(base & 0xffffff000ull), kPageSize);
+  Result<void*> mapped =
+      map_device(PhysAddr(read_msr(kMsrApicBase) & 0xffffff000ull), kPageSize);
   if (mapped.is_error()) return "no memory to map the local APIC";
-  local_apic = static_cast<volatile uint32_t*>(mapped.value());
+  local_apic.start(cpu_has(cpu_feature::kX2Apic), static_cast<volatile uint32_t*>(mapped.value()));
+  first_apic_id = local_apic.id();
   enable_local_apic();
 
   read_madt();
@@ -203,16 +198,18 @@ void apic_mask_line(uint32_t number, bool is_masked) {
 }
 
 uint64_t apic_message_address() {
-  return 0xfee00000 | static_cast<uint64_t>(read_register(kRegisterId) >> 24) << 12;
+  return 0xfee00000 | device_target() << 12;
 }
 uint32_t apic_message_data(unsigned vector) { return vector; }  // fixed delivery, edge
 
-void apic_end_of_interrupt() { write_register(kRegisterEndOfInterrupt, 0); }
+void apic_end_of_interrupt() { local_apic.write(apic_register::kEndOfInterrupt, 0); }
 
-uint32_t apic_id() { return read_register(kRegisterId) >> 24; }
+uint32_t apic_id() { return local_apic.id(); }
+uint32_t apic_highest_id() { return local_apic.highest_id(); }
+bool apic_is_x2apic() { return local_apic.is_x2apic(); }
 
 void apic_initialise_secondary() {
-  write_msr(kMsrApicBase, read_msr(kMsrApicBase) | 1 << 11);
+  local_apic.enter_mode();
   enable_local_apic();
 }
 
@@ -223,15 +220,15 @@ void apic_send_startup(uint32_t to, PhysAddr page) {
 }
 
 void apic_timer_start(uint32_t ticks) {
-  write_register(kRegisterTimer, kTimerVector);
-  write_register(kRegisterTimerInitial, ticks);
+  local_apic.write(apic_register::kTimer, kTimerVector);
+  local_apic.write(apic_register::kTimerInitial, ticks);
 }
 
 void apic_timer_deadline(uint64_t deadline) {
   static uint64_t in_deadline_mode = 0;  // a bit for each CPU
   const uint64_t bit = 1ull << this_cpu().index;
   if (!(__atomic_load_n(&in_deadline_mode, __ATOMIC_RELAXED) & bit)) {
-    write_register(kRegisterTimer, kTimerVector | kDeadlineMode);
+    local_apic.write(apic_register::kTimer, kTimerVector | kDeadlineMode);
     // The mode is set before the deadline is: a write to the register does not wait for one to an MSR
     // (SDM volume 3, 10.5.4.1).
     asm volatile("mfence" : : : "memory");
@@ -240,8 +237,8 @@ void apic_timer_deadline(uint64_t deadline) {
   write_msr(kMsrTscDeadline, deadline);
 }
 
-void apic_timer_stop() { write_register(kRegisterTimerInitial, 0); }
+void apic_timer_stop() { local_apic.write(apic_register::kTimerInitial, 0); }
 
-uint32_t apic_timer_count() { return read_register(kRegisterTimerCurrent); }
+uint32_t apic_timer_count() { return local_apic.read(apic_register::kTimerCurrent); }
 
 }  // namespace runtime

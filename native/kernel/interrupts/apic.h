@@ -27,6 +27,10 @@ void apic_end_of_interrupt();
 
 /// This CPU's local APIC id.
 uint32_t apic_id();
+/// The highest that can be reached.
+uint32_t apic_highest_id();
+/// The APICs are in x2APIC mode.
+bool apic_is_x2apic();
 /// Enables the local APIC of a further CPU.
 void apic_initialise_secondary();
 /// Sends an interrupt, or the messages that start a CPU, to the CPU with an APIC id.
@@ -44,11 +48,12 @@ struct InterruptLine {
 InterruptLine apic_line_of_legacy(unsigned legacy);
 /// True when an I/O APIC has the line.
 bool apic_has_line(uint32_t number);
-/// Routes a line, not masked, to `vector` on this CPU.
+/// Routes a line, not masked, to `vector` on this CPU (or the first one, if its id has more than 8 bits).
 void apic_route_line(const InterruptLine& line, unsigned vector);
 /// Keeps a routed line from interrupting, or lets it again. Interrupt-safe.
 void apic_mask_line(uint32_t number, bool is_masked);
-/// What a device writes, and where to, to interrupt this CPU with `vector` (SDM volume 3, 10.11).
+/// What a device writes, and where to, to interrupt this CPU with `vector` (SDM volume 3, 10.11); the first
+/// one, if this one's id has more than 8 bits.
 uint64_t apic_message_address();
 uint32_t apic_message_data(unsigned vector);
 

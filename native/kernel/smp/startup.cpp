@@ -3,11 +3,13 @@
 #include "arch/x86_64/paging.h"
 #include "boot/image_layout.h"
 #include "interrupts/apic.h"
+#include "interrupts/local_apic.h"
 #include "lib/format.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "memory/address_space.h"
 #include "memory/frames.h"
+#include "memory/page_table.h"
 #include "memory/physical.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpus.h"
@@ -51,12 +53,23 @@ uint64_t kernel_cr4 = 0;
 /// Local APIC ids of the CPUs that firmware says are usable, this one left out.
 uint32_t apic_ids[kMaximumCpus];
 unsigned found = 0;
+unsigned unreachable = 0;  // their ids are too large
+unsigned too_many = 0;
 PhysAddr trampoline_page;
 
 void add_apic_id(uint32_t id, uint32_t flags) {
   constexpr uint32_t kEnabled = 1;
-  if (!(flags & kEnabled) || id == apic_id() || id > 0xfe || found == kMaximumCpus - 1) return;
-  apic_ids[found++] = id;
+  if (!(flags & kEnabled) || id == apic_id()) return;
+  // Firmware may name a CPU in both kinds of entries.
+  for (unsigned i = 0; i < found; ++i)
+    if (apic_ids[i] == id) return;
+  if (id > apic_highest_id()) {
+    ++unreachable;
+  } else if (found == kMaximumCpus - 1) {
+    ++too_many;
+  } else {
+    apic_ids[found++] = id;
+  }
 }
 
 void find_cpus() {
@@ -99,6 +112,8 @@ CpuLocal* make_cpu() {
   apic_initialise_secondary();
   cpu->apic_id = apic_id();
   join_scheduler(*cpu);
+  // What this CPU looked up by itself before others knew that it does.
+  flush_all_pages();
   clock_initialise_secondary();
   run_idle_loop(nullptr);
 }
@@ -111,6 +126,13 @@ void reset_other_cpus() {
 }
 
 void start_other_cpus(PhysAddr low_page) {
+  if (unreachable > 0)
+    log(LogLevel::Warn,
+        "%u CPUs stay off: their APIC ids are above %u, which needs x2APIC; start the VM with a CPU model "
+        "that has it",
+        unreachable, kHighestMemoryApicId);
+  if (too_many > 0)
+    log(LogLevel::Warn, "%u CPUs stay off: %u are used at most", too_many, kMaximumCpus);
   if (found == 0) return;
   if (low_page.value == 0) {
     log(LogLevel::Warn, "no memory below 1 MiB is free: the other CPUs stay off");
@@ -148,6 +170,8 @@ void start_other_cpus(PhysAddr low_page) {
 }
 
 void check_other_cpus() {
+  log(LogLevel::Debug, "%u CPUs, their APICs %s", cpu_count(),
+      apic_is_x2apic() ? "in x2APIC mode" : "in xAPIC mode");
   for (unsigned i = 0; i < found; ++i) {
     bool answered = false;
     for (unsigned cpu = 0; cpu < cpu_count(); ++cpu) answered |= cpu_at(cpu).apic_id == apic_ids[i];

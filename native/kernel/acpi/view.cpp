@@ -57,7 +57,7 @@ const uint8_t* view_firmware(PhysAddr address, size_t size) {
   if (end <= physical_memory_size()) return static_cast<const uint8_t*>(phys_to_virt(address));
   if (const uint8_t* known = find(address.value, size)) return known;
   // Mapping takes locks that come before the caller's.
-  if (this_cpu().held_lock_ranks != 0) return nullptr;
+  if (!this_cpu().held_locks.is_empty()) return nullptr;
   View view;
   view.start = align_down(address.value, kPageSize);
   view.end = align_up(end, kPageSize);

@@ -42,7 +42,7 @@ void preparation_took_too_long(Timer*) {
 
 /// True in a thread that may block: not in an interrupt, and with no lock held.
 bool may_block() {
-  return interrupts_enabled() && this_cpu().held_lock_ranks == 0 && Thread::current() &&
+  return interrupts_enabled() && this_cpu().held_locks.is_empty() && Thread::current() &&
          !Thread::current()->is_idle;
 }
 

@@ -87,7 +87,7 @@ class Arena {
     bool is_inside = false;
   };
 
-  Mutex mutex_;
+  Mutex mutex_{MutexRank::Arena};
   uint64_t base_ = 0;  // atomic: 0 until prepared
   uint64_t used_ = 0;  // atomic
   uint64_t limit_ = 0;

@@ -41,9 +41,9 @@ struct Table {
   Endpoint*& slot(uint32_t id) { return groups[id / kGroupSize][id % kGroupSize]; }
 };
 Locked<Table> g_table(LockRank::Pipe);
-Mutex g_create_mutex;
+Mutex g_create_mutex(MutexRank::BrokerCreate);
 /// One at a time: a life begins or ends.
-Mutex g_life_mutex;
+Mutex g_life_mutex(MutexRank::BrokerLife);
 ServiceState g_state = ServiceState::Awaited;  // atomic
 void (*g_doorbell)() = nullptr;                // atomic
 BrokerStatistics g_counts = {};

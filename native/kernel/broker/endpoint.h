@@ -188,10 +188,10 @@ class Endpoint : public RefCounted {
   WaitQueue request_queue_;
   SpinLock lock_;
 
-  Mutex send_mutex_;
+  Mutex send_mutex_{MutexRank::EndpointSend};
   RingPlace send_ring_;
   uint32_t send_head_ = 0;  // what the block says is a copy
-  Mutex receive_mutex_;
+  Mutex receive_mutex_{MutexRank::EndpointReceive};
   RingPlace receive_ring_;
   uint32_t receive_tail_ = 0;
 

@@ -18,7 +18,7 @@ constexpr size_t kMostAddresses = 256;  // of one interface
 constexpr uint64_t kLongestWait = 15 * kNanosecondsPerSecond;
 
 struct Interfaces {
-  Mutex mutex;
+  Mutex mutex{MutexRank::BrokerPublished};
   InterfaceTable table;  // mutex
 };
 Interfaces& interfaces() {

@@ -31,7 +31,7 @@ constexpr uint64_t kRoutingPatience = 3 * kNanosecondsPerSecond;
 
 Vector<PciFunction> functions;  // in order of address; fixed once the buses were searched
 bool is_searched = false;
-Mutex search_mutex;
+Mutex search_mutex(MutexRank::PciSearch);
 
 /// The search of one root: buses that were visited, so that bridges which point back do no harm.
 struct Search {
@@ -290,7 +290,7 @@ struct NotedLine {
   uint32_t line;
 };
 Vector<NotedLine> noted_lines;
-Mutex noted_mutex;
+Mutex noted_mutex(MutexRank::PciNotes);
 
 void log_line(const PciFunction& function, uint32_t line, const char* source) {
   log(LogLevel::Debug, "PCI %02x:%02x.%x: its pin is connected to line %u (%s)",

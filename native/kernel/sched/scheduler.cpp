@@ -67,6 +67,11 @@ void switch_to(Thread* next) {
 /// Chooses the next thread and switches to it. This CPU's queue is locked, and the running thread is already
 /// in its new state.
 void schedule(CpuLocal& cpu, uint64_t now) {
+#ifdef RUNTIME_LOCK_CHECKS
+  HeldRanks only_queue;
+  only_queue.add(static_cast<unsigned>(LockRank::Scheduler));
+  RUNTIME_ASSERT(cpu.held_locks == only_queue);
+#endif
   RunQueue& threads = queue_of(cpu).threads;
   charge(cpu.current, now);
   cpu.reschedule_wanted = 0;

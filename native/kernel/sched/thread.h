@@ -11,6 +11,7 @@
 #include "lib/types.h"
 #include "linux/signals.h"
 #include "sched/run_queue.h"
+#include "sync/lock_order.h"
 #include "time/timer.h"
 
 namespace runtime {
@@ -76,6 +77,7 @@ class Thread : public RefCounted, public RunQueueEntry {
   uint64_t system_nanoseconds = 0;
   uint64_t started = 0;
   uint64_t accounting_mark = 0;
+  HeldRanks held_mutexes;
   ListNode all_node;
   Timer sleep_timer;
 

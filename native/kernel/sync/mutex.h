@@ -1,27 +1,31 @@
-// A lock that sleeps: for work under which a thread may block or copy application memory.
+// A lock that sleeps: for work under which a thread may block or copy application memory. Its order is in
+// lock_order.h.
 #pragma once
 
 #include "sched/wait_queue.h"
+#include "sync/lock_order.h"
 
 namespace runtime {
 
 class Mutex {
  public:
-  void lock() {
-    waiters_.wait([this] { return try_lock(); }, Deadline::never(), false);
-  }
+  explicit Mutex(MutexRank rank) : rank_(rank) {}
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  /// May sleep: no spinlock is held.
+  void lock();
+  void unlock();
+
+ private:
   bool try_lock() {
     bool expected = false;
     return __atomic_compare_exchange_n(&taken_, &expected, true, false, __ATOMIC_ACQUIRE,
                                        __ATOMIC_RELAXED);
   }
-  void unlock() {
-    __atomic_store_n(&taken_, false, __ATOMIC_RELEASE);
-    waiters_.wake_one();
-  }
 
- private:
   bool taken_ = false;
+  MutexRank rank_;
   WaitQueue waiters_;
 };
 

@@ -9,11 +9,14 @@ namespace runtime {
 bool SpinLock::lock() {
   const bool enabled = interrupts_enabled();
   disable_interrupts();
-  CpuLocal& cpu = this_cpu();
-  const uint32_t bit = 1u << static_cast<unsigned>(rank_);
-  // Holding this rank or a later one means that the order in spinlock.h is broken.
-  RUNTIME_ASSERT(cpu.held_lock_ranks < bit);
-  cpu.held_lock_ranks |= bit;
+  HeldRanks& held = this_cpu().held_locks;
+  const unsigned rank = static_cast<unsigned>(rank_);
+#ifdef RUNTIME_LOCK_CHECKS
+  if (__builtin_expect(!held.may_take(rank), 0))
+    panic("lock order: %s is wanted while %s is held", lock_rank_name(rank),
+          lock_rank_name(held.highest()));
+#endif
+  held.add(rank);
   while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) {
     // Who holds the lock may wait for this CPU to forget translations.
     serve_flush();
@@ -24,7 +27,7 @@ bool SpinLock::lock() {
 
 void SpinLock::unlock(bool interrupts_were_enabled) {
   __atomic_store_n(&taken_, false, __ATOMIC_RELEASE);
-  this_cpu().held_lock_ranks &= ~(1u << static_cast<unsigned>(rank_));
+  this_cpu().held_locks.remove(static_cast<unsigned>(rank_));
   if (interrupts_were_enabled) enable_interrupts();
 }
 

@@ -1,23 +1,5 @@
-// Spinlocks with ranks. A guard disables interrupts and restores their prior state.
-//
-// Lock order (a lock may only be taken while holding locks of a LOWER rank number):
-//   1 FileTable   descriptor table
-//   2 FileSystem  directory tree and file contents
-//   3 Pipe        one pipe, socket, eventfd, timerfd, epoll instance
-//   4 Memory      the address space: areas and page tables
-//   5 FileContent one file's pages, which a page fault asks for
-//   6 Signal      pending sets, handlers
-//   7 Futex       futex hash buckets
-//   8 AcpiEvents  ACPICA's event blocks and reference counts
-//   9 AcpiHardware  ACPICA's hardware registers; the deferred work of ACPI
-//  10 WaitQueue   one wait queue's list
-//  11 Readiness   the ready lists of all epoll instances
-//  12 Timer       the timer queue
-//  13 Scheduler   run queues, thread states
-//  14 Heap        kernel heap
-//  15 Frames      physical frame allocator
-//  16 Device      PCI configuration ports, I/O APICs, the table of device interrupts
-//  17 Log         log ring and console
+// Spinlocks with ranks, whose order is in lock_order.h. A guard disables interrupts and restores their prior
+// state.
 //
 // The kernel is not preempted: a thread gives up the CPU only in a wait queue, on its way back to
 // the application, or at `Scheduler::yield`. No spinlock is ever held across one of these.
@@ -25,27 +7,9 @@
 
 #include <stdint.h>
 
-namespace runtime {
+#include "sync/lock_order.h"
 
-enum class LockRank : uint8_t {
-  FileTable = 1,
-  FileSystem,
-  Pipe,
-  Memory,
-  FileContent,
-  Signal,
-  Futex,
-  AcpiEvents,
-  AcpiHardware,
-  WaitQueue,
-  Readiness,
-  Timer,
-  Scheduler,
-  Heap,
-  Frames,
-  Device,
-  Log,
-};
+namespace runtime {
 
 class SpinLock {
  public:

@@ -28,3 +28,11 @@ declare module '*/torture.node' {
   };
   export default addon;
 }
+
+declare module '*/microbench.node' {
+  const addon: {
+    /** Samples in nanoseconds by what was measured; see microbench/addon.cc. */
+    run(): Record<string, number[]>;
+  };
+  export default addon;
+}

@@ -17,4 +17,5 @@ set(KERNEL_FS_SOURCES
   ${_kernel}/lib/format.cpp
   ${_kernel}/lib/string.cpp
   ${_kernel}/memory/user.cpp
-  ${_kernel}/sched/wait_queue.cpp)
+  ${_kernel}/sched/wait_queue.cpp
+  ${_kernel}/sync/mutex.cpp)

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sync/lock_order.h"
+
 namespace runtime {
 
 class Thread;
@@ -39,7 +41,7 @@ struct CpuLocal {
   uint64_t user_nanoseconds = 0;
   uint64_t system_nanoseconds = 0;
   uint64_t idle_nanoseconds = 0;
-  uint32_t held_lock_ranks = 0;
+  HeldRanks held_locks;
   uint64_t next_sample = 0;            // profile/profile.cpp
   uint32_t calls[kCountedCalls] = {};  // system calls made, by number; wraps
 };

@@ -51,7 +51,7 @@ class GeneratedFile : public InodeFile {
   }
 
   GeneratedInode* generated_;  // kept alive by InodeFile
-  Mutex mutex_;
+  Mutex mutex_{MutexRank::FileText};
   TextWriter text_;
   uint64_t position_ = 0;
   bool is_made_ = false;

@@ -50,7 +50,7 @@ class RegularFile : public InodeFile {
 
  private:
   RegularInode* regular_;  // kept alive by InodeFile
-  Mutex position_mutex_;
+  Mutex position_mutex_{MutexRank::FilePosition};
   uint64_t position_ = 0;
 };
 
@@ -79,7 +79,7 @@ class DirectoryFile : public InodeFile {
   bool item_at(uint64_t cookie, DirectoryInode::Item* item);
 
   DirectoryInode* directory_;  // kept alive by InodeFile
-  Mutex position_mutex_;
+  Mutex position_mutex_{MutexRank::FilePosition};
   uint64_t position_ = 0;
 };
 

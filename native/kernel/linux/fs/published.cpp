@@ -16,7 +16,7 @@ const char* const kNames[] = {
 };
 
 struct Published {
-  Mutex mutex;
+  Mutex mutex{MutexRank::FilePublished};
   String texts[array_size(kNames)];  // mutex
   WaitQueue waiters;                 // for resolv.conf
   RefPtr<Inode> awaited;             // set before the app starts

@@ -103,7 +103,7 @@ class RegularInode : public Inode {
   void extend_to(uint64_t size);
   void drop_pages(uint64_t first);
 
-  Mutex write_mutex_;
+  Mutex write_mutex_{MutexRank::FileWrite};
   Locked<Content> content_;
   uint32_t seals_ = kSealSeal;
   bool is_linkable_ = false;

@@ -13,7 +13,7 @@ constexpr uint32_t kMagicTemporary = 0x01021994;
 constexpr uint32_t kMagicProcess = 0x9fa0;
 constexpr uint32_t kMagicSystem = 0x62656572;
 
-Mutex tree_mutex;
+Mutex tree_mutex(MutexRank::FileTree);
 RefPtr<TreeDirectory> root;
 RefPtr<DirectoryInode> current_directory;
 uint32_t current_mask = 022;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kMaximumNesting = 5;  // instances in a chain, epoll_ctl(2) ELOOP
 
-Mutex g_registry;
+Mutex g_registry(MutexRank::EpollRegistry);
 SpinLock g_readiness(LockRank::Readiness);
 
 bool is_pollable_kind(File::Kind kind) {

@@ -77,7 +77,7 @@ class Epoll : public AnonymousFile {
   Result<uint64_t> harvest(UserPtr<EpollEvent> events, size_t capacity);
   bool has_ready_items();
 
-  Mutex mutex_;
+  Mutex mutex_{MutexRank::Epoll};
   Vector<EpollItem*> items_;  // by descriptor; several in a chain when a closed one lives on
   List<EpollItem, &EpollItem::ready_node> ready_;
   List<WaitEntry, &WaitEntry::node> listeners_;

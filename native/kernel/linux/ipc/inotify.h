@@ -94,7 +94,7 @@ class Inotify : public AnonymousFile {
   // With the mutex held:
   void free_ended();
 
-  Mutex mutex_;
+  Mutex mutex_{MutexRank::Inotify};
   SpinLock lock_;
   List<InotifyWatch, &InotifyWatch::inode_node_> by_inode_[kBuckets];
   List<InotifyWatch, &InotifyWatch::descriptor_node_> by_descriptor_[kBuckets];

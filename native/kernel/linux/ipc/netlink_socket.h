@@ -56,7 +56,7 @@ class NetlinkSocket : public Socket {
   Result<void> wait_for_datagram(const Patience& patience);
 
   WaitQueue queue_;
-  Mutex mutex_;  // all below, unless atomic; held while bytes are copied
+  Mutex mutex_{MutexRank::Netlink};  // all below, unless atomic; held while bytes are copied
   List<NetlinkDatagram, &NetlinkDatagram::node> datagrams_;
   size_t queued_bytes_ = 0;  // atomic reads
   uint32_t port_ = 0;        // atomic; 0: not bound. Changed under the lock of all ports

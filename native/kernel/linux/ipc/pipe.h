@@ -51,7 +51,7 @@ class Pipe : public RefCounted {
   bool has_writers() const { return __atomic_load_n(&writers_, __ATOMIC_ACQUIRE) > 0; }
   Result<size_t> write_piece(IoBuffer& buffer);
 
-  Mutex mutex_;  // the ring; held while bytes are copied
+  Mutex mutex_{MutexRank::Pipe};  // the ring; held while bytes are copied
   Ring ring_;
   WaitQueue queue_;
   uint32_t readers_ = 0;       // atomic

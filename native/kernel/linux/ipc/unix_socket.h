@@ -35,7 +35,7 @@ class UnixSocket : public Socket {
   }
 
   const RefPtr<SharedWaitQueue> queue_;
-  Mutex state_mutex_;  // changes of state: binding, connecting, listening
+  Mutex state_mutex_{MutexRank::UnixState};  // changes of state: binding, connecting, listening
   RefPtr<UnixName> name_;
   RefPtr<UnixName> peer_name_;
   bool owns_name_ = false;  // accepted sockets borrow their listener's

@@ -1,0 +1,65 @@
+// A CPU's queue of runnable threads.
+import test from 'ava';
+import { kernel } from './addon.ts';
+
+const everywhere = 0xffff_ffff_ffff_ffffn;
+const millisecond = 1_000_000n;
+
+function queueOf(...entries: [string, bigint, bigint?][]) {
+  const queue = new kernel.RunQueue();
+  for (const [name, runtime, affinity = everywhere] of entries) queue.add(name, runtime, affinity);
+  return queue;
+}
+
+test('who has had least of the CPU is first; among equals, who came first', (t) => {
+  const queue = queueOf(['b', 20n], ['a', 10n], ['c', 20n], ['d', 15n]);
+  const order: (string | undefined)[] = [];
+  while (queue.length() > 0) order.push(queue.takeFor(0));
+  t.deepEqual(order, ['a', 'd', 'b', 'c']);
+  t.is(queue.takeFor(0), undefined);
+  t.is(queue.first(), undefined);
+});
+
+test('a CPU takes what it may run only', (t) => {
+  const queue = queueOf(['first', 1n, 0b01n], ['second', 2n, 0b10n], ['third', 3n], ['last', 4n, 0b01n]);
+  t.is(queue.takeFor(63), 'third', 'CPU 63 is in no mask but the full one');
+  t.is(queue.takeFor(63), undefined);
+  t.is(queue.takeLastFor(0b10n), 'second');
+  t.is(queue.takeLastFor(0b10n), undefined);
+  t.is(queue.takeLastFor(0b01n), 'last');
+  t.is(queue.length(), 1);
+  queue.remove('first');
+  t.is(queue.length(), 0);
+});
+
+test('CPU time keeps its meaning between queues', (t) => {
+  const busy = queueOf(['old', 900n * millisecond], ['moved', 905n * millisecond]);
+  busy.advance('old');
+  busy.remove('moved');
+  t.is(busy.leave('moved'), 5n * millisecond, 'what it was ahead');
+  const fresh = queueOf(['other', 40n * millisecond]);
+  fresh.advance('other');
+  // The same entry in another queue: the map of names is that of `busy`, so its twin stands in.
+  fresh.add('twin', 5n * millisecond, everywhere);
+  fresh.remove('twin');
+  t.is(fresh.enter('twin'), 45n * millisecond);
+});
+
+test('a long sleep gives a small credit, and a queue never goes back', (t) => {
+  const queue = queueOf(['runner', 100n * millisecond], ['sleeper', 1n], ['recent', 99n * millisecond]);
+  queue.advance('runner');
+  t.is(queue.limitCredit('sleeper'), 97n * millisecond);
+  t.is(queue.limitCredit('recent'), 99n * millisecond);
+  queue.advance('recent');
+  queue.remove('recent');
+  t.is(queue.leave('recent'), 0n, 'behind the minimum of 100 ms, which stays');
+});
+
+test('each step of nice is worth a quarter, in both directions', (t) => {
+  t.is(kernel.weightedRuntime(1000n, 0), 1000n);
+  const weight = (nice: number) => Number(kernel.weightedRuntime(1_000_000_000n, nice)) / 1e9;
+  for (let nice = -20; nice < 19; nice += 1) {
+    const ratio = weight(nice + 1) / weight(nice);
+    t.true(ratio > 1.15 && ratio < 1.35, `nice ${nice}: ${ratio}`);
+  }
+});

@@ -129,7 +129,12 @@ const nanoseconds = ({ median, min, max }: Summary) =>
 function renderTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
@@ -140,7 +145,9 @@ function renderFigures(
 ): string {
   const names = [...(all[chosen[0]!][0]?.keys() ?? [])];
   const rows = names.map((figure) => {
-    const summaries = chosen.map((name) => summarise(all[name].map((one) => one.get(figure) ?? NaN)));
+    const summaries = chosen.map((name) =>
+      summarise(all[name].map((one) => one.get(figure) ?? NaN)),
+    );
     const [ours, peer] = summaries;
     const ratio = peer && ours ? (ours.median / peer.median).toFixed(2) : '';
     return [figure, ...summaries.map(nanoseconds), ratio];
@@ -192,7 +199,10 @@ async function main(options: Options): Promise<void> {
   const folder = path.join(buildFolder, 'bench');
   await mkdir(folder, { recursive: true });
   const found = { date: new Date().toISOString(), host, options, load: loads, workers };
-  const entries = Object.entries(figures).map(([name, maps]) => [name, maps.map(Object.fromEntries)]);
+  const entries = Object.entries(figures).map(([name, maps]) => [
+    name,
+    maps.map(Object.fromEntries),
+  ]);
   const report = { ...found, figures: Object.fromEntries(entries) };
   await writeFile(path.join(folder, 'kernel.json'), `${JSON.stringify(report, null, 2)}\n`);
   console.log(`\n${renderFigures(figures, chosen)}`);
@@ -207,7 +217,9 @@ async function main(options: Options): Promise<void> {
 
 const program = new Command()
   .name('npm run bench:kernel --')
-  .description('measure context switches, wake-ups, page faults, calls, threads and Workers, ours and Linux')
+  .description(
+    'measure context switches, wake-ups, page faults, calls, threads and Workers, ours and Linux',
+  )
   .option('--rounds <number>', 'boots of each system', parseWhole, 5)
   .option('--processors <number>', 'processors for the microbenchmarks', parseWhole, 2)
   .option('--workers <number>', 'Workers that compute, with one and two processors', parseWhole, 2)

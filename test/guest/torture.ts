@@ -82,7 +82,11 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     .description('torment scheduler, futexes, signals, timers and address space on several CPUs')
     .option('--seconds <number>', 'how long', parseWhole, 60)
     .option('--processors <number>', 'processors of the machine', parseWhole, 4)
-    .option('--seed <number>', 'seed of the random decisions, by default another each time', parseWhole)
+    .option(
+      '--seed <number>',
+      'seed of the random decisions, by default another each time',
+      parseWhole,
+    )
     .option('--stall <seconds>', 'an activity without a step for so long hangs', parseWhole, 60)
     .option('--only <activity>', 'one activity alone')
     .option('--runtime <file>', 'another kernel than dist/runtime')

@@ -149,8 +149,7 @@ const char* apic_initialise() {
   if (!cpu_has(cpu_feature::kApic))
     return "this CPU has no local APIC; start the VM with -cpu host or -cpu max";
   silence_legacy_controllers();
-  Result<void*> mapped =
-      map_device(PhysAddr(read_msr(kMsrApicBase) & 0xffffff000ull), kPageSize);
+  Result<void*> mapped = map_device(PhysAddr(read_msr(kMsrApicBase) & 0xffffff000ull), kPageSize);
   if (mapped.is_error()) return "no memory to map the local APIC";
   local_apic.start(cpu_has(cpu_feature::kX2Apic), static_cast<volatile uint32_t*>(mapped.value()));
   first_apic_id = local_apic.id();
@@ -197,9 +196,7 @@ void apic_mask_line(uint32_t number, bool is_masked) {
   write_io_apic(*io_apic, index, is_masked ? entry | kMasked : entry & ~kMasked);
 }
 
-uint64_t apic_message_address() {
-  return 0xfee00000 | device_target() << 12;
-}
+uint64_t apic_message_address() { return 0xfee00000 | device_target() << 12; }
 uint32_t apic_message_data(unsigned vector) { return vector; }  // fixed delivery, edge
 
 void apic_end_of_interrupt() { local_apic.write(apic_register::kEndOfInterrupt, 0); }

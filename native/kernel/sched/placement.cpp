@@ -53,7 +53,7 @@ CpuLocal& choose_cpu(const Thread* thread) {
 
 /// What follows once a thread is queued and the queue's lock is free.
 struct Notice {
-  bool wakes_cpu = false;      // the CPU has to look at its queue
+  bool wakes_cpu = false;       // the CPU has to look at its queue
   uint64_t relieving_cpus = 0;  // may take the thread over, should one be idle
 };
 

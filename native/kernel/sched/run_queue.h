@@ -11,8 +11,9 @@ namespace runtime {
 /// What a queue knows of a thread.
 struct RunQueueEntry {
   ListNode run_node;
-  uint64_t virtual_runtime = 0;  // weighted nanoseconds; between queues: ahead of its queue's minimum
-  uint64_t affinity = ~0ull;     // one bit for each CPU that may run it
+  uint64_t virtual_runtime =
+      0;                      // weighted nanoseconds; between queues: ahead of its queue's minimum
+  uint64_t affinity = ~0ull;  // one bit for each CPU that may run it
   int nice = 0;
 };
 

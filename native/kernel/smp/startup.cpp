@@ -128,7 +128,8 @@ void reset_other_cpus() {
 void start_other_cpus(PhysAddr low_page) {
   if (unreachable > 0)
     log(LogLevel::Warn,
-        "%u CPUs stay off: their APIC ids are above %u, which needs x2APIC; start the VM with a CPU model "
+        "%u CPUs stay off: their APIC ids are above %u, which needs x2APIC; start the VM with a "
+        "CPU model "
         "that has it",
         unreachable, kHighestMemoryApicId);
   if (too_many > 0)

@@ -35,26 +35,26 @@ constexpr unsigned kLockRankCount = static_cast<unsigned>(LockRank::Log);
 
 /// Mutexes.
 enum class MutexRank : uint8_t {
-  PciSearch = 1,     // the search for PCI devices
-  PciNotes,          // what is noted of their interrupts
-  BrokerLife,        // the network service's coming and going
-  BrokerCreate,      // the table of sockets grows
-  EpollRegistry,     // which epoll instance watches which
-  Epoll,             // the registrations of one epoll instance
-  FilePosition,      // the offset of one open file
-  FileText,          // the text of one generated file
-  FileTree,          // names and directories
-  FileWrite,         // the size and contents of one file
-  FilePublished,     // the texts that the system publishes as files
-  Inotify,           // one inotify instance
-  UnixState,         // whether one Unix socket is bound, listens, is connected
-  UnixChannel,       // the bytes on their way through one connection
-  Pipe,              // the bytes in one pipe
-  Netlink,           // one netlink socket
-  EndpointSend,      // the send ring of one socket
-  EndpointReceive,   // the receive ring of one socket
-  Arena,             // the memory that rings are made of
-  BrokerPublished,   // addresses and routes that the network service publishes
+  PciSearch = 1,    // the search for PCI devices
+  PciNotes,         // what is noted of their interrupts
+  BrokerLife,       // the network service's coming and going
+  BrokerCreate,     // the table of sockets grows
+  EpollRegistry,    // which epoll instance watches which
+  Epoll,            // the registrations of one epoll instance
+  FilePosition,     // the offset of one open file
+  FileText,         // the text of one generated file
+  FileTree,         // names and directories
+  FileWrite,        // the size and contents of one file
+  FilePublished,    // the texts that the system publishes as files
+  Inotify,          // one inotify instance
+  UnixState,        // whether one Unix socket is bound, listens, is connected
+  UnixChannel,      // the bytes on their way through one connection
+  Pipe,             // the bytes in one pipe
+  Netlink,          // one netlink socket
+  EndpointSend,     // the send ring of one socket
+  EndpointReceive,  // the receive ring of one socket
+  Arena,            // the memory that rings are made of
+  BrokerPublished,  // addresses and routes that the network service publishes
 };
 constexpr unsigned kMutexRankCount = static_cast<unsigned>(MutexRank::BrokerPublished);
 
@@ -71,9 +71,7 @@ class HeldRanks {
   bool is_empty() const { return held_ == 0; }
   bool operator==(const HeldRanks& other) const { return held_ == other.held_; }
   /// 0 when nothing is held.
-  unsigned highest() const {
-    return held_ ? 31 - static_cast<unsigned>(__builtin_clz(held_)) : 0;
-  }
+  unsigned highest() const { return held_ ? 31 - static_cast<unsigned>(__builtin_clz(held_)) : 0; }
 
  private:
   uint32_t held_ = 0;

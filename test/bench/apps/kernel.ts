@@ -16,7 +16,9 @@ function say(report: object): void {
 
 async function work(count: number): Promise<void> {
   const workers = Array.from({ length: count }, () => new Worker(new URL(import.meta.url)));
-  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))));
+  await Promise.all(
+    workers.map((worker) => new Promise((resolve) => worker.once('message', resolve))),
+  );
   say({ event: 'begin' });
   const start = performance.now();
   const sums = await Promise.all(

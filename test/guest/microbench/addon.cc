@@ -115,8 +115,8 @@ constexpr size_t kPage = 4096;
 constexpr size_t kPages = 512;
 
 uint8_t* map(size_t pages) {
-  return static_cast<uint8_t*>(mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  return static_cast<uint8_t*>(
+      mmap(nullptr, pages * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 /// The first write to a page of anonymous memory.

@@ -18,8 +18,8 @@ using Word = std::atomic<uint32_t>;
 /// The result, or -errno.
 long futex(Word& word, int operation, uint32_t value, const timespec* timeout = nullptr,
            Word* second = nullptr, uint32_t value3 = 0) {
-  const long result = syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, timeout,
-                              second, value3);
+  const long result =
+      syscall(SYS_futex, &word, operation | FUTEX_PRIVATE_FLAG, value, timeout, second, value3);
   return result < 0 ? -errno : result;
 }
 
@@ -135,7 +135,8 @@ void run_timeouts(Activity& self, unsigned index) {
 void check_timeouts(Activity& self) {
   if (wakes_given != wakes_taken)
     fail(self, "%llu wake-ups were given, %llu arrived",
-         static_cast<unsigned long long>(wakes_given), static_cast<unsigned long long>(wakes_taken));
+         static_cast<unsigned long long>(wakes_given),
+         static_cast<unsigned long long>(wakes_taken));
 }
 
 // ---- a condition variable as glibc used to make it: waiters move to the mutex ----

@@ -19,8 +19,8 @@ constexpr unsigned kLooks = 200;
 /// Maps a region at an address that nothing else is given.
 uint8_t* own_region(const Activity& self, uint64_t number, uint64_t size, int protection) {
   void* const wanted = reinterpret_cast<void*>(0x200000000000 + (number << 32));
-  void* const region = mmap(wanted, size, protection,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  void* const region =
+      mmap(wanted, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
   if (region != wanted) fail(self, "no region of its own: %s", strerror(errno));
   return static_cast<uint8_t*>(region);
 }

@@ -16,11 +16,12 @@ namespace torture {
 
 namespace {
 
-Activity* const activities[] = {
-    &futex_ring,     &pinned_ring,     &futex_timeouts,  &futex_requeue,   &futex_mutex,    &page_faults,
-    &replaced_pages, &protected_pages, &unmapped_pages,  &queued_signals, &interrupted_waits,
-    &timers,         &thread_churn,    &affinities,      &pipes,          &registers,
-    &condition_variables};
+Activity* const activities[] = {&futex_ring,     &pinned_ring,        &futex_timeouts,
+                                &futex_requeue,  &futex_mutex,        &page_faults,
+                                &replaced_pages, &protected_pages,    &unmapped_pages,
+                                &queued_signals, &interrupted_waits,  &timers,
+                                &thread_churn,   &affinities,         &pipes,
+                                &registers,      &condition_variables};
 
 constexpr unsigned kMaximumThreads = 64;
 constexpr uint64_t kReportSeconds = 10;
@@ -97,7 +98,10 @@ void release_faults() {
 class Watch {
  public:
   Watch(const std::vector<Activity*>& chosen, unsigned stall_seconds)
-      : chosen_(chosen), stall_seconds_(stall_seconds), seen_(chosen.size()), moved_(chosen.size()) {}
+      : chosen_(chosen),
+        stall_seconds_(stall_seconds),
+        seen_(chosen.size()),
+        moved_(chosen.size()) {}
 
   void run(uint64_t seconds) {
     const uint64_t start = now_nanoseconds();
@@ -149,8 +153,10 @@ class Watch {
           now < moved_[i] + stall_seconds_ * kSecond)
         continue;
       fail(activity, "%s for %u s%s: it hangs, or a wake-up was lost (%u threads, %llu steps)",
-           at_end ? "does not end" : alone ? "makes few steps" : "makes no step", stall_seconds_,
-           alone ? " alone" : "", activity.running.load(),
+           at_end  ? "does not end"
+           : alone ? "makes few steps"
+                   : "makes no step",
+           stall_seconds_, alone ? " alone" : "", activity.running.load(),
            static_cast<unsigned long long>(activity.steps));
     }
     return running;
@@ -181,7 +187,8 @@ void fail(const Activity& activity, const char* format, ...) {
   int length = snprintf(text, sizeof(text), "torture: FAILED in %s: ", activity.name);
   va_list arguments;
   va_start(arguments, format);
-  length += vsnprintf(text + length, sizeof(text) - static_cast<size_t>(length) - 1, format, arguments);
+  length +=
+      vsnprintf(text + length, sizeof(text) - static_cast<size_t>(length) - 1, format, arguments);
   va_end(arguments);
   if (length > static_cast<int>(sizeof(text)) - 2) length = sizeof(text) - 2;
   text[length] = '\n';
@@ -189,7 +196,8 @@ void fail(const Activity& activity, const char* format, ...) {
   _exit(1);
 }
 
-Random::Random(const Activity& activity, unsigned index) : state_(run_seed ^ (index + 1) * 0x9e3779b97f4a7c15ull) {
+Random::Random(const Activity& activity, unsigned index)
+    : state_(run_seed ^ (index + 1) * 0x9e3779b97f4a7c15ull) {
   for (const char* letter = activity.name; *letter; ++letter)
     state_ = state_ * 31 + static_cast<uint8_t>(*letter);
   if (state_ == 0) state_ = 1;

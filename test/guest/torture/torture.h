@@ -43,10 +43,10 @@ struct Activity {
 };
 
 // The activities, by file.
-extern Activity futex_ring, pinned_ring, futex_timeouts, futex_requeue, futex_mutex;      // futexes.cc
-extern Activity page_faults, replaced_pages, protected_pages, unmapped_pages;            // memory.cc
-extern Activity queued_signals, interrupted_waits, timers;                               // signals.cc
-extern Activity thread_churn, affinities, pipes, registers, condition_variables;         // threads.cc
+extern Activity futex_ring, pinned_ring, futex_timeouts, futex_requeue, futex_mutex;  // futexes.cc
+extern Activity page_faults, replaced_pages, protected_pages, unmapped_pages;         // memory.cc
+extern Activity queued_signals, interrupted_waits, timers;                            // signals.cc
+extern Activity thread_churn, affinities, pipes, registers, condition_variables;      // threads.cc
 
 /// Ends the process with code 1 and says what went wrong, as printf(3). Async-signal-safe, but for floating
 /// point.

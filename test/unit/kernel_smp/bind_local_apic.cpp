@@ -51,13 +51,13 @@ Napi::Value take_accesses(Napi::Env env) {
 class Apic : public Napi::ObjectWrap<Apic> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "LocalApic",
-                       {InstanceMethod("isX2Apic", &Apic::is_x2apic),
-                        InstanceMethod("highestId", &Apic::highest_id),
-                        InstanceMethod("id", &Apic::id), InstanceMethod("read", &Apic::read),
-                        InstanceMethod("write", &Apic::write), InstanceMethod("send", &Apic::send),
-                        InstanceMethod("enterMode", &Apic::enter_mode),
-                        InstanceMethod("word", &Apic::word)});
+    return DefineClass(
+        env, "LocalApic",
+        {InstanceMethod("isX2Apic", &Apic::is_x2apic),
+         InstanceMethod("highestId", &Apic::highest_id), InstanceMethod("id", &Apic::id),
+         InstanceMethod("read", &Apic::read), InstanceMethod("write", &Apic::write),
+         InstanceMethod("send", &Apic::send), InstanceMethod("enterMode", &Apic::enter_mode),
+         InstanceMethod("word", &Apic::word)});
   }
   /// LocalApic(hasX2Apic, baseRegister, id)
   explicit Apic(const Napi::CallbackInfo& info) : ObjectWrap(info), page_(1024, 0) {
@@ -69,7 +69,9 @@ class Apic : public Napi::ObjectWrap<Apic> {
   }
 
  private:
-  static uint32_t number(const Napi::Value& value) { return value.As<Napi::Number>().Uint32Value(); }
+  static uint32_t number(const Napi::Value& value) {
+    return value.As<Napi::Number>().Uint32Value();
+  }
 
   Napi::Value is_x2apic(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), apic_.is_x2apic());

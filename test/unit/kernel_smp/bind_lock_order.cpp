@@ -10,9 +10,10 @@ namespace {
 class Held : public Napi::ObjectWrap<Held> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "HeldRanks",
-                       {InstanceMethod("take", &Held::take), InstanceMethod("release", &Held::release),
-                        InstanceMethod("isEmpty", &Held::is_empty)});
+    return DefineClass(
+        env, "HeldRanks",
+        {InstanceMethod("take", &Held::take), InstanceMethod("release", &Held::release),
+         InstanceMethod("isEmpty", &Held::is_empty)});
   }
   explicit Held(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 

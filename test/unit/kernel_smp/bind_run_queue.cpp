@@ -23,7 +23,8 @@ class Queue : public Napi::ObjectWrap<Queue> {
          InstanceMethod("first", &Queue::first), InstanceMethod("takeFor", &Queue::take_for),
          InstanceMethod("takeLastFor", &Queue::take_last_for),
          InstanceMethod("length", &Queue::length), InstanceMethod("enter", &Queue::enter),
-         InstanceMethod("leave", &Queue::leave), InstanceMethod("limitCredit", &Queue::limit_credit),
+         InstanceMethod("leave", &Queue::leave),
+         InstanceMethod("limitCredit", &Queue::limit_credit),
          InstanceMethod("advance", &Queue::advance)});
   }
   explicit Queue(const Napi::CallbackInfo& info) : ObjectWrap(info) {}

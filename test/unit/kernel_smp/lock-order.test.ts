@@ -6,7 +6,8 @@ const { lockRanks, mutexRanks } = kernel;
 
 test('locks may be taken from outer to inner ranks, and released in any order', (t) => {
   const held = new kernel.HeldRanks();
-  for (const rank of Object.values(lockRanks).sort((a, b) => a - b)) t.is(held.take(rank), undefined);
+  for (const rank of Object.values(lockRanks).sort((a, b) => a - b))
+    t.is(held.take(rank), undefined);
   for (const rank of Object.values(lockRanks)) held.release(rank);
   t.true(held.isEmpty());
 });

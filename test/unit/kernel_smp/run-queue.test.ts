@@ -21,7 +21,12 @@ test('who has had least of the CPU is first; among equals, who came first', (t) 
 });
 
 test('a CPU takes what it may run only', (t) => {
-  const queue = queueOf(['first', 1n, 0b01n], ['second', 2n, 0b10n], ['third', 3n], ['last', 4n, 0b01n]);
+  const queue = queueOf(
+    ['first', 1n, 0b01n],
+    ['second', 2n, 0b10n],
+    ['third', 3n],
+    ['last', 4n, 0b01n],
+  );
   t.is(queue.takeFor(63), 'third', 'CPU 63 is in no mask but the full one');
   t.is(queue.takeFor(63), undefined);
   t.is(queue.takeLastFor(0b10n), 'second');
@@ -46,7 +51,11 @@ test('CPU time keeps its meaning between queues', (t) => {
 });
 
 test('a long sleep gives a small credit, and a queue never goes back', (t) => {
-  const queue = queueOf(['runner', 100n * millisecond], ['sleeper', 1n], ['recent', 99n * millisecond]);
+  const queue = queueOf(
+    ['runner', 100n * millisecond],
+    ['sleeper', 1n],
+    ['recent', 99n * millisecond],
+  );
   queue.advance('runner');
   t.is(queue.limitCredit('sleeper'), 97n * millisecond);
   t.is(queue.limitCredit('recent'), 99n * millisecond);

@@ -112,7 +112,7 @@ class UnixChannel : public RefCounted {
 
   const Mode mode_;
   const RefPtr<SharedWaitQueue> reader_;
-  WaitQueue space_queue_;  // threads in send
+  WaitQueue space_queue_;                // threads in send
   Mutex mutex_{MutexRank::UnixChannel};  // all below, unless atomic; held while bytes are copied
   Ring ring_;
   Vector<RefPtr<SharedWaitQueue>> writers_;

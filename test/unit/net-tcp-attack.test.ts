@@ -1,6 +1,7 @@
 /** What a stranger may try: blind segments, floods, old duplicates (RFC 5961, 7323, 6528, 4987). */
 
 import { IpAddress } from '@runtimejs/net/address.ts';
+import { TableHash } from '@runtimejs/net/tcp/half-siphash.ts';
 import { KeyedHash } from '@runtimejs/net/tcp/siphash.ts';
 import test from 'ava';
 import { TcpScript } from './support/tcp-script.ts';
@@ -20,6 +21,58 @@ test('SipHash-2-4 gives the published values', (t) => {
     const found = (BigInt(hash.high >>> 0) << 32n) | BigInt(low >>> 0);
     t.is(found, value, `length ${length}`);
   }
+});
+
+/** HalfSipHash-c-d, written as the authors define it. */
+function halfSipHash(key: Uint8Array, input: Uint8Array, c: number, d: number): number {
+  const rotate = (value: number, by: number) => (value << by) | (value >>> (32 - by));
+  const read = (bytes: Uint8Array, at: number) =>
+    new DataView(bytes.buffer, bytes.byteOffset).getInt32(at, true);
+  let v0 = read(key, 0);
+  let v1 = read(key, 4);
+  let v2 = 0x6c796765 ^ v0;
+  let v3 = 0x74656462 ^ v1;
+  const round = (times: number): void => {
+    for (let time = 0; time < times; time += 1) {
+      v0 = (v0 + v1) | 0;
+      v1 = rotate(v1, 5) ^ v0;
+      v0 = rotate(v0, 16);
+      v2 = (v2 + v3) | 0;
+      v3 = rotate(v3, 8) ^ v2;
+      v0 = (v0 + v3) | 0;
+      v3 = rotate(v3, 7) ^ v0;
+      v2 = (v2 + v1) | 0;
+      v1 = rotate(v1, 13) ^ v2;
+      v2 = rotate(v2, 16);
+    }
+  };
+  const whole = input.length & ~3;
+  const last = new Uint8Array(4);
+  last.set(input.subarray(whole));
+  last[3] = input.length;
+  for (let at = 0; at <= whole; at += 4) {
+    const word = at < whole ? read(input, at) : read(last, 0);
+    v3 ^= word;
+    round(c);
+    v0 ^= word;
+  }
+  v2 ^= 0xff;
+  round(d);
+  return v1 ^ v3;
+}
+
+test('the hash of tables is HalfSipHash-1-3', (t) => {
+  const counting = (length: number) => Uint8Array.from({ length }, (_, at) => at);
+  // The authors' reference vectors are of HalfSipHash-2-4.
+  for (const [length, value] of [0x5b9f35a9, 0xb85a4727, 0x03a662fa, 0x04e7fe8a].entries()) {
+    t.is(halfSipHash(counting(8), counting(length), 2, 4) >>> 0, value, `length ${length}`);
+  }
+  const input = Uint8Array.from({ length: 40 }, (_, at) => at * 37);
+  const words = new Int32Array(input.buffer);
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, j = 0] = words;
+  const found = new TableHash(counting(8)).hash(a, b, c, d, e, f, g, h, i, j);
+  t.is(found, halfSipHash(counting(8), input, 1, 3));
+  t.not(found, new TableHash(input.subarray(0, 8)).hash(a, b, c, d, e, f, g, h, i, j));
 });
 
 test('a blind RST in the window gets a challenge, outside nothing (RFC 5961)', (t) => {

@@ -9,6 +9,7 @@ import type { Connection } from './connection.ts';
 import { type TcpCounters, tcpCounters } from './counters.ts';
 import { SentRangePool } from './flight.ts';
 import type { HalfOpen } from './half-open.ts';
+import { TableHash } from './half-siphash.ts';
 import type { ListenerTable } from './listener.ts';
 import { Segment } from './segment.ts';
 import { type SequenceNumber, sequence, type Timestamp, timestamp } from './sequence.ts';
@@ -71,7 +72,7 @@ export class TcpContext {
     this.network = network;
     this.ports = ports;
     this.limits = limits;
-    this.table = new ConnectionTable(this.newHash());
+    this.table = new ConnectionTable(new TableHash(this.#randomKey(8)));
     this.#sequenceHash = this.newHash();
   }
 
@@ -81,9 +82,13 @@ export class TcpContext {
 
   /** A hash with a fresh key. */
   newHash(): KeyedHash {
-    const key = new Uint8Array(16);
+    return new KeyedHash(this.#randomKey(16));
+  }
+
+  #randomKey(length: number): Uint8Array {
+    const key = new Uint8Array(length);
     this.environment.random(key);
-    return new KeyedHash(key);
+    return key;
   }
 
   /** Initial sequence number: a clock of 4 us ticks plus a keyed hash of the connection (RFC 6528). */

@@ -4,7 +4,7 @@
  * choose addresses that fall into one chain.
  */
 import type { IpAddress } from '../address.ts';
-import type { KeyedHash } from './siphash.ts';
+import type { TableHash } from './half-siphash.ts';
 
 /** What stage of its life an entry is: a class each. */
 export type EntryKind = 'connection' | 'halfOpen' | 'timeWait';
@@ -38,11 +38,11 @@ const smallest = 64;
 
 /** The table. */
 export class ConnectionTable<Entry extends TableEntry> {
-  readonly #hash: KeyedHash;
+  readonly #hash: TableHash;
   #buckets: (TableEntry | null)[] = new Array(smallest).fill(null);
   #size = 0;
 
-  constructor(hash: KeyedHash) {
+  constructor(hash: TableHash) {
     this.#hash = hash;
   }
 

@@ -4,6 +4,7 @@
 //   kernel.elf, kernel.symbols    the kernel with its debug information, and names for its backtraces
 //   lib/runtime                   shim.so, kernel.node, preload.cjs, stripped
 //   lib64, lib/x86_64-linux-gnu   shared libraries, stripped, at their places in the image
+//   loaders                       the boot loaders of disk images
 //   host                          libraries for running Node on this machine, should it lack them
 //   licences                      of the Debian packages that the libraries are from
 //   parts.json                    what is there, and the version of Node that it goes with
@@ -49,6 +50,8 @@ export interface PrebuiltInputs {
   readonly kernel: string;
   /** Parts of lib/runtime by the name they get there. */
   readonly parts: Readonly<Record<string, string>>;
+  /** Folder with the boot loaders: disk.bin, bios.bin, bootx64.efi. */
+  readonly loaders: string;
   readonly version: string;
   /** Folder for stripped copies, kept between builds. */
   readonly cacheFolder: string;
@@ -76,6 +79,9 @@ export async function makePrebuilt(inputs: PrebuiltInputs): Promise<PrebuiltMani
     await copyFile(source, target);
   };
   await place(inputs.kernel, 'kernel.elf');
+  for (const name of ['disk.bin', 'bios.bin', 'bootx64.efi']) {
+    await place(path.join(inputs.loaders, name), `loaders/${name}`);
+  }
   await writeFile(path.join(output, 'kernel.symbols'), await kernelSymbols(inputs.kernel));
   for (const [name, file] of Object.entries(inputs.parts)) {
     const source = programs.includes(file) ? await stripped(file, cacheFolder) : file;

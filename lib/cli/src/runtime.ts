@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import colors from 'picocolors';
 import { register as registerBuild } from './commands/build.ts';
 import { register as registerDebug } from './commands/debug.ts';
+import { register as registerDeploy } from './commands/deploy.ts';
 import { register as registerDev } from './commands/dev.ts';
 import { register as registerHost } from './commands/host.ts';
 import { register as registerLogs } from './commands/logs.ts';
@@ -19,6 +20,7 @@ const commands = [
   registerStart,
   registerRun,
   registerBuild,
+  registerDeploy,
   registerTest,
   registerDebug,
   registerLogs,

@@ -17,7 +17,7 @@ import { MemoryImage } from './system/memory-image.ts';
 import { systemFile } from './system/system-file.ts';
 import { writeArtefact } from './write.ts';
 
-export { formatReport, formatSize, type ImageReport } from './report.ts';
+export type { ImageReport } from './report.ts';
 export { WriteError, writeAll, writeArtefact } from './write.ts';
 
 /** Formats of disks and CDs. */
@@ -35,10 +35,6 @@ export interface ImageSource {
   readonly commandLine: string;
   /** Folder with the boot loaders: disk.bin, bios.bin, bootx64.efi. */
   readonly loaders: string;
-  /** The system isolate's bundle by package, in bytes, for the report. */
-  readonly systemPackages?: Readonly<Record<string, number>>;
-  /** Drivers that an app could use, for the report. */
-  readonly knownDrivers?: readonly string[];
 }
 
 /** How to make an image. */
@@ -61,7 +57,7 @@ export interface PreparedDisk {
   readonly disk: SparseDisk;
   readonly identity: Identity;
   /** What fills it. */
-  readonly content: Omit<ImageReport, 'format' | 'file' | 'fileSize' | 'allocated' | 'diskSize'>;
+  readonly content: Pick<ImageReport, 'groups' | 'files'>;
 }
 
 async function readInitrd(file: string): Promise<Buffer> {
@@ -108,31 +104,21 @@ export async function prepareDisk(
     cd: options.format === 'iso',
     ...(options.sizeBoundary === undefined ? {} : { sizeBoundary: options.sizeBoundary }),
   });
-  return { disk, identity, content: describe(source, memory, image, initrd, app) };
+  return { disk, identity, content: describe(memory, image, initrd, app) };
 }
 
 function describe(
-  source: ImageSource,
   memory: MemoryImage,
   image: readonly Frame[],
   initrd: Uint8Array,
   app: readonly Frame[],
 ): PreparedDisk['content'] {
   const { offset, size } = memory.base;
-  const packages = Object.entries(source.systemPackages ?? {});
-  return {
-    ...weigh(
-      offset,
-      { bytes: memory.read(offset, size), offset, weights: new Weights(image) },
-      { bytes: initrd, offset: 0, weights: new Weights(app) },
-    ),
-    system: packages
-      .map(([name, bytes]) => ({ name, size: bytes }))
-      .sort((left, right) => right.size - left.size),
-    omittedDrivers: (source.knownDrivers ?? []).filter(
-      (driver) => !packages.some(([name]) => name === driver),
-    ),
-  };
+  return weigh(
+    offset,
+    { bytes: memory.read(offset, size), offset, weights: new Weights(image) },
+    { bytes: initrd, offset: 0, weights: new Weights(app) },
+  );
 }
 
 /**
@@ -170,8 +156,6 @@ export async function makeImage(source: ImageSource, options: ImageOptions): Pro
   await writeDisk(prepared, options.format, options.output);
   const { size, blocks } = await stat(options.output);
   return {
-    format: options.format,
-    file: options.output,
     fileSize: size,
     allocated: Math.min(blocks * 512, size),
     diskSize: prepared.disk.size,

@@ -16,21 +16,15 @@ export type ReportGroup = 'kernel' | 'node' | 'libraries' | 'runtime' | 'system'
 
 /** What is in an image. */
 export interface ImageReport {
-  readonly format: string;
-  readonly file: string;
   /** Bytes of the file. */
   readonly fileSize: number;
-  /** Bytes that the file takes on the disk: holes do not count. */
+  /** Bytes that the file takes where it is: holes do not count. */
   readonly allocated: number;
-  /** Bytes of the disk in it; of a kernel image, of the file. */
+  /** Bytes of the disk in it. */
   readonly diskSize: number;
   readonly groups: Readonly<Record<ReportGroup, ReportEntry>>;
-  /** The biggest files, the biggest first. */
+  /** Every file, the biggest first. */
   readonly files: readonly (ReportEntry & { readonly group: ReportGroup })[];
-  /** The system isolate's bundle by package, in bytes before compaction. */
-  readonly system: readonly { readonly name: string; readonly size: number }[];
-  /** Drivers that are there to be used, and are not in the image. */
-  readonly omittedDrivers: readonly string[];
 }
 
 /** Bytes of a range, with a compressed size for each of its parts. */
@@ -150,49 +144,24 @@ export function formatSize(bytes: number): string {
   return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-/** Lines of two columns of sizes. */
-function table(rows: readonly (readonly [string, ...number[]])[]): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  return rows.map(
-    ([name, ...sizes]) =>
-      `  ${name.padEnd(width)}${sizes.map((size) => formatSize(size).padStart(12)).join('')}`,
-  );
-}
-
 /**
- * Writes a report for people.
- * @param report what is in the image
- * @returns lines, without a final newline
+ * Writes for people what fills an image.
+ * @param report what is in it
+ * @returns lines of a table, without a final newline
  */
-export function formatReport(report: ImageReport): string {
-  const groups = Object.entries(titles).map(([group, title]) => {
+export function formatContent(report: ImageReport): string {
+  const rows = Object.entries(titles).map(([group, title]) => {
     const { size, compressed } = report.groups[group as ReportGroup];
-    return [title, size, compressed] as const;
+    return { title, size, compressed };
   });
-  const total = (column: 1 | 2) => groups.reduce((sum, row) => sum + row[column], 0);
-  const appFiles = report.files.filter(({ group }) => group === 'app').slice(0, 8);
-  const lines = [
-    `${report.file}  ${formatSize(report.allocated)}${report.allocated < report.fileSize ? ` on disk, ${formatSize(report.fileSize)} with its holes` : ''}`,
-    '',
-    `  ${'what fills it'.padEnd(Math.max(...groups.map(([title]) => title.length)))}${'in memory'.padStart(12)}${'compressed'.padStart(12)}`,
-    ...table([...groups, ['together', total(1), total(2)]]),
-  ];
-  if (appFiles.length > 0) {
-    lines.push(
-      '',
-      '  your app',
-      ...table(appFiles.map(({ name, size, compressed }) => [`  ${name}`, size, compressed])),
-    );
-  }
-  if (report.system.length > 0) {
-    lines.push(
-      '',
-      '  drivers and network (before spaces are taken out)',
-      ...table(report.system.map(({ name, size }) => [`  ${name}`, size])),
-    );
-  }
-  if (report.omittedDrivers.length > 0) {
-    lines.push('', `  left out, for nothing imports them: ${report.omittedDrivers.join(', ')}`);
-  }
-  return lines.join('\n');
+  const total = (key: 'size' | 'compressed') => rows.reduce((sum, row) => sum + row[key], 0);
+  rows.push({ title: 'together', size: total('size'), compressed: total('compressed') });
+  const width = Math.max(...rows.map(({ title }) => title.length));
+  return [
+    `  ${''.padEnd(width)}${'in memory'.padStart(12)}${'compressed'.padStart(12)}`,
+    ...rows.map(({ title, size, compressed }) => {
+      const columns = [size, compressed].map((value) => formatSize(value).padStart(12));
+      return `  ${title.padEnd(width)}${columns.join('')}`;
+    }),
+  ].join('\n');
 }

@@ -1,11 +1,18 @@
 // Kinds of images, and what makes each of them.
 import path from 'node:path';
+import {
+  type DiskFormat,
+  diskFormats,
+  type ImageReport,
+  makeImage,
+} from '@runtimejs/image/index.ts';
 import { step } from '../progress.ts';
 import type { BuiltApp } from './build-app.ts';
+import { frameCache, imageSource } from './image-source.ts';
 import { placeFile } from './runtime-image.ts';
 
 /** Kinds of images, the default first. */
-export const formats = ['kernel'] as const;
+export const formats = ['kernel', ...diskFormats] as const;
 
 /** A kind of image. */
 export type ImageFormat = (typeof formats)[number];
@@ -20,6 +27,8 @@ export interface ImageFile {
   readonly format: ImageFormat;
   /** Absolute. */
   readonly file: string;
+  /** What fills a disk or CD. */
+  readonly content?: ImageReport;
 }
 
 /**
@@ -34,20 +43,51 @@ export async function writeImages(
   built: BuiltApp,
   wanted: readonly ImageFormat[],
   folder: string,
-  _options: ImageOptions,
+  options: ImageOptions,
 ): Promise<ImageFile[]> {
   const files: ImageFile[] = [];
   for (const format of wanted) {
-    await step(`Writing ${format}`, async () => {
-      for (const [name, source] of [
-        ['runtime', built.runtime.file],
-        ['initrd', built.initrd],
-      ] as const) {
-        const file = path.join(folder, name);
-        await placeFile(source, file);
-        files.push({ format, file });
-      }
-    });
+    if (format === 'kernel') files.push(...(await writeKernel(built, folder)));
+    else files.push(await writeDisk(built, format, folder, options));
   }
   return files;
+}
+
+function writeKernel(built: BuiltApp, folder: string): Promise<ImageFile[]> {
+  return step('Writing kernel', async () => {
+    const files: ImageFile[] = [];
+    for (const [name, source] of [
+      ['runtime', built.runtime.file],
+      ['initrd', built.initrd],
+    ] as const) {
+      const file = path.join(folder, name);
+      await placeFile(source, file);
+      files.push({ format: 'kernel', file });
+    }
+    return files;
+  });
+}
+
+function writeDisk(
+  built: BuiltApp,
+  format: DiskFormat,
+  folder: string,
+  { compress = false }: ImageOptions,
+): Promise<ImageFile> {
+  return step(`Writing ${format}`, async (report) => {
+    const output = path.join(folder, `${fileName(built.app.name)}.${format}`);
+    const content = await makeImage(imageSource(built), {
+      format,
+      output,
+      compress,
+      cacheFolder: frameCache,
+      onProgress: (done) => report.detail(`compressing, ${Math.round(100 * done)} %`),
+    });
+    return { format, file: output, content };
+  });
+}
+
+/** A package's name as one of a file: without its scope. */
+function fileName(name: string): string {
+  return name.replace(/^@[^/]*\//, '').replaceAll('/', '-');
 }

@@ -1,6 +1,7 @@
 // What is in an image, and what it weighs.
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { formatContent } from '@runtimejs/image/report.ts';
 import colors from 'picocolors';
 import { displayPath } from '../bundle/project.ts';
 import { readContent } from '../bundle.ts';
@@ -80,7 +81,14 @@ export function printReport(report: Report): void {
   for (const { name, size } of report.system) line(size, name);
   if (report.leftOut.length > 0) console.log(`  not in it:  ${report.leftOut.join(', ')}`);
   console.log(colors.bold('\nImages'));
-  for (const { file, size } of report.images) line(size, displayPath(file));
+  for (const { file, size, content } of report.images) {
+    line(content?.allocated ?? size, displayPath(file));
+  }
+  const filled = report.images.find(({ content }) => content !== undefined);
+  if (filled?.content !== undefined) {
+    console.log(colors.bold(`\nWhat fills ${displayPath(filled.file)}`));
+    console.log(formatContent(filled.content));
+  }
   console.log();
 }
 

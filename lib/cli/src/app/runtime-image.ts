@@ -8,7 +8,7 @@ import path from 'node:path';
 import { assemblePrebuilt, readPrebuilt } from '@runtimejs/base/prebuilt.ts';
 import { ToolError } from '../command.ts';
 import { findPackage } from '../config/load.ts';
-import { cacheFolder, kernelElf, runtimeImage } from '../paths.ts';
+import { cacheFolder, kernelElf, loaderFolder, runtimeImage } from '../paths.ts';
 import { step } from '../progress.ts';
 
 const partsPackage = '@runtimejs/runtime-linux-x64';
@@ -24,6 +24,8 @@ export interface RuntimeImage {
   readonly kernel: string;
   /** Version of Node in it. */
   readonly node: string;
+  /** Folder with the boot loaders of disk images. */
+  readonly loaders: string;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function findRuntime(root: string): Promise<RuntimeImage> {
   const nodeVersion = await packageVersion(nodeFolder);
   if (manifest === undefined) {
     if (existsSync(runtimeImage))
-      return { file: runtimeImage, kernel: kernelElf, node: nodeVersion };
+      return { file: runtimeImage, kernel: kernelElf, node: nodeVersion, loaders: loaderFolder };
     throw new ToolError(
       `${parts} holds no prebuilt parts. In a checkout of Runtime.JS run \`npm run build\`; elsewhere ` +
         `reinstall the package: npm install ${partsPackage}`,
@@ -76,7 +78,7 @@ export async function findRuntime(root: string): Promise<RuntimeImage> {
   }
   const now = new Date();
   await utimes(folder, now, now).catch(() => {}); // A cache that cannot be written to still serves.
-  return { file, kernel, node: nodeVersion };
+  return { file, kernel, node: nodeVersion, loaders: path.join(parts, 'parts/loaders') };
 }
 
 function requirePackage(name: string, from: string): string {

@@ -1,17 +1,20 @@
 // Images boot: from a virtio disk under SeaBIOS and OVMF, and as a CD. Every machine runs the same small app,
 // which says where it runs and ends.
-import { copyFile, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
+import { identifyImage } from '../../lib/cli/src/app/identify.ts';
 import {
   abnormalEnd,
   detectAccelerator,
   type MachineEnd,
   parseStatus,
 } from '../../lib/cli/src/machine.ts';
-import { cacheFolder, loaderFolder, runtimeImage } from '../../lib/cli/src/paths.ts';
+import { cacheFolder, inRepository, loaderFolder, runtimeImage } from '../../lib/cli/src/paths.ts';
+import { prepareDeployment } from '../../lib/deploy/src/index.ts';
+import { findTarget } from '../../lib/deploy/src/targets.ts';
 import { type DiskFormat, digestFile, makeImage } from '../../lib/image/src/index.ts';
 import { guestInitrd } from './support/guest.ts';
 
@@ -25,15 +28,20 @@ const firmware = {
   variables: '/usr/share/OVMF/OVMF_VARS_4M.fd',
 } as const;
 
-async function image(format: DiskFormat, name: string = format): Promise<string> {
-  const output = path.join(folder, `${name}.${format}`);
-  const source = {
+const frames = path.join(cacheFolder, 'frames');
+
+async function source() {
+  return {
     runtime: runtimeImage,
     initrd: await guestInitrd('hello', 'apps/hello.ts'),
     commandLine: 'log=info -- "from an image"',
     loaders: loaderFolder,
   };
-  await makeImage(source, { format, output, cacheFolder: path.join(cacheFolder, 'frames') });
+}
+
+async function image(format: DiskFormat, name: string = format): Promise<string> {
+  const output = path.join(folder, `${name}.${format}`);
+  await makeImage(await source(), { format, output, cacheFolder: frames });
   return output;
 }
 
@@ -90,6 +98,41 @@ for (const [name, uefi, format, drive] of [
   });
 }
 
+test.serial('`runtime run` knows every format of ours, and refuses others', async (t) => {
+  for (const [format, name] of [
+    ['raw', 'raw'],
+    ['iso', 'raw'],
+    ['vhd', 'raw'],
+    ['qcow2', 'qcow2'],
+    ['vmdk', 'vmdk'],
+    ['vhdx', 'vhdx'],
+  ] as const) {
+    const file = await image(format);
+    t.deepEqual(await identifyImage(file), { file, format: name, isCd: format === 'iso' });
+  }
+  const foreign = path.join(folder, 'foreign.qcow2');
+  await execa('qemu-img', ['create', '-f', 'qcow2', foreign, '10M']);
+  await t.throwsAsync(identifyImage(foreign), { message: /no image of|not an image of .*qcow2/ });
+});
+
+test.serial('`runtime run` boots a disk, and gives it arguments and variables', async (t) => {
+  const file = await image('qcow2');
+  const runtime = inRepository('lib/cli/src/runtime.ts');
+  const words = ['run', file, '--no-network', '--env', 'A=b', '--', 'first', 'two words'];
+  const { stdout, stderr, exitCode } = await execa(process.execPath, [runtime, ...words], {
+    stdin: 'ignore',
+    reject: false,
+    timeout: bootLimit,
+  });
+  t.is(exitCode, 0, stdout + stderr);
+  t.regex(stdout, /hello from v26.* \[ 'from an image', 'first', 'two words' \]/);
+  const refused = await execa(process.execPath, [runtime, 'run', file, '--trace'], {
+    reject: false,
+  });
+  t.is(refused.exitCode, 1);
+  t.regex(refused.stderr, /--trace needs an image of format kernel/);
+});
+
 test.serial('two builds of the same input are the same bytes', async (t) => {
   for (const format of ['raw', 'qcow2', 'vhdx', 'iso'] as const) {
     const [first, second] = [await image(format, 'first'), await image(format, 'first')];
@@ -130,3 +173,41 @@ test.serial('the loader tells of too little memory', async (t) => {
   t.is(result.code, 1, result.output.slice(-2000));
   t.regex(result.output, /too little memory for it; give the machine more/);
 });
+
+for (const [name, settings, unpack] of [
+  ['gce', { bucket: 'b' }, (file: string) => `tar -xOzf ${file} disk.raw`],
+  [
+    'digitalocean',
+    { url: 'https://x.example/y', 'ssh-key': '1' },
+    (file: string) => `gunzip -c ${file}`,
+  ],
+] as const) {
+  test.serial(`the artefact for ${name} holds the bootable disk`, async (t) => {
+    const own = path.join(folder, name);
+    const request = {
+      ...{ name: 'app', memory: 512, cpus: 1, replicas: 1, ports: [], environment: {} },
+      settings,
+    };
+    const { artefact } = await prepareDeployment(findTarget(name), request, await source(), {
+      folder: own,
+      cacheFolder: frames,
+    });
+    const disk = path.join(own, 'unpacked.raw');
+    await execa('sh', ['-c', `${unpack(artefact)} > ${disk}`]);
+    const { stdout } = await execa('/usr/sbin/sgdisk', ['--verify', disk]);
+    t.regex(stdout, /No problems found/);
+    const { size } = await stat(disk);
+    if (name === 'gce') t.is(size % 2 ** 30, 0);
+    // Up to the second partition table, which is at the end of either.
+    const raw = (await readFile(await image('raw'))).subarray(4096, -1024 * 1024);
+    const handle = await open(disk);
+    try {
+      const { buffer } = await handle.read(Buffer.alloc(raw.length), 0, raw.length, 4096);
+      const gptEnd = 34 * 512;
+      t.true(buffer.subarray(gptEnd).equals(raw.subarray(gptEnd)));
+    } finally {
+      await handle.close();
+    }
+    await rm(own, { recursive: true });
+  });
+}

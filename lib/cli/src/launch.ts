@@ -15,6 +15,9 @@ import {
 /** Node's own port for its inspector. */
 export const inspectorPort = 9229;
 
+/** Node's option that starts its inspector for this host. */
+export const inspectorOption = `--inspect=0.0.0.0:${inspectorPort}`;
+
 /** Where the kernel, linked at 0, runs with layout=fixed (native/kernel/boot/relocate.cpp). */
 export const fixedKernelBase = '0xffffffff80000000';
 
@@ -116,7 +119,7 @@ export function commandLine(parts: CommandLine): string {
   const { options = [], environment = {}, arguments: words = [] } = parts;
   return [
     parts.gdb ? 'layout=fixed' : '',
-    parts.inspect ? `env.NODE_OPTIONS=--inspect=0.0.0.0:${inspectorPort}` : '',
+    parts.inspect ? `env.NODE_OPTIONS=${inspectorOption}` : '',
     ...options,
     ...Object.entries(environment).map(([name, value]) => quoteWord(`env.${name}=${value}`)),
     ...(words.length > 0 ? ['--', ...words.map(quoteWord)] : []),

@@ -30,8 +30,18 @@ export const gdbPort = 1234;
 /** How the processor is provided: by hardware virtualisation or by QEMU's translator. */
 export type Accelerator = 'kvm' | 'tcg';
 
+/** A disk or CD to boot from. */
+export interface BootDisk {
+  readonly file: string;
+  /** QEMU's name of the format. */
+  readonly format: 'raw' | 'qcow2' | 'vmdk' | 'vhdx' | 'vpc';
+  readonly isCd: boolean;
+}
+
 /** A virtual machine to boot. */
 export interface MachineOptions {
+  /** Boots from this, instead of a kernel and an initrd. The file is not changed. */
+  readonly disk?: BootDisk;
   /** Kernel and base, by default dist/runtime. */
   readonly runtime?: string;
   /** The initrd with the app, by default dist/initrd; null boots without one. */
@@ -137,6 +147,23 @@ function firstLine(text: string): string | undefined {
     ?.trim();
 }
 
+/** What the machine boots from. */
+function bootArguments({ disk, runtime, initrd = initrdImage, append }: MachineOptions): string[] {
+  if (disk === undefined) {
+    return [
+      ...['-kernel', runtime ?? runtimeImage],
+      ...(initrd === null ? [] : ['-initrd', initrd]),
+      ...(append ? ['-append', append] : []),
+    ];
+  }
+  const file = `format=${disk.format},file=${escapeComma(disk.file)}`;
+  if (!disk.isCd) return ['-drive', `if=virtio,snapshot=on,${file}`];
+  return [
+    ...['-drive', `if=none,id=cd,media=cdrom,readonly=on,${file}`],
+    ...['-device', 'virtio-scsi-pci', '-device', 'scsi-cd,drive=cd'],
+  ];
+}
+
 /**
  * Builds QEMU's arguments.
  * @param options the machine
@@ -149,7 +176,6 @@ export function machineArguments(
   withAccelerator: Accelerator,
   statusFile: string,
 ): string[] {
-  const initrd = options.initrd === undefined ? initrdImage : options.initrd;
   const { processors = 1 } = options;
   const processor =
     withAccelerator === 'kvm'
@@ -166,9 +192,7 @@ export function machineArguments(
     ...['-chardev', `file,id=status,path=${escapeComma(statusFile)}`],
     ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
     ...networkArguments(options.network),
-    ...['-kernel', options.runtime ?? runtimeImage],
-    ...(initrd === null ? [] : ['-initrd', initrd]),
-    ...(options.append ? ['-append', options.append] : []),
+    ...bootArguments(options),
     ...(options.gdb ? ['-gdb', `tcp:localhost:${gdbPort}`, '-S'] : []),
     ...(options.extraArguments ?? []),
   ];
@@ -230,8 +254,8 @@ async function checkImages(options: MachineOptions): Promise<void> {
   if (findProgram(emulator) === undefined) {
     throw new ToolError(`${emulator} is not installed, so no machine can run.\n${installQemu()}`);
   }
-  const files = [options.runtime ?? runtimeImage];
-  if (options.initrd !== null) files.push(options.initrd ?? initrdImage);
+  const files = options.disk ? [options.disk.file] : [options.runtime ?? runtimeImage];
+  if (!options.disk && options.initrd !== null) files.push(options.initrd ?? initrdImage);
   for (const file of files) {
     try {
       await access(file, constants.R_OK);

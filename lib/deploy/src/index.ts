@@ -5,7 +5,13 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { type ImageSource, prepareDisk, writeArtefact, writeDisk } from '@runtimejs/image/index.ts';
+import {
+  type ImageSource,
+  prepareDisk,
+  writeAll,
+  writeArtefact,
+  writeDisk,
+} from '@runtimejs/image/index.ts';
 import { execa } from 'execa';
 import { containerDisk } from './container-disk.ts';
 import {
@@ -52,11 +58,17 @@ async function writeStream(
   content: Iterable<Uint8Array>,
   compress: boolean,
 ): Promise<void> {
-  // Level 6, and no time or name in the header: the same content gives the same bytes.
-  const output = file.createWriteStream({ autoClose: false });
+  let position = 0;
+  const write = async (pieces: AsyncIterable<Uint8Array>) => {
+    for await (const piece of pieces) {
+      await writeAll(file, piece, position);
+      position += piece.length;
+    }
+  };
   const input = Readable.from(content, { objectMode: false });
-  if (compress) await pipeline(input, createGzip({ level: 6 }), output);
-  else await pipeline(input, output);
+  // Level 6, and no time or name in the header: the same content gives the same bytes.
+  if (compress) await pipeline(input, createGzip({ level: 6 }), write);
+  else await pipeline(input, write);
 }
 
 async function makeArtefact(

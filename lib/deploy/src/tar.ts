@@ -31,7 +31,7 @@ function header(file: TarFile): Buffer {
   bytes.write(octal(file.size, 11), 124);
   bytes.write(octal(0, 11), 136); // time
   bytes.write(file.isFolder ? '5' : '0', 156);
-  bytes.write('ustar\x0000', 257, 'latin1');
+  bytes.write('ustar  \0', 257, 'latin1'); // GNU's old format, which Google asks for
   bytes.fill(' ', 148, 156);
   const sum = bytes.reduce((total, byte) => total + byte, 0);
   bytes.write(`${octal(sum, 6)} `, 148);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { prepareDeployment, runDeployment } from '@runtimejs/deploy/index.ts';
-import type { DeployRequest } from '@runtimejs/deploy/plan.ts';
+import { checkRequest, type DeployRequest } from '@runtimejs/deploy/plan.ts';
 import { findTarget, targets } from '@runtimejs/deploy/targets.ts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { buildApp } from '../app/build-app.ts';
@@ -99,6 +99,7 @@ async function deploy(name: string, options: DeployOptions): Promise<void> {
     environment: options.env ?? {},
     settings: options.set ?? {},
   };
+  checkRequest(target, request);
   const folder = path.resolve(options.output ?? path.join(app.output, 'deploy', target.name));
   const built = await buildApp(app);
   const deployment = await step(`Making the image for ${target.title}`, (report) =>

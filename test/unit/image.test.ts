@@ -224,32 +224,40 @@ test('a folder in the way, and a file where a folder should be, are told', async
   });
 });
 
-test('Ctrl-C while an artefact is written leaves the earlier one, and says so', async (t) => {
-  const own = path.join(folder, 'interrupted');
-  const output = path.join(own, 'app.raw');
-  await writeArtefact(output, (file) => file.writeFile('earlier'));
-  const module = new URL('../../lib/image/src/write.ts', import.meta.url).href;
-  const child = execa(
-    process.execPath,
-    [
-      '--input-type=module',
-      '--eval',
-      `import { writeArtefact } from ${JSON.stringify(module)};
-       await writeArtefact(${JSON.stringify(output)}, async (file) => {
-         await file.writeFile('half');
-         console.log('writing');
-         await new Promise((resolve) => setTimeout(resolve, 600_000));
-       });`,
-    ],
-    { reject: false, timeout: 120_000 },
-  );
-  child.stdout.once('data', () => child.kill('SIGINT'));
-  const { exitCode, stderr } = await child;
-  t.is(exitCode, 130);
-  t.regex(stderr, /Interrupted: .*app\.raw was not written; an earlier one is unchanged/);
-  t.is(await readFile(output, 'utf8'), 'earlier');
-  t.deepEqual(await readdir(own), ['app.raw']);
-});
+for (const [whose, handler] of [
+  ['nobody else', ''],
+  ['a command that ends the process itself', "process.on('SIGINT', () => process.exit(130));"],
+] as const) {
+  test(`Ctrl-C while an artefact is written leaves the earlier one: heard by ${whose}`, async (t) => {
+    const own = await mkdtemp(path.join(folder, 'interrupted-'));
+    const output = path.join(own, 'app.raw');
+    await writeArtefact(output, (file) => file.writeFile('earlier'));
+    const module = new URL('../../lib/image/src/write.ts', import.meta.url).href;
+    const child = execa(
+      process.execPath,
+      [
+        '--input-type=module',
+        '--eval',
+        `import { writeArtefact } from ${JSON.stringify(module)};
+         ${handler}
+         await writeArtefact(${JSON.stringify(output)}, async (file) => {
+           await file.writeFile('half');
+           console.log('writing');
+           await new Promise((resolve) => setTimeout(resolve, 600_000));
+         });`,
+      ],
+      { reject: false, timeout: 120_000 },
+    );
+    child.stdout.once('data', () => child.kill('SIGINT'));
+    const { exitCode, stderr } = await child;
+    t.is(exitCode, 130);
+    if (handler === '') {
+      t.regex(stderr, /Interrupted: .*app\.raw was not written; an earlier one is unchanged/);
+    }
+    t.is(await readFile(output, 'utf8'), 'earlier');
+    t.deepEqual(await readdir(own), ['app.raw']);
+  });
+}
 
 test('missing loaders are told', async (t) => {
   await t.throwsAsync(readLoaders(path.join(folder, 'nowhere')), {

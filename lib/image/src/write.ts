@@ -33,8 +33,7 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 const unfinished = new Map<string, string>();
 
 function interrupt(signal: keyof typeof signals): void {
-  for (const [partial, output] of unfinished) {
-    rmSync(partial, { force: true });
+  for (const output of unfinished.values()) {
     process.stderr.write(
       `\nInterrupted: ${output} was not written; an earlier one is unchanged.\n`,
     );
@@ -42,8 +41,14 @@ function interrupt(signal: keyof typeof signals): void {
   process.exit(signals[signal]);
 }
 
+/** Runs when the process ends, whoever ended it. */
+function removeUnfinished(): void {
+  for (const partial of unfinished.keys()) rmSync(partial, { force: true });
+}
+
 function begin(partial: string, output: string): void {
   if (unfinished.size === 0) {
+    process.on('exit', removeUnfinished);
     for (const signal of Object.keys(signals)) process.on(signal, interrupt);
   }
   unfinished.set(partial, output);
@@ -52,6 +57,7 @@ function begin(partial: string, output: string): void {
 function end(partial: string): void {
   unfinished.delete(partial);
   if (unfinished.size > 0) return;
+  process.removeListener('exit', removeUnfinished);
   for (const signal of Object.keys(signals)) process.removeListener(signal, interrupt);
 }
 

@@ -112,7 +112,9 @@ async function writeManifest(app: App): Promise<string> {
     : {};
   const kept = Object.entries(manifest.ava ?? {}).filter(([key]) => !settingsOfFiles.includes(key));
   const file = path.join(app.work, 'package-test.json');
-  const text = JSON.stringify({ ...manifest, type: 'module', ava: Object.fromEntries(kept) });
+  // Where QEMU emulates the processor, ava's own limit of 10 s without a result is soon over.
+  const settings = { timeout: '5m', ...Object.fromEntries(kept) };
+  const text = JSON.stringify({ ...manifest, type: 'module', ava: settings });
   const before = await readFile(file, 'utf8').catch(() => undefined);
   if (text !== before) {
     await mkdir(app.work, { recursive: true });

@@ -1,0 +1,188 @@
+// The `runtime` command with a machine: dev restarts on a change and waits for the fix of a broken source; test
+// runs the app's own suite in the guest and reports as on the host; start hands on environment, arguments and
+// the exit code.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { execa } from 'execa';
+import { findFreePort } from '../../lib/cli/src/network.ts';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { guestFolder } from './support/guest.ts';
+
+const command = inRepository('lib/cli/bin/runtime');
+/** Long enough for a busy machine without KVM. */
+const limit = 300_000;
+
+/** Makes an app within the repository, where its packages are found. */
+async function app(name: string, files: Readonly<Record<string, string>>): Promise<string> {
+  const folder = path.join(guestFolder, `app-${name}`);
+  await rm(folder, { recursive: true, force: true });
+  const all = {
+    'package.json': '{ "name": "app", "type": "module", "main": "src/main.ts" }',
+    ...files,
+  };
+  for (const [file, content] of Object.entries(all)) {
+    await mkdir(path.dirname(path.join(folder, file)), { recursive: true });
+    await writeFile(path.join(folder, file), content);
+  }
+  return folder;
+}
+
+/** What a child printed so far. */
+function record(child: ChildProcess): () => string {
+  let text = '';
+  const note = (bytes: Buffer) => {
+    text += bytes.toString();
+  };
+  child.stdout?.on('data', note);
+  child.stderr?.on('data', note);
+  return () => text;
+}
+
+/** Waits for something; the failure shows what was printed. */
+async function until(what: () => Promise<boolean> | boolean, printed: () => string): Promise<void> {
+  for (const end = performance.now() + limit; performance.now() < end; await sleep(100)) {
+    if (await what()) return;
+  }
+  throw new Error(`It did not happen. Printed:\n${printed()}`);
+}
+
+test.serial(
+  'dev: a change is served after a restart; a broken source is shown, and waited for',
+  async (t) => {
+    t.timeout(4 * limit);
+    const folder = await app('dev', {});
+    await cp(inRepository('lib/create-runtime-app/templates/http'), folder, { recursive: true });
+    const port = await findFreePort(21_000 + (process.pid % 10_000));
+    const child = spawn(command, ['dev', '--port', `${port}:8080`], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const printed = record(child);
+    const says = (text: string) => async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/`, {
+        signal: AbortSignal.timeout(5_000),
+      })
+        .then((response) => response.text())
+        .catch(() => '');
+      return answer.includes(text);
+    };
+    try {
+      await until(says('"world"'), printed);
+      const file = path.join(folder, 'src/app.ts');
+      const source = await readFile(file, 'utf8');
+      await writeFile(file, source.replace("'world'", "'moon'"));
+      await until(says('"moon"'), printed);
+      await writeFile(file, `${source}\nconst broken = ;\n`);
+      await until(() => /src\/app\.ts:\d+:\d+: .*[\s\S]*const broken = ;/.test(printed()), printed);
+      t.true(await says('"moon"')(), 'what ran before runs on');
+      await writeFile(file, source);
+      await until(says('"world"'), printed);
+      child.kill('SIGINT');
+      const [code] = await once(child, 'exit');
+      t.is(code, 0, printed());
+    } finally {
+      if (child.exitCode === null) child.kill('SIGTERM');
+    }
+  },
+);
+
+const sum = 'export const sum = (a: number, b: number): number => a + b;\n';
+
+test.serial(
+  'test: a node:test suite in the guest, with the exit code and the paths of the host',
+  async (t) => {
+    t.timeout(2 * limit);
+    const folder = await app('node-test', {
+      'src/main.ts': sum,
+      'test/sum.test.ts': [
+        "import assert from 'node:assert/strict';",
+        "import os from 'node:os';",
+        "import { test } from 'node:test';",
+        "import { sum } from '../src/main.ts';",
+        "test('runs in the guest', () => assert.match(os.version(), /Runtime/));",
+        "test('has the project as its folder', () => assert.equal(process.cwd(), '/app'));",
+        "test('fails', () => assert.equal(sum(1, 2), 4));",
+      ].join('\n'),
+    });
+    const { exitCode, stdout } = await execa(command, ['test', '--reporter', 'spec'], {
+      cwd: folder,
+      reject: false,
+      timeout: limit,
+    });
+    t.is(exitCode, 1);
+    t.regex(stdout, /✔ runs in the guest/);
+    t.regex(stdout, /✔ has the project as its folder/);
+    t.regex(stdout, /✖ fails/);
+    t.true(stdout.includes(path.join(folder, 'test/sum.test.ts')), stdout);
+    const words = ['test', '--reporter', 'tap', '-t', 'guest'];
+    const filtered = await execa(command, words, { cwd: folder, reject: false, timeout: limit });
+    t.is(filtered.exitCode, 0, filtered.stdout);
+    t.regex(filtered.stdout, /# pass 1/);
+  },
+);
+
+test.serial('test: an ava suite in the guest', async (t) => {
+  t.timeout(2 * limit);
+  const folder = await app('ava', {
+    'src/main.ts': sum,
+    'test/sum.test.ts': [
+      "import os from 'node:os';",
+      "import test from 'ava';",
+      "import { sum } from '../src/main.ts';",
+      "test('runs in the guest', (t) => t.regex(os.version(), /Runtime/));",
+      "test('adds', (t) => t.is(sum(1, 2), 3));",
+    ].join('\n'),
+  });
+  const { exitCode, stdout } = await execa(command, ['test'], {
+    cwd: folder,
+    reject: false,
+    timeout: limit,
+  });
+  t.is(exitCode, 0, stdout);
+  t.regex(stdout, /ok \d - runs in the guest/);
+  t.regex(stdout, /# pass 2/);
+});
+
+test.serial("start and run: environment, arguments, files, and the app's exit code", async (t) => {
+  t.timeout(3 * limit);
+  const folder = await app('start', {
+    '.env': 'FROM_FILE=one\nBOTH=file\n',
+    'data/words.txt': 'some words\n',
+    'extra.json': '{"extra":true}',
+    'runtime.config.ts': [
+      'export default {',
+      "  environment: { FROM_CONFIG: 'two', BOTH: 'config' }, arguments: ['first'],",
+      "  assets: ['data/**'], files: { '/etc/extra.json': 'extra.json' }, network: 'none',",
+      '};',
+    ].join('\n'),
+    'src/main.ts': [
+      "import { readFileSync } from 'node:fs';",
+      'const { FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION } = process.env;',
+      'console.log(JSON.stringify({ FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION, words: process.argv.slice(2) }));',
+      "console.log(readFileSync('/app/data/words.txt', 'utf8').trim(), readFileSync('/etc/extra.json', 'utf8'));",
+      'process.exitCode = 42;',
+    ].join('\n'),
+  });
+  const options = {
+    cwd: folder,
+    reject: false,
+    timeout: limit,
+    all: true,
+    stdin: 'ignore',
+  } as const;
+  const words = ['-e', 'FROM_OPTION=three', '--', 'second', 'third word'];
+  const started = await execa(command, ['start', ...words], options);
+  t.is(started.exitCode, 42, started.all);
+  const expected =
+    '{"FROM_FILE":"one","FROM_CONFIG":"two","BOTH":"file","FROM_OPTION":"three","words":["first","second","third word"]}';
+  t.true(started.all.includes(expected), started.all);
+  t.true(started.all.includes('some words {"extra":true}'), started.all);
+  t.regex((await execa(command, ['logs'], options)).all, /FROM_FILE/);
+  t.is((await execa(command, ['build'], options)).exitCode, 0);
+  const ran = await execa(command, ['run', 'dist', '-m', '256'], options);
+  t.is(ran.exitCode, 42, ran.all);
+});

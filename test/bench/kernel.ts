@@ -32,6 +32,7 @@ interface Options {
   readonly processors: number;
   readonly memory: number;
   readonly workers: number;
+  readonly figures: boolean;
   readonly system?: SystemName;
   readonly runtime?: string;
 }
@@ -183,7 +184,7 @@ async function main(options: Options): Promise<void> {
     peer: { 1: [], 2: [] },
   };
   for (let round = 1; round <= options.rounds; round++) {
-    for (const name of chosen) {
+    for (const name of options.figures ? chosen : []) {
       const title = `${systemNames[name]}, round ${round}`;
       figures[name].push(await step(title, () => measureFigures(name, options)));
     }
@@ -205,7 +206,7 @@ async function main(options: Options): Promise<void> {
   ]);
   const report = { ...found, figures: Object.fromEntries(entries) };
   await writeFile(path.join(folder, 'kernel.json'), `${JSON.stringify(report, null, 2)}\n`);
-  console.log(`\n${renderFigures(figures, chosen)}`);
+  if (options.figures) console.log(`\n${renderFigures(figures, chosen)}`);
   if (options.workers > 0) console.log(`\n${renderWorkers(workers, chosen)}`);
   console.log(
     `\nMedians of ${options.rounds} alternating boots (least to greatest), of the best tenth of the samples of ` +
@@ -227,6 +228,7 @@ const program = new Command()
   .option('--system <name>', 'measure only ours, or only the peer', parseSystem)
   .option('--runtime <file>', 'another kernel than dist/runtime')
   .option('--no-workers', 'leave the Workers out')
+  .option('--no-figures', 'leave all but the Workers out')
   .action((options: Omit<Options, 'workers'> & { readonly workers: number | false }) =>
     main({ ...options, workers: options.workers || 0 }),
   );

@@ -48,7 +48,7 @@ void expect(const Activity& self, const uint8_t* region, uint64_t start, uint64_
 void run_page_faults(Activity& self, unsigned index) {
   Random random(self, index);
   while (self.goes_on()) {
-    const uint64_t pages = random.below(16) == 0 ? 600 : 1 + random.below(24);
+    const uint64_t pages = random.below(32) == 0 ? 600 : 1 + random.below(24);
     uint64_t size = pages * kPage;
     void* mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED) fail(self, "mmap: %s", strerror(errno));
@@ -57,9 +57,11 @@ void run_page_faults(Activity& self, unsigned index) {
     expect(self, region, 0, size, 0, "in fresh memory");
     fill(region, size, tag);
     expect(self, region, 0, size, tag, "after writing");
+    self.step();
     if (mprotect(region, size, PROT_NONE) || mprotect(region, size, PROT_READ | PROT_WRITE))
       fail(self, "mprotect: %s", strerror(errno));
     expect(self, region, 0, size, tag, "after mprotect");
+    self.step();
     if (random.below(2)) {
       mapped = mremap(region, size, size + 8 * kPage, MREMAP_MAYMOVE);
       if (mapped == MAP_FAILED) fail(self, "mremap: %s", strerror(errno));

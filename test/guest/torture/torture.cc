@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -108,8 +109,7 @@ class Watch {
     begin_phase(nullptr);
     uint64_t reported = 0;
     for (uint64_t now = start; now - start < seconds * kSecond; now = now_nanoseconds()) {
-      pause_microseconds(50'000);
-      look(now, false);
+      look(50'000, false);
       const uint64_t elapsed = (now - start) / kSecond;
       if (elapsed / kReportSeconds != reported) {
         reported = elapsed / kReportSeconds;
@@ -127,24 +127,30 @@ class Watch {
   }
 
   void wait_for_end() {
-    while (look(now_nanoseconds(), true)) pause_microseconds(10'000);
+    while (look(10'000, true)) {
+    }
   }
 
  private:
   void begin_phase(Activity* alone) {
     phase_start_ = now_nanoseconds();
     phase_steps_ = alone ? alone->steps.load() : 0;
-    for (uint64_t& moved : moved_) moved = phase_start_;
+    for (uint64_t& moved : moved_) moved = attended_;
     set_soloist(alone);
   }
 
-  /// Returns how many threads run.
-  unsigned look(uint64_t now, bool at_end) {
+  /// Looks at everybody after a pause. Returns how many threads run.
+  unsigned look(uint64_t microseconds, bool at_end) {
+    const uint64_t before = now_nanoseconds();
+    pause_microseconds(microseconds);
+    // A host that has no time for this machine makes the pause longer, and is no fault of the activities'.
+    attended_ += std::min(now_nanoseconds() - before, 2 * microseconds * 1000);
+    const uint64_t now = attended_;
     unsigned running = 0;
     const Activity* const alone = soloist;
     for (size_t i = 0; i < chosen_.size(); ++i) {
       const Activity& activity = *chosen_[i];
-      const uint64_t here = at_end ? activity.running.load() : activity.steps.load();
+      const uint64_t here = activity.steps + (at_end ? activity.threads - activity.running : 0);
       running += activity.running;
       // A phase of its own has to come to its quota, too: each wake-up may not wait for chance to help.
       if (here != seen_[i] && &activity != alone) moved_[i] = now;
@@ -166,6 +172,7 @@ class Watch {
   unsigned stall_seconds_;
   std::vector<uint64_t> seen_, moved_;
   uint64_t phase_start_ = 0, phase_steps_ = 0;
+  uint64_t attended_ = 0;  // nanoseconds during which the others could have run
   size_t next_soloist_ = 0;
 };
 

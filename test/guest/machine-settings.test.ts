@@ -13,8 +13,9 @@ test.after.always(() => rm(folder, { recursive: true, force: true }));
 async function bootWith(
   files: Readonly<Record<string, string>>,
   append = 'log=info',
+  more: readonly string[] = [],
 ): Promise<BootResult> {
-  const extraArguments: string[] = [];
+  const extraArguments: string[] = [...more];
   for (const [index, [name, content]] of Object.entries(files).entries()) {
     const file = path.join(folder, String(index));
     await writeFile(file, content);
@@ -72,8 +73,17 @@ test.serial('what is wrong is told and left out, and the app starts', async (t) 
   t.regex(result.output, /fw_cfg: opt\/runtimejs\/env\/A holds a NUL character and is ignored/);
   t.regex(result.output, /opt\/runtimejs\/environment has a line that is not NAME=value/);
   t.regex(result.output, /opt\/runtimejs\/hostname is not a host name/);
+  t.is(result.code, 0, tail(result));
   const { environment, hostname, arguments: parameters } = settingsOf(result);
   t.deepEqual(environment, { A: 'of the image', B: 'ok', C: 'of the image' });
   t.is(hostname, 'runtimejs');
   t.deepEqual(parameters, []);
 });
+
+test.serial(
+  "the host name of cloud-init's NoCloud arrives in the SMBIOS serial number",
+  async (t) => {
+    const smbios = ['-smbios', 'type=1,manufacturer=x,serial=ds=nocloud;i=7;h=from-smbios'];
+    t.is(settingsOf(await bootWith({}, 'log=info', smbios)).hostname, 'from-smbios');
+  },
+);

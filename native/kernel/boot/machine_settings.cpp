@@ -6,6 +6,7 @@
 #include "lib/types.h"
 #include "linux/process_info.h"
 #include "platform/firmware_config.h"
+#include "platform/smbios.h"
 
 namespace runtime {
 
@@ -69,7 +70,7 @@ Result<void> add_lines(const FirmwareFile& file, StringView content, bool are_va
   return {};
 }
 
-void set_host_name(const FirmwareFile& file, StringView name) {
+void set_host_name(const char* source, StringView name) {
   bool is_valid = !name.is_empty() && name.size <= kLongestHostName;
   for (size_t i = 0; i < name.size && is_valid; ++i) {
     const char c = name.data[i];
@@ -78,12 +79,22 @@ void set_host_name(const FirmwareFile& file, StringView name) {
   }
   if (!is_valid) {
     log(LogLevel::Error,
-        "fw_cfg: %s is not a host name (letters, digits, - and ., at most %zu) and is ignored",
-        file.name, kLongestHostName);
+        "%s is not a host name (letters, digits, - and ., at most %zu) and is ignored", source,
+        kLongestHostName);
     return;
   }
   memcpy(host_name, name.data, name.size);
   host_name_size = name.size;
+}
+
+/// Takes the host name from the SMBIOS serial number, unless there is a better one.
+void read_smbios_host_name() {
+  constexpr size_t kLargestTables = 64 * 1024;
+  const FirmwareFile* const file = firmware_smbios_tables();
+  if (!file || host_name_size > 0) return;
+  const StringView tables = firmware_file_content(*file, kLargestTables);
+  const StringView name = nocloud_host_name(smbios_system_serial(tables));
+  if (!name.is_empty()) set_host_name("the SMBIOS serial number's h=", name);
 }
 
 }  // namespace
@@ -103,7 +114,7 @@ Result<void> read_machine_settings(Vector<StringView>* environment, Vector<Strin
     if (content.size != file.size || !is_usable(file, content)) continue;
     Result<void> added;
     if (is_host_name) {
-      set_host_name(file, without_newline(content));
+      set_host_name(file.name, without_newline(content));
     } else if (is_variable) {
       const StringView prefix = joined(name.from(kVariablePrefix.size), StringView("="));
       if (!prefix.data) return Errno::NoMemory;
@@ -113,6 +124,7 @@ Result<void> read_machine_settings(Vector<StringView>* environment, Vector<Strin
     }
     if (added.is_error()) return added;
   }
+  read_smbios_host_name();
   return {};
 }
 

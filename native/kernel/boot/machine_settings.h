@@ -5,6 +5,7 @@
 //   opt/runtimejs/environment   NAME=value, one a line; empty lines and lines with # in front are skipped
 //   opt/runtimejs/arguments     arguments of the app, one a line
 //   opt/runtimejs/hostname      the machine's name
+// The name may also come as cloud-init has it, in the SMBIOS serial number: ds=nocloud;h=NAME.
 // One newline at a value's end is not part of it. Other files below opt/, such as opt/runtimejs/user-data, are
 // the app's own affair: it reads /sys/firmware/qemu_fw_cfg/by_name/NAME/raw.
 #pragma once

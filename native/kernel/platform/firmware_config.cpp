@@ -31,6 +31,8 @@ static_assert(sizeof(DirectoryEntry) == 64, "fw_cfg's directory entries are 64 b
 
 FirmwareFile files[kMaximumFiles];
 unsigned count = 0;
+FirmwareFile smbios_tables;
+bool has_smbios_tables = false;
 /// A file is selected, then read from a port: nobody may come between.
 SpinLock device_lock(LockRank::Log);
 
@@ -54,6 +56,10 @@ void add_file(const DirectoryEntry& entry) {
   file.name[sizeof(file.name) - 1] = '\0';
   file.size = __builtin_bswap32(entry.size);
   file.selector = __builtin_bswap16(entry.selector);
+  if (file.name_view() == StringView("etc/smbios/smbios-tables")) {
+    smbios_tables = file;
+    has_smbios_tables = true;
+  }
   if (!file.name_view().starts_with(prefix)) return;
   if (count == kMaximumFiles) {
     log(LogLevel::Warn, "fw_cfg: %s is ignored: there are more than %u files below opt/", file.name,
@@ -86,6 +92,9 @@ void firmware_config_initialise() {
 
 unsigned firmware_file_count() { return count; }
 const FirmwareFile& firmware_file(unsigned index) { return files[index]; }
+const FirmwareFile* firmware_smbios_tables() {
+  return has_smbios_tables ? &smbios_tables : nullptr;
+}
 
 void firmware_file_read(const FirmwareFile& file, void* to, size_t size) {
   const SpinGuard guard(device_lock);

@@ -28,6 +28,9 @@ void firmware_config_initialise();
 unsigned firmware_file_count();
 const FirmwareFile& firmware_file(unsigned index);
 
+/// QEMU's copy of the SMBIOS structures; null when there is none.
+const FirmwareFile* firmware_smbios_tables();
+
 /// Reads a file from its start.
 /// @param size at most the file's
 void firmware_file_read(const FirmwareFile& file, void* to, size_t size);

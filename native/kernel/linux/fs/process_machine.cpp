@@ -178,7 +178,8 @@ Result<void> write_host_name(TextWriter& text, uint64_t) {
   size_t size = 0;
   if (!file.is_error()) {
     IoBuffer buffer = IoBuffer::kernel(name, sizeof(name) - 1);
-    Result<size_t> length = file.value()->read(buffer);
+    // Not read(): its lock ranks below the one that is held here.
+    Result<size_t> length = file.value()->read_at(buffer, 0);
     while (!length.is_error() && size < length.value() &&
            static_cast<unsigned char>(name[size]) > ' ') {
       ++size;

@@ -3,12 +3,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
-import { startMachine } from '../../lib/cli/src/machine.ts';
+import { type BootOptions, startMachine } from '../../lib/cli/src/machine.ts';
+import { printed } from './support/console.ts';
 import { bootApp } from './support/endings.ts';
 import { guestInitrd } from './support/guest.ts';
 import { Monitor } from './support/monitor.ts';
 
 const app = { name: 'entropy', entry: 'apps/entropy.ts' } as const;
+/** How long a machine may take until it has printed enough, in milliseconds. */
+const patience = 300_000;
 /** RUNTIMEJS_TEST_LONG=1: 100 MB. */
 const blocks = process.env.RUNTIMEJS_TEST_LONG === '1' ? 40_000 : 1000;
 
@@ -49,20 +52,22 @@ for (const [name, devices, cpu] of [
     const folder = mkdtempSync(path.join(tmpdir(), 'entropy-'));
     const state = path.join(folder, 'state');
     const initrd = await guestInitrd(app.name, app.entry);
-    const options = { initrd, append: 'log=debug -- stream 400', memoryMegabytes: 256 };
+    const options: BootOptions = {
+      initrd,
+      append: 'log=debug -- stream 4000',
+      memoryMegabytes: 256,
+      timeoutMilliseconds: patience,
+    };
     const fixed = ['-cpu', cpu, ...devices];
 
     const monitor = new Monitor(folder, 'first');
-    let isSaved: Promise<void> | undefined;
     const first = await startMachine({
       ...options,
       extraArguments: [...fixed, ...monitor.arguments],
-      onOutput: (text) => {
-        if (/random 1?5 /.test(text)) isSaved ??= save(monitor, state);
-      },
     });
-    while (isSaved === undefined) await new Promise((done) => setTimeout(done, 50));
-    await isSaved;
+    // Not in what comes in one piece: a line may come in two.
+    await printed(first, /random 5 [0-9a-f]{32}/);
+    await save(monitor, state);
     first.kill();
     const before = await first.end;
     monitor.close();
@@ -70,15 +75,12 @@ for (const [name, devices, cpu] of [
 
     const outputs: string[][] = [];
     for (let life = 0; life < 2; life++) {
-      let lines = 0;
       const resumed = await startMachine({
         ...options,
         extraArguments: [...fixed, '-incoming', `exec:cat ${state}`],
-        onOutput: (text) => {
-          lines += text.match(/^random /gm)?.length ?? 0;
-          if (lines > 20) resumed.kill();
-        },
       });
+      await printed(resumed, /(random \d+ [0-9a-f]{32}\s+){20}/);
+      resumed.kill();
       const { output } = await resumed.end;
       outputs.push([...output.matchAll(/random \d+ ([0-9a-f]{32})/g)].map(([, hex]) => hex!));
     }
@@ -93,7 +95,12 @@ for (const [name, devices, cpu] of [
 }
 
 async function save(monitor: Monitor, file: string): Promise<void> {
-  // Not stopped before: what was saved running goes on by itself.
+  // Not stopped before: what was saved running goes on by itself. A machine that dirties its memory faster
+  // than QEMU's default bandwidth saves it would never be done.
+  await monitor.run('migrate-set-parameters', {
+    'max-bandwidth': 2 ** 40,
+    'downtime-limit': 60_000,
+  });
   await monitor.run('migrate', { uri: `exec:cat > ${file}` });
   for (;;) {
     const { status } = (await monitor.run('query-migrate')) as { status: string };

@@ -25,11 +25,18 @@ class SecondEdge {
     }
     return fits;
   }
-  void forget() { low_ = high_ = 0; }
+  /// Makes what is known less certain: the clocks may have drifted apart by so many nanoseconds.
+  void widen(uint64_t by) {
+    if (is_empty()) return;
+    low_ -= static_cast<int64_t>(by);
+    high_ += static_cast<int64_t>(by);
+  }
 
   bool is_empty() const { return low_ == high_; }
-  /// The least and the middle of what the difference may be, and how uncertain it is, in nanoseconds.
+  /// The least, the middle and the most of what the difference may be, and how uncertain it is, in
+  /// nanoseconds.
   int64_t least() const { return low_; }
+  int64_t most() const { return high_; }
   int64_t middle() const { return low_ + (high_ - low_) / 2; }
   uint64_t width() const { return static_cast<uint64_t>(high_ - low_); }
   /// The monotonic time, after `now`, at which a reading tells most.

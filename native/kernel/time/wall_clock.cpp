@@ -16,10 +16,18 @@ namespace {
 
 /// The second's edge is known well enough.
 constexpr uint64_t kGoodWidth = kNanosecondsPerMillisecond;
-/// From here on a difference is no drift, but a pause.
-constexpr int64_t kJump = 2 * static_cast<int64_t>(kNanosecondsPerSecond);
+/// Smaller jumps are not worth a line in the log.
+constexpr int64_t kNotableJump = static_cast<int64_t>(kNanosecondsPerSecond);
 /// The hypervisor's wall clock is exact: smaller differences are left to add up.
 constexpr int64_t kHypervisorStep = 20 * static_cast<int64_t>(kNanosecondsPerMillisecond);
+/// The real-time clock and the counter drift apart by less than 1 in so many: while the search goes on, and
+/// later, when a host may slew its clock.
+constexpr uint64_t kSearchDriftPart = 20000;
+constexpr uint64_t kDriftPart = 1000;
+/// What is less is no pause, but a counter whose frequency was not known well at first.
+constexpr int64_t kLeastJump = 20 * static_cast<int64_t>(kNanosecondsPerMillisecond);
+/// A reading this long before the real-time clock's second is over shows what a pause has added.
+constexpr uint64_t kBeforeEdge = 40 * kNanosecondsPerMillisecond;
 constexpr int64_t kSlewRate = 500000;  // parts per billion
 /// What would take longer than some weeks is no slow correction.
 constexpr int64_t kLongestSlew = 1000 * static_cast<int64_t>(kNanosecondsPerSecond);
@@ -31,9 +39,11 @@ struct WallClock {
   Origin origin = Origin::None;
   int64_t reference_offset = 0;  // the origin's clock less the monotonic one
   bool follows_search = true;    // what the search for the second's edge finds moves the clock
+  bool is_edge_known = false;    // the search is over
   SecondEdge edge;
-  int64_t frequency = 0;  // parts per billion
-  int64_t slew = 0;       // nanoseconds at `slew_start`
+  uint64_t edge_time = 0;  // when the real-time clock was read last
+  int64_t frequency = 0;   // parts per billion
+  int64_t slew = 0;        // nanoseconds at `slew_start`
   uint64_t slew_start = 0;
   uint32_t jumps = 0;
 };
@@ -68,25 +78,33 @@ bool read_rtc(RtcReading* reading) {
 
 void note_jump(int64_t moved) {
   random_note_jump();
-  log(LogLevel::Info,
+  const bool is_notable = moved >= kNotableJump || moved <= -kNotableJump;
+  log(is_notable ? LogLevel::Info : LogLevel::Debug,
       "the machine was paused, or its date was set: the wall clock moves by %lld ms",
       static_cast<long long>(moved / static_cast<int64_t>(kNanosecondsPerMillisecond)));
 }
 
-void search(Timer*) {
-  const uint64_t next = wall_clock.with([](WallClock& state) -> uint64_t {
-    RtcReading reading;  // under the lock: the clock's registers are reached through an index
-    if (read_rtc(&reading)) {
-      (void)state.edge.add(reading.seconds, reading.before, reading.after);
-      const bool is_done = state.edge.width() <= kGoodWidth;
-      move_reference(state, is_done ? state.edge.middle() : state.edge.least(),
-                     state.follows_search);
-      if (is_done) return 0;
-    }
-    // An update in progress tells nothing: another second.
-    return state.edge.next_reading(monotonic_nanoseconds() + kNanosecondsPerMillisecond);
-  });
-  if (next) start_timer(&search_timer, Deadline::at_nanoseconds(next));
+/// Asks the real-time clock. Returns by how much the wall clock has jumped, 0 when it has not.
+int64_t check_rtc(WallClock& state) {
+  RtcReading reading;  // under the lock: the clock's registers are reached through an index
+  if (!read_rtc(&reading)) return 0;  // an update in progress tells nothing
+  state.edge.widen((reading.before - state.edge_time) /
+                   (state.is_edge_known ? kDriftPart : kSearchDriftPart));
+  state.edge_time = reading.before;
+  if (!state.edge.add(reading.seconds, reading.before, reading.after)) {
+    const int64_t moved = state.edge.least() - state.reference_offset;
+    state.is_edge_known = false;
+    state.follows_search = true;
+    move_reference(state, state.edge.least(), true);
+    return moved < kLeastJump && moved > -kLeastJump ? 0 : moved;
+  }
+  int64_t offset = min_of(max_of(state.reference_offset, state.edge.least()), state.edge.most());
+  if (!state.is_edge_known && state.edge.width() <= kGoodWidth) {
+    state.is_edge_known = true;
+    offset = state.edge.middle();
+  }
+  move_reference(state, offset, state.follows_search);
+  return 0;
 }
 
 /// Returns by how much the clock has jumped, 0 when it has not.
@@ -95,21 +113,30 @@ int64_t check_hypervisor(WallClock& state) {
   const int64_t moved = offset - state.reference_offset;
   if (moved < kHypervisorStep && moved > -kHypervisorStep) return 0;
   move_reference(state, offset, true);
-  return moved >= kJump || moved <= -kJump ? moved : 0;
+  return moved;
 }
 
-int64_t check_rtc(WallClock& state) {
-  RtcReading reading;
-  if (!read_rtc(&reading)) return 0;
-  const int64_t expected = static_cast<int64_t>(reading.after) + state.reference_offset;
-  const int64_t moved = static_cast<int64_t>(reading.seconds * kNanosecondsPerSecond) - expected;
-  // Up to a second is the fraction that the real-time clock does not tell, and some of it drift.
-  if (moved < kJump && moved > -kJump) return 0;
-  state.edge.forget();
-  (void)state.edge.add(reading.seconds, reading.before, reading.after);
-  state.follows_search = true;
-  move_reference(state, state.edge.least(), true);
-  return moved;
+/// Asks whatever the date is from. Returns whether the search for the second's edge has to go on.
+bool check() {
+  bool searches = false;
+  const int64_t jump = wall_clock.with([&searches](WallClock& state) -> int64_t {
+    if (state.origin == Origin::None) return 0;
+    const bool has_rtc = state.origin == Origin::RealTimeClock;
+    const int64_t moved = has_rtc ? check_rtc(state) : check_hypervisor(state);
+    if (moved) ++state.jumps;
+    searches = has_rtc && !state.is_edge_known;
+    return moved;
+  });
+  if (jump) note_jump(jump);
+  return searches;
+}
+
+void search(Timer*) {
+  if (!check()) return;
+  const uint64_t next = wall_clock.with([](WallClock& state) {
+    return state.edge.next_reading(monotonic_nanoseconds() + kNanosecondsPerMillisecond);
+  });
+  start_timer(&search_timer, Deadline::at_nanoseconds(next));
 }
 
 void end_slew(Timer*) {
@@ -139,6 +166,7 @@ void wall_clock_start(bool has_hypervisor_clock) {
       const uint64_t seconds = rtc_seconds();
       if (seconds == 0) return;  // 1970: no date is known
       state.origin = Origin::RealTimeClock;
+      state.edge_time = before;
       (void)state.edge.add(seconds, before, monotonic_nanoseconds());
       state.reference_offset = state.edge.least();
     }
@@ -157,17 +185,17 @@ void wall_clock_watch() {
 }
 
 void wall_clock_check() {
-  bool searches = false;
-  const int64_t jump = wall_clock.with([&searches](WallClock& state) -> int64_t {
-    if (state.origin == Origin::None) return 0;
-    searches = state.origin == Origin::RealTimeClock;
-    const int64_t moved = searches ? check_rtc(state) : check_hypervisor(state);
-    if (moved) ++state.jumps;
-    return moved;
+  if (check()) start_timer(&search_timer, Deadline::after(0));
+}
+
+uint64_t wall_clock_check_time(uint64_t earliest) {
+  return wall_clock.with([earliest](WallClock& state) {
+    if (state.origin != Origin::RealTimeClock) return earliest;
+    const uint64_t fraction =
+        (earliest + kBeforeEdge + static_cast<uint64_t>(state.reference_offset)) %
+        kNanosecondsPerSecond;
+    return earliest + (kNanosecondsPerSecond - fraction);
   });
-  if (!jump) return;
-  note_jump(jump);
-  if (searches) start_timer(&search_timer, Deadline::after(0));
 }
 
 void wall_clock_set(uint64_t nanoseconds) {

@@ -4,7 +4,8 @@
 // It is the monotonic clock plus an offset. The offset comes from the hypervisor's wall clock, or from the
 // real-time clock, whose fraction of a second is found in the background while the offset only grows. Both
 // go on while the machine is paused, so that they are asked every two seconds: by how much they have moved
-// against the monotonic clock is added to the wall clock, whoever set it.
+// against the monotonic clock is added to the wall clock, whoever set it. The real-time clock tells whole
+// seconds only: it is asked just before one is over, when it shows a pause of 50 ms.
 #pragma once
 
 #include <stdint.h>
@@ -17,6 +18,9 @@ void wall_clock_start(bool has_hypervisor_clock);
 void wall_clock_watch();
 /// Was the machine paused? Not for two CPUs at once.
 void wall_clock_check();
+/// The first moment from `earliest` on, at most a second later, at which that is best asked (monotonic
+/// nanoseconds).
+uint64_t wall_clock_check_time(uint64_t earliest);
 
 /// clock_settime(2).
 void wall_clock_set(uint64_t nanoseconds);

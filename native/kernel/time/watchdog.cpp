@@ -13,10 +13,11 @@ namespace runtime {
 
 namespace {
 
-/// Less than half a wrap of the shortest reference, the 24-bit power timer's 4.7 s.
-constexpr uint64_t kPeriod = 2 * kNanosecondsPerSecond;
+/// With the second that the wall clock's check may add: less than half a wrap of the shortest reference,
+/// the 24-bit power timer's 4.7 s.
+constexpr uint64_t kShortestPeriod = kNanosecondsPerSecond * 5 / 4;
 /// Frequencies are corrected after these spans, each four times as exact as the one before.
-constexpr uint64_t kFirstSpan = 2 * kNanosecondsPerSecond - kNanosecondsPerSecond / 4;
+constexpr uint64_t kFirstSpan = kNanosecondsPerSecond;
 constexpr uint64_t kSpanFactor = 4;
 constexpr uint64_t kLongestSpan = 600 * kNanosecondsPerSecond;
 /// How far another CPU's counter may be ahead: more than a reading that an interrupt delays.
@@ -66,7 +67,8 @@ void watch(Timer*) {
   const ReferenceCounter* const reference = best_reference();
   if (clock_source() == ClockSource::TimeStampCounter && reference) watch_counter(*reference);
   wall_clock_check();
-  start_timer(&timer, Deadline::after(kPeriod));
+  const uint64_t earliest = monotonic_nanoseconds() + kShortestPeriod;
+  start_timer(&timer, Deadline::at_nanoseconds(wall_clock_check_time(earliest)));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 // Reads clocks in every way that Node has, and tells what that cost: `main.mjs WHAT...`.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { Worker } from 'node:worker_threads';
 
 /** Calls of each system call since boot. */
@@ -76,11 +78,19 @@ for (const what of process.argv.slice(2)) {
     report.date = { text: new Date(1_750_000_000_000).toString(), now: Date.now() };
   }
   if (name === 'wait') await new Promise((done) => setTimeout(done, Number(value)));
+  if (name === 'echo') {
+    const server = createServer((socket) => socket.pipe(socket).on('error', () => {}));
+    await once(server.listen(7), 'listening');
+    server.unref();
+    console.log('echoes');
+  }
   if (name === 'ticks') {
     // One line now and then, for a test that watches from outside.
     for (let i = 0; i < Number(value); i++) {
       await new Promise((done) => setTimeout(done, 100));
-      console.log(`tick ${JSON.stringify({ wall: Date.now(), monotonic: performance.now() })}`);
+      console.log(
+        `tick ${i} ${JSON.stringify({ wall: Date.now(), monotonic: performance.now() })}`,
+      );
     }
   }
 }

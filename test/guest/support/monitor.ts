@@ -9,6 +9,8 @@ import { ToolError } from '../../../lib/cli/src/command.ts';
 
 /** How long QEMU may take to open its monitor, in milliseconds. */
 const limit = 60_000;
+/** How long it may take to answer. */
+const answerLimit = 120_000;
 
 interface Answer {
   readonly return?: unknown;
@@ -62,8 +64,10 @@ export class Monitor {
     }
     const socket = connect(this.#path);
     await once(socket, 'connect');
-    socket.on('error', () => {}); // the machine has ended; the lines do, too
-    const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
+    socket.on('error', () => {}); // the machine has ended
+    const reader = createInterface({ input: socket });
+    socket.on('close', () => reader.close()); // after an error there is no end of input, which it waits for
+    const lines = reader[Symbol.asyncIterator]();
     await lines.next(); // its greeting
     const connection = { socket, lines };
     await execute(connection, 'qmp_capabilities', {});
@@ -77,11 +81,16 @@ async function execute(
   parameters: object,
 ): Promise<unknown> {
   socket.write(`${JSON.stringify({ execute: command, arguments: parameters })}\n`);
-  for (;;) {
-    const line = await lines.next();
-    if (line.done === true) throw new ToolError(`QEMU ended during the command ${command}.`);
-    const answer = JSON.parse(line.value) as Answer;
-    if (answer.error) throw new ToolError(`QEMU refused ${command}: ${answer.error.desc}`);
-    if ('return' in answer) return answer.return; // all else are events
+  const late = setTimeout(() => socket.destroy(), answerLimit);
+  try {
+    for (;;) {
+      const line = await lines.next();
+      if (line.done === true) throw new ToolError(`QEMU gave no answer to the command ${command}.`);
+      const answer = JSON.parse(line.value) as Answer;
+      if (answer.error) throw new ToolError(`QEMU refused ${command}: ${answer.error.desc}`);
+      if ('return' in answer) return answer.return; // all else are events
+    }
+  } finally {
+    clearTimeout(late);
   }
 }

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type BootOptions,
   type BootResult,
@@ -10,6 +9,7 @@ import {
   startMachine,
 } from '../../../lib/cli/src/machine.ts';
 import { controlArguments, controlMachine } from '../../../lib/cli/src/qmp.ts';
+import { printed } from './console.ts';
 import { guestInitrd } from './guest.ts';
 
 /** Longer than anything takes on a busy machine without KVM. */
@@ -45,9 +45,7 @@ export async function startWithButton(
     append: `log=info ${options.append ?? ''} -- ${what}`,
     extraArguments: [...controlArguments(socket), ...(options.extraArguments ?? [])],
   });
-  let ended = false;
   const end = machine.end.finally(() => {
-    ended = true;
     rmSync(folder, { recursive: true, force: true });
   });
   return {
@@ -56,11 +54,6 @@ export async function startWithButton(
     press: async () => {
       await controlMachine(socket, 'system_powerdown');
     },
-    seen: async (pattern) => {
-      while (!pattern.test(machine.output())) {
-        if (ended) throw new Error(`ended without ${pattern}:\n${machine.output()}`);
-        await sleep(50);
-      }
-    },
+    seen: (pattern) => printed(machine, pattern),
   };
 }

@@ -63,6 +63,8 @@ export interface SecondEdge {
   add(seconds: bigint, before: bigint, after: bigint): boolean;
   least(): bigint;
   middle(): bigint;
+  most(): bigint;
+  widen(by: bigint): void;
   width(): bigint;
   nextReading(now: bigint): bigint;
 }

@@ -72,6 +72,7 @@ class Edge : public Napi::ObjectWrap<Edge> {
         env, "SecondEdge",
         {InstanceMethod("add", &Edge::add), InstanceMethod("least", &Edge::least),
          InstanceMethod("middle", &Edge::middle), InstanceMethod("width", &Edge::width),
+         InstanceMethod("widen", &Edge::widen), InstanceMethod("most", &Edge::most),
          InstanceMethod("nextReading", &Edge::next_reading)});
   }
 
@@ -83,6 +84,10 @@ class Edge : public Napi::ObjectWrap<Edge> {
   Napi::Value least(const Napi::CallbackInfo& info) {
     return Napi::BigInt::New(info.Env(), edge_.least());
   }
+  Napi::Value most(const Napi::CallbackInfo& info) {
+    return Napi::BigInt::New(info.Env(), edge_.most());
+  }
+  void widen(const Napi::CallbackInfo& info) { edge_.widen(long_of(info[0])); }
   Napi::Value middle(const Napi::CallbackInfo& info) {
     return Napi::BigInt::New(info.Env(), edge_.middle());
   }

@@ -91,6 +91,35 @@ test('a jump of either clock starts the search again', (t) => {
   t.is(edge.least(), 1029n * second - 10n);
 });
 
+test('a reading just before the second is over shows a short pause, and drift is none', (t) => {
+  const ahead = 1_795_300_000n * second + 123_456_789n;
+  const millisecond = 1_000_000n;
+  const read = (edge: InstanceType<typeof kernel.SecondEdge>, gained: bigint): boolean => {
+    const now = 20n * second + (second - (ahead % second)) - 40n * millisecond;
+    edge.widen(2n * millisecond); // what two seconds of drift may be
+    return edge.add((now + ahead + gained) / second, now, now + 20_000n);
+  };
+  for (const [gained, fits] of [
+    [0n, true],
+    [-2n * millisecond, true],
+    [2n * millisecond, true],
+    [50n * millisecond, false],
+    [600n * millisecond, false],
+    [30n * second, false],
+    [-3n * second, false],
+  ] as const) {
+    const edge = new kernel.SecondEdge();
+    // Known to a millisecond.
+    const early = second - (ahead % second);
+    edge.add((early + ahead) / second, early, early + 400_000n);
+    edge.add((early + ahead) / second - 1n, early - 400_000n, early - 1n);
+    t.true(edge.width() <= millisecond && edge.least() <= ahead && ahead <= edge.most());
+    t.is(read(edge, gained), fits, `${gained}`);
+    const error = edge.least() - (ahead + gained);
+    t.true(error <= 0n && error > -second, `the clock is never set ahead: ${error}`);
+  }
+});
+
 test('a counter is broken when it is wrong three times in succession', (t) => {
   const right: [bigint, bigint, bigint] = [2n * second, 2n * second + 500_000n, 0n];
   const stopped: [bigint, bigint, bigint] = [0n, 2n * second, 0n];

@@ -48,6 +48,7 @@ const testPackages = [
     command: 'dnsmasq',
   },
   { name: 'dosfstools', why: 'tests of disk images: the volume', command: 'fsck.fat' },
+  { name: 'gdb', why: 'debugger tests', command: 'gdb' },
   { name: 'gdisk', why: 'tests of disk images: the partitions', command: 'sgdisk' },
   { name: 'grub-common', why: 'boot tests from a CD image', command: 'grub-mkrescue' },
   { name: 'grub-efi-amd64-bin', why: 'boot tests from a CD image under UEFI' },

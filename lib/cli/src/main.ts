@@ -5,11 +5,11 @@ import packageJson from '../../../package.json' with { type: 'json' };
 import { build } from './build.ts';
 import { defaultPort } from './config/load.ts';
 import { isTold } from './errors.ts';
-import { chooseNetwork, commandLine, gdbArguments, inspectorPort, launch } from './launch.ts';
+import { chooseNetwork, commandLine, inspectorPort, launch } from './launch.ts';
 import { gdbPort } from './machine.ts';
 import { type NetworkDeviceName, networkDevices, type PortForward } from './network.ts';
 import { collectForwards, parseMegabytes, parseProcessors } from './options.ts';
-import { buildFolder, distFolder, kernelElf } from './paths.ts';
+import { buildFolder, distFolder } from './paths.ts';
 
 interface StartOptions {
   readonly memory: number;
@@ -30,10 +30,7 @@ async function start(parameters: readonly string[], options: StartOptions): Prom
   const { runtime, initrd } = await build({ app: options.app, assets: options.asset });
   const network = await chooseNetwork({ ...options, defaultPorts: [defaultPort] });
   if (options.gdb) {
-    const words = gdbArguments(gdbPort, kernelElf).map((word) =>
-      / /.test(word) ? `'${word}'` : word,
-    );
-    console.error(`QEMU waits for a debugger. In another terminal: gdb ${words.join(' ')}`);
+    console.error('QEMU waits for a debugger. In another terminal: npm run gdb');
   }
   const { code } = await launch({
     runtime,

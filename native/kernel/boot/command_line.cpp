@@ -244,7 +244,11 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     return complain("\"%.*s\" is not restart=never, restart=on-failure or restart=always",
                     printed_length(word), word.data);
   }
-  if (word == StringView("trace=syscalls")) {
+  if (word == StringView("provoke=lockup")) {
+    result->provoked_lockup = ProvokedLockup::WithInterrupts;
+  } else if (word == StringView("provoke=hard-lockup")) {
+    result->provoked_lockup = ProvokedLockup::WithoutInterrupts;
+  } else if (word == StringView("trace=syscalls")) {
     result->trace_system_calls = true;
   } else if (word == StringView("layout=fixed")) {
     result->fixed_layout = true;

@@ -6,6 +6,7 @@
 
 #include "lib/format.h"
 #include "lib/string.h"
+#include "lockup/lockup.h"
 #include "power/restart.h"
 #include "time/clock_source.h"
 
@@ -33,6 +34,8 @@ struct VirtioMmioOption {
 ///   shutdown=SECONDS            how long the app may take to end once the power button was pressed (30)
 ///   restart=never|on-failure|always
 ///                               when the machine starts again by itself after the app has ended (never)
+///   provoke=lockup|hard-lockup  for tests: a CPU that is stuck in the kernel for 25 s, with interrupts on or
+///                               off, 8 s after boot
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;
@@ -49,6 +52,7 @@ struct CommandLine {
   bool fixed_layout = false;
   bool writable_root = false;
   uint32_t shutdown_seconds = 30;
+  ProvokedLockup provoked_lockup = ProvokedLockup::None;
   RestartPolicy restart_policy = RestartPolicy::Never;
   StringView environment[kMaximumEntries];  // NAME=value
   size_t environment_count = 0;

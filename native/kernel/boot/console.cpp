@@ -115,6 +115,10 @@ void console_write(const char* text, size_t size) {
   }
 }
 
+void console_write_now(const char* text, size_t size) {
+  if (console_is_present()) send(text, size, kPollsBeforeGivingUp);
+}
+
 void console_flush() {
   if (console_is_present()) wait_for(kTransmitterEmpty, kPollsBeforeGivingUp);
 }

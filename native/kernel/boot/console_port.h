@@ -1,6 +1,7 @@
 // The hardware side of the boot console, for the interrupt set-up and for panics.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 namespace runtime {
@@ -16,6 +17,9 @@ void console_enable_receive();
 void console_interrupt();
 /// Waits until everything that was written has left the port; gives up after a bounded time.
 void console_flush();
+/// Writes without taking the lock and with a bounded wait: whoever holds the lock may be the one that is
+/// reported.
+void console_write_now(const char* text, size_t size);
 /// From now on output takes no lock and waits only a bounded time for the port (see
 /// log_enter_panic).
 void console_enter_panic();

@@ -102,6 +102,28 @@ size_t resolve(void*, uint64_t address, char* buffer, size_t capacity) {
 
 const ReportAccess kAccess = {read_word, resolve, nullptr};
 
+/// On the stack of non-maskable interrupts nothing may fault: the kernel's stack alone is read.
+bool read_own_stack(void*, uint64_t address, uint64_t* value) {
+  const Thread* const thread = Thread::current();
+  if (!thread || address % 8 || address < thread->kernel_stack_base ||
+      address > thread->kernel_stack_top - sizeof(*value))
+    return false;
+  *value = *reinterpret_cast<const uint64_t*>(address);
+  return true;
+}
+
+size_t resolve_kernel_only(void*, uint64_t address, char* buffer, size_t capacity) {
+  if (address < reinterpret_cast<uint64_t>(kernel_text_start) ||
+      address >= reinterpret_cast<uint64_t>(kernel_text_end))
+    return 0;
+  return resolve_kernel(address, buffer, capacity);
+}
+
+const ReportAccess kStuckAccess = {read_own_stack, resolve_kernel_only, nullptr};
+
+char stuck_report[4096];
+bool is_stuck_report_taken = false;
+
 void append_memory(TextBuilder& text) {
   const FrameStatistics frames = frame_statistics();
   const ProcessMemory process = process_memory();
@@ -161,6 +183,26 @@ void panic(const char* pattern, ...) {
   uint64_t caller_frame = 0;
   if (read_word(nullptr, frame.rbp, &caller_frame)) frame.rbp = caller_frame;
   panic_with_frame(&frame, message);
+}
+
+void report_stuck_cpu(const TrapFrame* frame, unsigned cpu, uint64_t seconds) {
+  // Two at once: the second waits for the first, but not for ever.
+  constexpr unsigned kPatience = 100 * 1000 * 1000;
+  for (unsigned i = 0; i < kPatience; ++i) {
+    if (!__atomic_exchange_n(&is_stuck_report_taken, true, __ATOMIC_ACQUIRE)) break;
+    asm volatile("pause");
+  }
+  TextBuilder text(stuck_report, sizeof(stuck_report));
+  const Thread* const thread = Thread::current();
+  text.append(
+      "[runtime] CPU %u has been stuck in the kernel for %llu s, with interrupts %s, thread %d "
+      "(%s)\n",
+      cpu, static_cast<unsigned long long>(seconds), frame->rflags & kFlagInterrupt ? "on" : "off",
+      thread ? thread->id() : -1, thread ? thread->name : "none");
+  report_registers(text, *frame);
+  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kStuckAccess);
+  console_write_now(stuck_report, text.length());
+  __atomic_store_n(&is_stuck_report_taken, false, __ATOMIC_RELEASE);
 }
 
 void report_application_crash(const TrapFrame* frame, int signal) {

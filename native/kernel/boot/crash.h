@@ -9,6 +9,9 @@ namespace runtime {
 
 /// A panic with the registers of the code that caused it.
 [[noreturn]] void panic_with_frame(const TrapFrame* frame, const char* what);
+/// A CPU has been stuck in the kernel for so long. Prints where, without locks, and returns: usable in a
+/// non-maskable interrupt.
+void report_stuck_cpu(const TrapFrame* frame, unsigned cpu, uint64_t seconds);
 /// The app's native code crashed: signal, address, registers, backtrace, memory.
 void report_application_crash(const TrapFrame* frame, int signal);
 /// No frame is left for a page that was touched.

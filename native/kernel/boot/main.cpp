@@ -38,6 +38,7 @@
 #include "linux/process_info.h"
 #include "linux/random.h"
 #include "linux/vfs.h"
+#include "lockup/lockup.h"
 #include "memory/address_space.h"
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
@@ -237,6 +238,7 @@ void start_program() {
   set_cpu_frequency(clock_frequency_hertz());
   if (command_line.profile_hertz) profile_start(command_line.profile_hertz);
   set_boot_nanoseconds(monotonic_nanoseconds());
+  lockup_watch_start();
   log(LogLevel::Info,
       "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
       "%llu us",
@@ -288,6 +290,7 @@ extern "C" [[noreturn]] void boot_main() {
   set_system_call_trace(command_line.trace_system_calls);
   set_shutdown_seconds(command_line.shutdown_seconds);
   set_restart_policy(command_line.restart_policy);
+  lockup_provoke(command_line.provoked_lockup);
   platform_devices_initialise(command_line, information.framebuffer);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));

@@ -15,6 +15,7 @@ namespace runtime {
 namespace {
 
 constexpr uint32_t kCommandAssert = 1 << 14;
+constexpr uint32_t kNonMaskable = 4 << 8;  // delivery mode, of messages and lines
 constexpr uint32_t kCommandInit = 5 << 8;
 constexpr uint32_t kCommandStartup = 6 << 8;
 constexpr uint32_t kMasked = 1 << 16;
@@ -187,6 +188,8 @@ void apic_route_line(const InterruptLine& line, unsigned vector) {
         (line.is_edge_triggered ? 0 : kLevelTriggered) | (line.is_active_low ? kActiveLow : 0));
 }
 
+void apic_route_non_maskable(uint32_t number) { route(number, 0, kNonMaskable); }
+
 void apic_mask_line(uint32_t number, bool is_masked) {
   SpinGuard guard(io_apic_lock);
   const IoApic* const io_apic = io_apic_of(number);
@@ -211,6 +214,7 @@ void apic_initialise_secondary() {
 }
 
 void apic_send(uint32_t to, unsigned vector) { send_command(to, kCommandAssert | vector); }
+void apic_send_non_maskable(uint32_t to) { send_command(to, kCommandAssert | kNonMaskable); }
 void apic_send_init(uint32_t to) { send_command(to, kCommandAssert | kCommandInit); }
 void apic_send_startup(uint32_t to, PhysAddr page) {
   send_command(to, kCommandAssert | kCommandStartup | static_cast<uint32_t>(page.value >> 12));

@@ -36,6 +36,7 @@ void apic_initialise_secondary();
 /// Sends an interrupt, or the messages that start a CPU, to the CPU with an APIC id.
 void apic_send(uint32_t to, unsigned vector);
 void apic_send_init(uint32_t to);
+void apic_send_non_maskable(uint32_t to);
 void apic_send_startup(uint32_t to, PhysAddr page);
 /// A line into an I/O APIC, by its number among all of them (ACPI's global system interrupts).
 struct InterruptLine {
@@ -50,6 +51,8 @@ InterruptLine apic_line_of_legacy(unsigned legacy);
 bool apic_has_line(uint32_t number);
 /// Routes a line, not masked, to `vector` on this CPU (or the first one, if its id has more than 8 bits).
 void apic_route_line(const InterruptLine& line, unsigned vector);
+/// Routes an edge-triggered line to this CPU as a non-maskable interrupt.
+void apic_route_non_maskable(uint32_t number);
 /// Keeps a routed line from interrupting, or lets it again. Interrupt-safe.
 void apic_mask_line(uint32_t number, bool is_masked);
 /// What a device writes, and where to, to interrupt this CPU with `vector` (SDM volume 3, 10.11); the first

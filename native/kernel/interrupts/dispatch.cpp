@@ -8,8 +8,10 @@
 #include "boot/image_layout.h"
 #include "interrupts/apic.h"
 #include "interrupts/device_interrupts.h"
+#include "interrupts/where.h"
 #include "lib/format.h"
 #include "linux/signals_internal.h"
+#include "lockup/lockup.h"
 #include "memory/address_space.h"
 #include "memory/user.h"
 #include "profile/profile.h"
@@ -50,12 +52,6 @@ struct ExceptionEntry {
   int32_t fault;
   int32_t fixup;
 };
-
-bool in_application(const TrapFrame* frame) {
-  return static_cast<int64_t>(frame->rip) >= 0 ||
-         (frame->rip >= reinterpret_cast<uint64_t>(gate_start) &&
-          frame->rip < reinterpret_cast<uint64_t>(gate_end));
-}
 
 uint8_t access_of(uint64_t error) {
   if (error & kFaultFetch) return kProtectionExecute;
@@ -139,6 +135,7 @@ void kernel_exception(TrapFrame* frame, uint64_t address) {
 void device_interrupt(const TrapFrame* frame) {
   end_halt();
   ++this_cpu().interrupts;
+  lockup_note_interrupt(frame);
   switch (frame->vector) {
     case kTimerVector:
       apic_end_of_interrupt();
@@ -177,6 +174,12 @@ void device_interrupt(const TrapFrame* frame) {
 
 }  // namespace
 
+bool in_application(const TrapFrame* frame) {
+  return static_cast<int64_t>(frame->rip) >= 0 ||
+         (frame->rip >= reinterpret_cast<uint64_t>(gate_start) &&
+          frame->rip < reinterpret_cast<uint64_t>(gate_end));
+}
+
 }  // namespace runtime
 
 extern "C" void interrupt_dispatch(runtime::TrapFrame* frame) {
@@ -205,6 +208,7 @@ extern "C" void fatal_exception(runtime::TrapFrame* frame) {
   using namespace runtime;
   switch (frame->vector) {
     case 2:
+      if (lockup_take_non_maskable(frame)) return;
       panic_with_frame(frame, "non-maskable interrupt");
     case 8:
       panic_with_frame(frame, "double fault");

@@ -13,8 +13,11 @@ class TextRing {
  public:
   /// Appends `size` bytes; of more than `Capacity` only the last ones remain.
   void append(const char* text, size_t size) {
-    for (size_t i = 0; i < size; ++i) bytes_[(end_ + i) % Capacity] = text[i];
-    end_ += size;
+    for (size_t i = 0; i < size; ++i, ++end_) {
+      char& byte = bytes_[end_ % Capacity];
+      if (end_ >= Capacity && byte == '\n') ++lines_overwritten_;
+      byte = text[i];
+    }
   }
 
   /// Copies text from `*cursor` on and moves the cursor past it; returns the count. A cursor that
@@ -29,12 +32,24 @@ class TextRing {
     return count;
   }
 
+  /// Where the oldest line starts that is held whole, and how many lines there were before it.
+  uint64_t oldest_line(uint64_t* lines_before) const {
+    *lines_before = lines_overwritten_;
+    uint64_t at = oldest();
+    if (at == 0) return at;
+    while (at < end_ && bytes_[at++ % Capacity] != '\n') {
+    }
+    ++*lines_before;
+    return at;
+  }
+
   uint64_t oldest() const { return end_ > Capacity ? end_ - Capacity : 0; }
   uint64_t end() const { return end_; }
 
  private:
   char bytes_[Capacity] = {};
   uint64_t end_ = 0;
+  uint64_t lines_overwritten_ = 0;  // whose end is gone
 };
 
 }  // namespace runtime

@@ -1,6 +1,7 @@
 #include "linux/dispatch.h"
 
 #include "arch/x86_64/cpu.h"
+#include "lib/errno_name.h"
 #include "lib/format.h"
 #include "lib/text.h"
 #include "linux/process_info.h"
@@ -16,6 +17,8 @@ namespace runtime {
 namespace {
 
 constexpr unsigned kCallCapacity = kCountedCalls;
+/// Larger results are addresses, or bits.
+constexpr uint64_t kLargestPlainResult = 1ull << 32;
 
 /// Turns a register into an argument of a handler's type, and shows it in a trace.
 template <typename T>
@@ -54,7 +57,21 @@ struct Argument<UserString> {
 };
 
 using Handler = Result<uint64_t> (*)(const uint64_t* registers);
-using Tracer = size_t (*)(char* text, size_t capacity, const uint64_t* registers);
+using Tracer = void (*)(TextBuilder& text, const char* parameters, const uint64_t* registers);
+
+/// Appends the name of the parameter that ends at the next comma or at the end, and "="; moves on behind it.
+void append_parameter_name(TextBuilder& text, const char** parameters) {
+  const char* name = *parameters;
+  const char* at = *parameters;
+  unsigned depth = 0;  // in the angle brackets of a type
+  for (; *at && !(depth == 0 && (*at == ',' || *at == ')')); ++at) {
+    if (*at == '<') ++depth;
+    if (*at == '>') --depth;
+    if (*at == ' ' || *at == '(') name = at + 1;
+  }
+  text.append("%.*s=", static_cast<int>(at - name), name);
+  *parameters = *at ? at + 1 : at;
+}
 
 template <size_t... Index>
 struct Indices {};
@@ -78,30 +95,31 @@ struct Adapter<Result<uint64_t> (*)(Types...), function> {
   static Result<uint64_t> handle(const uint64_t* registers) {
     return call(registers, typename MakeIndices<sizeof...(Types)>::Type());
   }
-  static size_t trace(char* text, size_t capacity, const uint64_t* registers) {
+  static void trace(TextBuilder& text, const char* parameters, const uint64_t* registers) {
     (void)registers;
     using Show = size_t (*)(char*, size_t, uint64_t);
     const Show shows[] = {Argument<Types>::show..., nullptr};
-    size_t length = 0;
-    text[0] = 0;
     for (size_t i = 0; i < sizeof...(Types); ++i) {
-      if (i) length += format(text + length, capacity - length, ", ");
-      length += shows[i](text + length, capacity - length, registers[i]);
+      if (i) text.append(", ");
+      append_parameter_name(text, &parameters);
+      char value[128];
+      shows[i](value, sizeof(value), registers[i]);
+      text.append("%s", value);
     }
-    return length;
   }
 };
 
 struct SystemCall {
   uint32_t number;
   const char* name;
+  const char* parameters;  // as declared: "(int descriptor, UserPtr<void> buffer)"
   Handler handler;
   Tracer tracer;
 };
 
 const SystemCall kSystemCalls[] = {
-#define SYSTEM_CALL(number, name, arguments)                            \
-  {number, #name, &Adapter<decltype(&sys_##name), &sys_##name>::handle, \
+#define SYSTEM_CALL(number, name, arguments)                                        \
+  {number, #name, #arguments, &Adapter<decltype(&sys_##name), &sys_##name>::handle, \
    &Adapter<decltype(&sys_##name), &sys_##name>::trace},
 #include "linux/system_calls.def"
 #undef SYSTEM_CALL
@@ -146,14 +164,22 @@ void name_missing_call(uint64_t number, const uint64_t* registers) {
       static_cast<unsigned long long>(registers[5]));
 }
 
-void trace_result(const SystemCall& call, const char* arguments, const Result<uint64_t>& result) {
-  if (result.is_error()) {
-    log(LogLevel::Error, "%d %s(%s) = -%d", Thread::current()->id(), call.name, arguments,
-        static_cast<int>(result.error()));
-  } else {
-    log(LogLevel::Error, "%d %s(%s) = 0x%llx", Thread::current()->id(), call.name, arguments,
-        static_cast<unsigned long long>(result.value()));
+/// One call in the log, as strace(1) shows it, with the thread's id in front.
+void trace_call(const SystemCall& call, const char* arguments, const Result<uint64_t>& result) {
+  const int thread = Thread::current()->id();
+  if (!result.is_error()) {
+    const unsigned long long value = result.value();
+    log(LogLevel::Error, value > kLargestPlainResult ? "%d %s(%s) = 0x%llx" : "%d %s(%s) = %llu",
+        thread, call.name, arguments, value);
+    return;
   }
+  const char* const name = errno_name(result.error());
+  log(LogLevel::Error, "%d %s(%s) = -1 %s", thread, call.name, arguments, name);
+}
+
+/// Calls that do not return are shown when they begin.
+bool does_not_return(uint64_t number) {
+  return number == 60 /* exit */ || number == 231 /* exit_group */;
 }
 
 }  // namespace
@@ -192,15 +218,21 @@ extern "C" bool system_call_dispatch(runtime::TrapFrame* frame) {
     frame->rax = static_cast<uint64_t>(-static_cast<int64_t>(Errno::NotImplemented));
     return prepare_return(frame);
   }
-  char arguments[256];
-  if (__builtin_expect(tracing, 0)) call->tracer(arguments, sizeof(arguments), registers);
+  const bool is_traced = __builtin_expect(tracing, 0);
+  char arguments[384];
+  if (is_traced) {
+    TextBuilder text(arguments, sizeof(arguments));
+    call->tracer(text, call->parameters, registers);
+    if (does_not_return(number))
+      log(LogLevel::Error, "%d %s(%s) = ?", Thread::current()->id(), call->name, arguments);
+  }
   Result<uint64_t> result = call->handler(registers);
   // rt_sigreturn has replaced the frame, RAX included.
   const bool frame_replaced = frame->vector != kSystemCallVector;
   if (!frame_replaced)
     frame->rax = result.is_error() ? static_cast<uint64_t>(-static_cast<int64_t>(result.error()))
                                    : result.value();
-  if (__builtin_expect(tracing, 0)) trace_result(*call, arguments, result);
+  if (is_traced) trace_call(*call, arguments, result);
   return prepare_return(frame) || frame_replaced;
 }
 

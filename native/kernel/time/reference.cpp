@@ -124,6 +124,8 @@ const ReferenceCounter* find_reference(ReferenceKind kind) {
   return counter.frequency ? &counter : nullptr;
 }
 
+volatile uint64_t* hpet_registers() { return hpet_counter.frequency ? hpet : nullptr; }
+
 const ReferenceCounter* best_reference() {
   const ReferenceCounter* found = find_reference(ReferenceKind::Hpet);
   return found ? found : find_reference(ReferenceKind::PowerTimer);

@@ -23,6 +23,9 @@ const ReferenceCounter* find_reference(ReferenceKind kind);
 /// The best to compare with: HPET or the power timer; null when the machine has neither.
 const ReferenceCounter* best_reference();
 
+/// The HPET's registers, 64-bit words; null when the machine has none.
+volatile uint64_t* hpet_registers();
+
 /// Ticks of `counter` from one reading to a later one less than a wrap away.
 inline uint64_t reference_ticks(const ReferenceCounter& counter, uint64_t from, uint64_t to) {
   return (to - from) & counter.mask;

@@ -1,5 +1,7 @@
-// Random numbers: `main.mjs stream`, a line of them now and then; `main.mjs blocks COUNT`, figures about many.
-import { closeSync, openSync, readSync } from 'node:fs';
+// Random numbers: `main.mjs stream`, a line of them now and then; `main.mjs blocks COUNT`, figures about many;
+// `main.mjs serve COUNT`, so many bytes of them for who connects to port 9.
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { createServer } from 'node:net';
 
 const source = openSync('/dev/urandom', 'r');
 
@@ -79,6 +81,14 @@ function examine(blocks: number): Record<string, number> {
 const [what, count = '0'] = process.argv.slice(2);
 if (what === 'blocks') {
   console.log(JSON.stringify(examine(Number(count))));
+} else if (what === 'serve') {
+  const server = createServer((socket) => {
+    server.close();
+    createReadStream('/dev/urandom', { end: Number(count) - 1, highWaterMark: 1 << 16 }).pipe(
+      socket,
+    );
+  });
+  server.listen(9, () => console.log('serving'));
 } else if (what === 'once') {
   console.log(`random ${take(16).toString('hex')}`);
 } else {

@@ -1,6 +1,7 @@
-// /dev: null, zero, full, random, urandom, console, tty. Numbers: the kernel's devices.txt.
+// /dev: null, zero, full, random, urandom, kmsg, console, tty. Numbers: the kernel's devices.txt.
 #include "boot/console.h"
 #include "linux/fs/inode_file.h"
+#include "linux/fs/kernel_log.h"
 #include "linux/fs/tree.h"
 #include "linux/process_info.h"
 
@@ -11,7 +12,7 @@ namespace {
 constexpr uint32_t kIoctlBytesReadable = 0x541b;  // FIONREAD
 constexpr size_t kChunk = 256;
 
-enum class Device { Null, Zero, Full, Random, Console };
+enum class Device { Null, Zero, Full, Random, KernelLog, Console };
 
 /// makedev(3) for small numbers.
 constexpr uint64_t device_number(uint32_t major, uint32_t minor) { return major << 8 | minor; }
@@ -188,6 +189,8 @@ class DeviceInode : public Inode {
         return make<FullFile>(flags);
       case Device::Random:
         return make<RandomFile>(flags);
+      case Device::KernelLog:
+        return open_kernel_log(RefPtr<Inode>(this), flags);
       case Device::Console:
         return make<ConsoleFile>(flags);
     }
@@ -218,6 +221,7 @@ const DeviceName kDevices[] = {
     {"full", Device::Full, 0666, device_number(1, 7)},
     {"random", Device::Random, 0666, device_number(1, 8)},
     {"urandom", Device::Random, 0666, device_number(1, 9)},
+    {"kmsg", Device::KernelLog, 0644, device_number(1, 11)},
     {"tty", Device::Console, 0666, device_number(5, 0)},
     {"console", Device::Console, 0600, device_number(5, 1)},
 };

@@ -38,7 +38,6 @@ await printed(machine, /serving/);
 const socket = connect(port, '127.0.0.1');
 const test = execa('rngtest', ['-c', String(blocks)], {
   reject: false,
-  inputFile: undefined,
   stdin: 'pipe',
 });
 socket.pipe(test.stdin);

@@ -2,8 +2,8 @@
 // shim and shared libraries.
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
+import { ElfFile, segmentType } from '@runtimejs/base/elf.ts';
 import { execa } from 'execa';
-import { ElfFile, segmentType } from '../../base/src/elf.ts';
 import { fixedKernelBase } from './launch.ts';
 import { gdbPort } from './machine.ts';
 import { inRepository, kernelElf, nodeBinary, shimLibrary } from './paths.ts';

@@ -149,7 +149,7 @@ class KernelLogFile : public InodeFile {
 
  private:
   Watch watch_;
-  Mutex mutex_;
+  Mutex mutex_{MutexRank::FilePosition};
   LogCursor cursor_;  // guarded by mutex_
 };
 

@@ -4,6 +4,7 @@
  * TypeScript declarations of both kinds of isolate, and refuses a binding whose arguments do not
  * fit the function that it calls.
  */
+import { appBindingGroups } from './app-bindings.abi.ts';
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
 import { clockBindings, serviceBindingGroups } from './service-bindings.abi.ts';
@@ -203,4 +204,5 @@ export const bindingGroups: readonly BindingGroup[] = [
     }),
   ]),
   ...serviceBindingGroups,
+  ...appBindingGroups,
 ];

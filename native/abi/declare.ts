@@ -155,6 +155,8 @@ export type ArgumentType =
   | { readonly kind: 'source' }
   /** A function, for the host to call later; `type` is its TypeScript type. */
   | { readonly kind: 'callback'; readonly type: string }
+  /** Anything, for the host. */
+  | { readonly kind: 'any' }
   /** A BigUint64Array whose first element C reads and updates. */
   | { readonly kind: 'cursor' }
   /** An object whose properties are set from a structure that C fills. */
@@ -258,7 +260,8 @@ function parameterTypes({ type }: Argument): readonly ParameterType[] {
       return [type.type];
     case 'number':
     case 'callback':
-      throw new Error('Kernel functions take neither doubles nor functions.');
+    case 'any':
+      throw new Error('Kernel functions take neither doubles nor functions nor objects.');
     case 'text':
     case 'source':
       return ['bytes-in', 'size'];

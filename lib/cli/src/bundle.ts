@@ -16,7 +16,7 @@ import { systemCodeCache } from '@runtimejs/system/code-cache.ts';
 import { bundleApp } from './bundle/app.ts';
 import { expandAssets } from './bundle/assets.ts';
 import { BundleError } from './bundle/errors.ts';
-import { findProject, type Project } from './bundle/project.ts';
+import { findProject, isBareApp, type Project } from './bundle/project.ts';
 import { currentInputs, writeStamp } from './bundle/stamp.ts';
 
 import { version } from './version.ts';
@@ -90,7 +90,10 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   const current = existsSync(contentFile(outFile)) ? currentInputs(outFile, key) : undefined;
   if (current !== undefined) return { rebuilt: false, inputs: current };
 
-  const app = await bundleApp(project, options.entries, options.wholePackages);
+  const isBare = isBareApp(project);
+  const app = isBare
+    ? await (await import('./bundle/worker.ts')).bundleWorkerApp(project)
+    : await bundleApp(project, options.entries, options.wholePackages);
   for (const warning of app.warnings) options.report?.(warning);
   for (const [name, reason] of app.copiedPackages) {
     options.report?.(`${name} is copied instead of bundled: ${reason}.`);
@@ -98,7 +101,8 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   const chosen = expandAssets(options.assets ?? [], project);
   const copied = [...app.copied, ...chosen].map(([file, path]): [string, string] => [path, file]);
   copied.push(...Object.entries(options.files ?? {}));
-  const system = options.system === undefined ? undefined : resolve(options.system);
+  // A bare app has its drivers and services in its own bundle.
+  const system = options.system === undefined || isBare ? undefined : resolve(options.system);
 
   mkdirSync(dirname(outFile), { recursive: true });
   const sizes: Record<string, number> = {};
@@ -107,7 +111,8 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
     const entries: [string, string | Uint8Array | { file: string }][] = [
       ...app.generated,
       ...copied.map(([path, file]): [string, { file: string }] => [path, { file }]),
-      ...settings(options),
+      // The kernel starts the shim, which finds the bundle and starts no Node.
+      ...settings(isBare ? { ...options, arguments: ['app'] } : options),
     ];
     if (system !== undefined) {
       const bundle = readFileSync(system);

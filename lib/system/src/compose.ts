@@ -67,7 +67,7 @@ export function system(composition: Composition): void {
     bindings.loop.onTurn(createTurn(context.platform, turns));
   }
   const took = Number(bindings.clock.monotonic() - bindings.isolate.startedAt()) / 1e6;
-  log('debug', `system isolate: started in ${took.toFixed(1)} ms`);
+  log('debug', `isolate: started in ${took.toFixed(1)} ms`);
 }
 
 /** Attaches to the kernel's broker; undefined, and a line in the log, when there is none. */

@@ -21,6 +21,8 @@ function argumentType({ type }: Argument): string {
       return 'number';
     case 'callback':
       return type.type;
+    case 'any':
+      return 'unknown';
     case 'text':
       return 'string';
     case 'bytes':

@@ -67,6 +67,12 @@ function argumentCode(
         get: `GetFunction(${at}, &${name})`,
         pass: [name],
       };
+    case 'any':
+      return {
+        variables: [`v8::Local<v8::Value> ${name};`],
+        get: `GetAny(${at}, &${name})`,
+        pass: [name],
+      };
     case 'source':
       return {
         variables: [`const char* ${name} = nullptr;`, `size_t ${name}_length = 0;`],

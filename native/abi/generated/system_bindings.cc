@@ -616,6 +616,73 @@ void DeviceFramebuffer(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(into);
 }
 
+void AppEnvironment(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.environment");
+  const auto result = arguments.host().Environment();
+  arguments.Return(result);
+}
+
+void AppWrite(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.write");
+  uint32_t descriptor = 0;
+  std::string text;
+  if (!(arguments.GetInteger(0, "descriptor", 1, 2, &descriptor) &&
+        arguments.GetText(1, "text", &text))) return;
+  arguments.host().WriteOutput(descriptor, text.data(), text.size());
+}
+
+void AppOnShutDown(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.onShutDown");
+  v8::Local<v8::Function> shutDown;
+  if (!(arguments.GetFunction(0, "shutDown", &shutDown))) return;
+  arguments.host().OnShutDown(shutDown);
+}
+
+void AppExit(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.exit");
+  int32_t code = 0;
+  if (!(arguments.GetInteger(0, "code", 0, 255, &code))) return;
+  arguments.host().Exit(code);
+}
+
+void TextDecodeUtf8(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "text.decodeUtf8");
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  if (!(arguments.GetSource(0, "bytes", &bytes, &bytes_length))) return;
+  const auto result = arguments.host().DecodeUtf8(bytes, bytes_length);
+  arguments.Return(result);
+}
+
+void TextDecodeLatin1(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "text.decodeLatin1");
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  uint32_t start = 0;
+  uint32_t end = 0;
+  if (!(arguments.GetSource(0, "bytes", &bytes, &bytes_length) &&
+        arguments.GetInteger(1, "start", 0, 4294967295, &start) &&
+        arguments.GetInteger(2, "end", 0, 4294967295, &end))) return;
+  const auto result = arguments.host().DecodeLatin1(bytes, bytes_length, start, end);
+  arguments.Return(result);
+}
+
+void TextEncodeUtf8(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "text.encodeUtf8");
+  std::string text;
+  if (!(arguments.GetText(0, "text", &text))) return;
+  const auto result = arguments.host().EncodeUtf8(text.data(), text.size());
+  arguments.Return(result);
+}
+
+void TextClone(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "text.clone");
+  v8::Local<v8::Value> value;
+  if (!(arguments.GetAny(0, "value", &value))) return;
+  const auto result = arguments.host().Clone(value);
+  arguments.Return(result);
+}
+
 }  // namespace
 
 bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
@@ -733,6 +800,22 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
                FastCall<FastDeviceWritePlatformPort>()) &&
         method(device_group, "framebuffer", DeviceFramebuffer, 2) &&
         define(target, "device", device_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> app_group = v8::Object::New(isolate);
+  if (!(method(app_group, "environment", AppEnvironment, 0) &&
+        method(app_group, "write", AppWrite, 2) &&
+        method(app_group, "onShutDown", AppOnShutDown, 1) &&
+        method(app_group, "exit", AppExit, 1) &&
+        define(target, "app", app_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> text_group = v8::Object::New(isolate);
+  if (!(method(text_group, "decodeUtf8", TextDecodeUtf8, 1) &&
+        method(text_group, "decodeLatin1", TextDecodeLatin1, 3) &&
+        method(text_group, "encodeUtf8", TextEncodeUtf8, 1) &&
+        method(text_group, "clone", TextClone, 1) &&
+        define(target, "text", text_group))) {
     return false;
   }
   return true;

@@ -96,6 +96,12 @@ class BindingArguments {
     return true;
   }
 
+  /** Whatever it is. */
+  bool GetAny(int index, const char*, v8::Local<v8::Value>* into) const {
+    *into = info_[index];
+    return true;
+  }
+
   /** A Uint8Array whose memory the function writes. */
   bool GetBytes(int index, const char* name, char** data, size_t* length) const {
     const v8::Local<v8::Value> value = info_[index];

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "node_main.h"
+#include "worker_main.h"
 
 namespace {
 
@@ -43,6 +44,7 @@ void LeavePreloadList() {
 
 int ShimMain(int argc, char** argv, char** environment) {
   LeavePreloadList();
+  if (runtime::HasWorker()) return runtime::RunWorker();
   if (runtime::NeedsStockMain(argc, argv)) return stock_main(argc, argv, environment);
   return runtime::RunNode(argc, argv);
 }

@@ -13,6 +13,9 @@ namespace runtime {
 inline constexpr char kSystemBundlePath[] = "/system/main.js";
 // What V8 made of it at build time (v8::ScriptCompiler::CachedData); may be missing.
 inline constexpr char kSystemCachePath[] = "/system/main.js.cache";
+// Bundle of a bare app with the services that it needs, and its cache; Node is not started when it is there.
+inline constexpr char kWorkerBundlePath[] = "/worker/main.js";
+inline constexpr char kWorkerCachePath[] = "/worker/main.js.cache";
 // Script that runs in every Node environment of the app before the app does; part of the base.
 inline constexpr char kPreloadPath[] = "/lib/runtime/preload.cjs";
 

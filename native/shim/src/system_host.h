@@ -37,6 +37,24 @@ class SystemHost {
   /** The ArrayBuffer over memory of the kernel's. For the same memory it is the same object. */
   virtual v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) = 0;
 
+  /** Names the function that runs when the app is asked to end. */
+  virtual void OnShutDown(v8::Local<v8::Function> shut_down) = 0;
+  /** Ends the isolate; `code` is the exit code of a bare app. */
+  virtual void Exit(int32_t code) = 0;
+  /** The environment variables as an object. */
+  v8::Local<v8::Value> Environment() const;
+  /** Writes all of a text to a file descriptor. */
+  void WriteOutput(uint32_t descriptor, const char* text, size_t length) const;
+  /** Text of UTF-8, U+FFFD where it is none; empty, with an exception, when it is too long. */
+  v8::Local<v8::Value> DecodeUtf8(const char* bytes, size_t length) const;
+  /** Text of the bytes from `start` to `end`. Throws a RangeError when they are not there. */
+  v8::Local<v8::Value> DecodeLatin1(const char* bytes, size_t length, uint32_t start,
+                                    uint32_t end) const;
+  /** A Uint8Array of text that is UTF-8 already. */
+  v8::Local<v8::Value> EncodeUtf8(const char* text, size_t length) const;
+  /** A deep copy by V8's serializer; empty, with an exception, when there can be none. */
+  v8::Local<v8::Value> Clone(v8::Local<v8::Value> value) const;
+
   /** The monotonic clock in whole microseconds. */
   uint64_t NowMicroseconds() const { return kernel_.monotonic_nanoseconds() / 1000; }
   /** Bytes of the JavaScript heap that are in use, garbage included. */

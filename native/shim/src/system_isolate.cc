@@ -22,9 +22,13 @@ constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
 // half of the memory, too late: an array that grows there needs more at once than is left, and V8 ends
 // the process.
 constexpr size_t kHeapShare = 8;
+constexpr size_t kAppHeapShare = 2;
 constexpr size_t kLeastHeapBytes = 64 * 1024 * 1024;
 // How often V8's own limit may grow, by half, while a script that hit it is being stopped.
 constexpr int kHeapReserves = 4;
+
+// Exit code of an app that SIGTERM ended: 128 + SIGTERM.
+constexpr int kTerminatedCode = 143;
 
 // What ends a wait.
 constexpr uint32_t kEvents = RUNTIME_EVENT_WAKE | RUNTIME_EVENT_BROKER | RUNTIME_EVENT_INTERRUPT;
@@ -75,16 +79,18 @@ v8::MaybeLocal<String> ToScript(v8::Isolate* isolate, std::string_view text, boo
 
 std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterface& kernel,
                                                      node::MultiIsolatePlatform* platform,
-                                                     const node::EmbedderSnapshotData* snapshot) {
-  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot));
+                                                     const node::EmbedderSnapshotData* snapshot,
+                                                     Role role) {
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role));
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }
 
 SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
                              node::MultiIsolatePlatform* platform,
-                             const node::EmbedderSnapshotData* snapshot)
+                             const node::EmbedderSnapshotData* snapshot, Role role)
     : SystemHost(kernel),
       started_at_(kernel.monotonic_nanoseconds()),
+      role_(role),
       platform_(platform),
       allocator_(node::ArrayBufferAllocator::Create()),
       tasks_(std::make_shared<ForegroundTasks>(kernel)),
@@ -94,7 +100,9 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
   if (isolate_ == nullptr) return;
   RuntimeMemoryStatistics memory = {};
   kernel.memory_statistics(&memory);
-  most_heap_bytes_ = std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
+  most_heap_bytes_ = role == Role::kApp
+                         ? memory.total / kAppHeapShare
+                         : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
   SetCurrent(this);
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
@@ -116,6 +124,7 @@ SystemIsolate::~SystemIsolate() {
     timers_ = {};
     rejections_.clear();
     turn_.Reset();
+    shut_down_.Reset();
     interrupted_.Reset();
     buffers_.clear();
   }
@@ -134,7 +143,8 @@ SystemIsolate::End SystemIsolate::Run(const SystemBundle& bundle) {
   while (running && !terminating_.load()) {
     tasks_->RunReady();
     uint64_t deadline = RUNTIME_NO_DEADLINE;
-    running = RunMicrotasks() && RunTimers(context) && RunTurn(context, &deadline);
+    running = RunMicrotasks() && RunShutDown(context) && RunTimers(context) &&
+              RunTurn(context, &deadline);
     beat_.fetch_add(1, std::memory_order_relaxed);
     if (running) Wait(deadline);
     beat_.fetch_add(1, std::memory_order_relaxed);
@@ -146,6 +156,30 @@ void SystemIsolate::Terminate() {
   terminating_.store(true);  // before the wake-up, after which the loop looks at it
   isolate_->TerminateExecution();
   kernel().notify_events(RUNTIME_EVENT_WAKE);
+}
+
+void SystemIsolate::Exit(int32_t code) {
+  exit_code_ = code;
+  Terminate();
+}
+
+void SystemIsolate::RequestShutDown() {
+  shut_down_wanted_.store(true);
+  kernel().notify_events(RUNTIME_EVENT_WAKE);
+}
+
+bool SystemIsolate::RunShutDown(Local<Context> context) {
+  if (!shut_down_wanted_.exchange(false)) return true;
+  if (shut_down_.IsEmpty()) {
+    Exit(kTerminatedCode);
+    return false;
+  }
+  const v8::HandleScope handle_scope(isolate_);
+  const v8::TryCatch caught(isolate_);
+  if (shut_down_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 0, nullptr).IsEmpty()) {
+    return Fail(caught);
+  }
+  return RunMicrotasks();
 }
 
 void SystemIsolate::Interrupt() { isolate_->RequestInterrupt(OnInterrupt, this); }
@@ -174,7 +208,9 @@ bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle
       !ToScript(isolate_, code, !bundle.cache.empty()).ToLocal(&text)) {
     return Fail(caught);
   }
-  const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
+  const v8::ScriptOrigin origin(role_ == Role::kApp
+                                    ? String::NewFromUtf8Literal(isolate_, kWorkerBundlePath)
+                                    : String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
   // The source takes the cache; V8 does not keep it longer.
   v8::ScriptCompiler::CachedData* const cache =
       bundle.cache.empty() ? nullptr
@@ -192,7 +228,8 @@ bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle
   }
   if (cache != nullptr && cache->rejected) {
     Log(kernel(), RUNTIME_LOG_DEBUG,
-        "system isolate: the bundle's code cache is of another V8 or other flags; compiled anew");
+        std::string(RoleName()) +
+            ": the bundle's code cache is of another V8 or other flags; compiled anew");
   }
   return script->Run(context).IsEmpty() ? Fail(caught) : true;
 }
@@ -322,8 +359,9 @@ bool SystemIsolate::Fail(const v8::TryCatch& caught) {
   if (heap_exhausted_) {
     // No JavaScript can run to show more than this.
     Log(kernel(), RUNTIME_LOG_ERROR,
-        "system isolate: its JavaScript heap is exhausted: something there holds on to too much, "
-        "or --max-old-space-size is too small");
+        std::string(RoleName()) +
+            ": its JavaScript heap is exhausted: something there holds on to too much, "
+            "or the machine has too little memory");
   } else if (!interrupted_.IsEmpty() && !terminating_.load()) {
     isolate_->CancelTerminateExecution();
     Report("a turn of its loop does not end", interrupted_.Get(isolate_), {});
@@ -338,7 +376,7 @@ void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Messa
   const v8::TryCatch caught(isolate_);  // getting at the stack runs JavaScript
   const Local<Context> context = isolate_->GetCurrentContext();
   failed_ = true;
-  std::string text = std::string("system isolate: ") + what + ": ";
+  std::string text = std::string(RoleName()) + ": " + what + ": ";
   Local<Value> stack;
   if (!error.IsEmpty() && error->IsNativeError() &&
       error.As<v8::Object>()

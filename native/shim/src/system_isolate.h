@@ -46,13 +46,16 @@ struct SystemBundle {
  */
 class SystemIsolate final : private SystemHost {
  public:
+  /** What runs in it: services beside an app in Node, or a bare app with the services that it needs. */
+  enum class Role { kSystem, kApp };
   /** How a life ended. */
   enum class End { kTerminated, kFailed };
 
   /** @returns nullptr when V8 could not make the isolate */
   static std::unique_ptr<SystemIsolate> Create(const RuntimeKernelInterface& kernel,
                                                node::MultiIsolatePlatform* platform,
-                                               const node::EmbedderSnapshotData* snapshot);
+                                               const node::EmbedderSnapshotData* snapshot,
+                                               Role role = Role::kSystem);
   ~SystemIsolate();
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
@@ -66,6 +69,12 @@ class SystemIsolate final : private SystemHost {
   /** Makes Run() return soon. */
   void Terminate();
 
+  /** Has the function that the bundle has named (app.onShutDown) called soon, from any thread. */
+  void RequestShutDown();
+
+  /** What Run() ended with: the bundle's own code, 1 after a failure. */
+  int exit_code() const { return exit_code_; }
+
   /**
    * Counts where the loop is: odd while it waits, even while it works. A number that stays even has not
    * come round.
@@ -77,18 +86,25 @@ class SystemIsolate final : private SystemHost {
 
  private:
   SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
-                const node::EmbedderSnapshotData* snapshot);
+                const node::EmbedderSnapshotData* snapshot, Role role);
 
   uint64_t StartedAt() const override { return started_at_; }
   v8::Local<v8::Value> SourceMap() const override;
   void OnTurn(v8::Local<v8::Function> turn) override { turn_.Reset(isolate_, turn); }
+  void OnShutDown(v8::Local<v8::Function> shut_down) override {
+    shut_down_.Reset(isolate_, shut_down);
+  }
+  void Exit(int32_t code) override;
   int32_t AttachBroker(RuntimeMemoryRange* into) override;
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
 
+  /** For the log. */
+  const char* RoleName() const { return role_ == Role::kApp ? "app" : "system isolate"; }
   bool RunBundle(v8::Local<v8::Context> context, const SystemBundle& bundle);
   std::string_view TakeSourceMap(std::string_view text);
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
+  bool RunShutDown(v8::Local<v8::Context> context);
   bool RunTurn(v8::Local<v8::Context> context, uint64_t* deadline);
   void Wait(uint64_t deadline);
   RuntimeSharedPage* SharedPage() const;
@@ -103,6 +119,7 @@ class SystemIsolate final : private SystemHost {
   static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
 
   const uint64_t started_at_;
+  const Role role_;
   node::MultiIsolatePlatform* const platform_;
   const std::shared_ptr<node::ArrayBufferAllocator> allocator_;
   const std::shared_ptr<ForegroundTasks> tasks_;
@@ -113,6 +130,7 @@ class SystemIsolate final : private SystemHost {
   // The `data:` URL of the bundle's source map, in the bundle; made a string when somebody asks.
   std::string_view source_map_;
   v8::Global<v8::Function> turn_;
+  v8::Global<v8::Function> shut_down_;
   std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
   // Promises rejected without a handler since microtasks last ran dry.
   std::vector<std::pair<v8::Global<v8::Promise>, v8::Global<v8::Value>>> rejections_;
@@ -120,6 +138,8 @@ class SystemIsolate final : private SystemHost {
   v8::Global<v8::Value> interrupted_;
   std::atomic<uint64_t> beat_ = 0;
   bool failed_ = false;
+  int exit_code_ = 1;
+  std::atomic<bool> shut_down_wanted_ = false;
   size_t most_heap_bytes_ = 0;
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;

@@ -27,21 +27,21 @@ export interface ButtonMachine {
 }
 
 /**
- * Boots apps/power.ts.
- * @param what its argument, see there
+ * Boots apps/power.ts, or another initrd.
+ * @param what the app's argument
  * @param options the machine
  */
 export async function startWithButton(
   what: string,
   options: BootOptions = {},
 ): Promise<ButtonMachine> {
-  const initrd = await guestInitrd('power', 'apps/power.ts');
+  const initrd = options.initrd ?? (await guestInitrd('power', 'apps/power.ts'));
   const folder = mkdtempSync(path.join(tmpdir(), 'runtimejs-power-'));
   const socket = path.join(folder, 'qmp');
   const machine = await startMachine({
-    initrd,
     timeoutMilliseconds: patience,
     ...options,
+    initrd,
     append: `log=info ${options.append ?? ''} -- ${what}`,
     extraArguments: [...controlArguments(socket), ...(options.extraArguments ?? [])],
   });

@@ -7,6 +7,8 @@ export interface PackageManifest {
   readonly name?: string;
   readonly version?: string;
   readonly main?: string;
+  /** "worker": a bare app, which runs without Node. */
+  readonly runtimejs?: unknown;
 }
 
 /** The app that is bundled: its entry module and the directory of its package.json. */
@@ -63,6 +65,12 @@ function findEntryIn(directory: string): string {
         .join(', ')}.\n` +
       'Create src/main.ts, or name the entry module.',
   );
+}
+
+/** Tells whether the app's package.json asks for a bare app, which runs without Node. */
+export function isBareApp({ root }: Project): boolean {
+  const manifest = join(root, 'package.json');
+  return existsSync(manifest) && readManifest(manifest).runtimejs === 'worker';
 }
 
 /** Tells whether a regular file is at the path. */

@@ -465,6 +465,68 @@ export interface DeviceBindings {
   framebuffer(index: number, into: Framebuffer): Framebuffer;
 }
 
+/** A bare app in this isolate. */
+export interface AppBindings {
+  /**
+   * Gives the app's environment variables.
+   * @returns them, by name
+   */
+  environment(): Record<string, string>;
+
+  /**
+   * Writes to standard output or standard error.
+   * @param descriptor 1 for output, 2 for errors.
+   * @param text What to write, its line ends included.
+   */
+  write(descriptor: number, text: string): void;
+
+  /**
+   * Names the function that runs when the machine is asked to end (SIGTERM, the power button).
+   * Without one the app ends at once, with exit code 143.
+   * @param shutDown The function.
+   */
+  onShutDown(shutDown: () => void): void;
+
+  /**
+   * Ends this isolate, and with it the app. What follows the call does not run.
+   * @param code Exit code of the app.
+   */
+  exit(code: number): void;
+}
+
+/** Text and bytes, and copies of values, by the engine. */
+export interface TextBindings {
+  /**
+   * Makes text of UTF-8. What is none becomes U+FFFD, as in the Encoding standard.
+   * @param bytes The bytes.
+   * @returns the text
+   */
+  decodeUtf8(bytes: Uint8Array): string;
+
+  /**
+   * Makes text of bytes, one code unit of each.
+   * @param bytes Where the bytes are.
+   * @param start The first.
+   * @param end The one after the last.
+   * @returns the text
+   */
+  decodeLatin1(bytes: Uint8Array, start: number, end: number): string;
+
+  /**
+   * Makes UTF-8 of text.
+   * @param text The text; lone surrogates become U+FFFD.
+   * @returns the bytes
+   */
+  encodeUtf8(text: string): Uint8Array<ArrayBuffer>;
+
+  /**
+   * Copies a value deeply (HTML, section 2.7). Throws an Error for what cannot be copied.
+   * @param value What to copy.
+   * @returns the copy
+   */
+  clone(value: unknown): unknown;
+}
+
 /** All bindings of this kind of isolate. */
 export interface SystemBindings {
   /** The kernel log. */
@@ -485,4 +547,8 @@ export interface SystemBindings {
   readonly broker: BrokerBindings;
   /** PCI functions, platform devices and their interrupts. */
   readonly device: DeviceBindings;
+  /** A bare app in this isolate. */
+  readonly app: AppBindings;
+  /** Text and bytes, and copies of values, by the engine. */
+  readonly text: TextBindings;
 }

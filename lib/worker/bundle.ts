@@ -1,0 +1,241 @@
+/** Bundles a bare app with all that it runs on, on the build host. */
+import { readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import commonjsPlugin from '@rollup/plugin-commonjs';
+import jsonPlugin from '@rollup/plugin-json';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
+import { globalsByModule } from '@runtimejs/web/globals.ts';
+import { transform } from 'esbuild';
+import { type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
+
+// Their types are written for CommonJS importers, to whom the function is `.default`.
+const commonjs = commonjsPlugin as unknown as typeof commonjsPlugin.default;
+const json = jsonPlugin as unknown as typeof jsonPlugin.default;
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+const entryName = '\0worker-entry';
+/** Makes a module of CommonJS of a file of JSON. */
+const tableSuffix = '.text.cjs';
+const nothingName = '\0worker-nothing';
+const globalsName = '\0worker-globals';
+
+/** A bare app that is bundled. */
+export interface WorkerBundle {
+  /** A classic script, ASCII, with its source map at the end. */
+  readonly code: string;
+  /** Every file that was read. */
+  readonly inputs: readonly string[];
+  /** What deserves attention, one sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** A bare app that cannot be bundled; the message says why and where. */
+export class WorkerBundleError extends Error {}
+
+/** Refuses Node's modules. */
+const withoutNode: Plugin = {
+  name: 'runtimejs:without-node',
+  resolveId(source, importer) {
+    if (!source.startsWith('node:') && !builtinModules.includes(source)) return null;
+    return this.error(
+      `"${source}", imported by ${importer}, is part of Node, and a bare app runs without it. ` +
+        'Use the web platform’s API, or take "runtimejs": "worker" out of package.json to run in Node.',
+    );
+  },
+};
+
+/** Takes types away. */
+const typescript: Plugin = {
+  name: 'runtimejs:typescript',
+  async transform(source, file) {
+    if (!/\.[mc]?ts$/.test(file)) return null;
+    const options = { loader: 'ts', sourcefile: file, sourcemap: true, target: 'esnext' } as const;
+    const { code, map } = await transform(source, options);
+    return { code, map };
+  },
+};
+
+/** Takes spaces and comments away, and makes it ASCII, as a code cache needs. */
+const compact: Plugin = {
+  name: 'runtimejs:compact',
+  async renderChunk(source) {
+    const options = {
+      minifyWhitespace: true,
+      charset: 'ascii',
+      sourcemap: true,
+      target: 'esnext',
+    } as const;
+    const { code, map } = await transform(source, options);
+    return { code, map };
+  },
+};
+
+/** What whatwg-url imports, and what it gets in its place. */
+const replacements: Readonly<Record<string, string>> = {
+  // Asked for every host name, with large tables. Most names are plain ASCII: the tables are made when one is
+  // not, and are text until then.
+  tr46: join(repository, 'lib/web/src/domain-names.cjs'),
+  './encoding': join(repository, 'lib/web/src/url-encoding.cjs'),
+  // For queries in encodings other than UTF-8, which the URL class does not have.
+  '@exodus/bytes/encoding.js': nothingName,
+};
+
+/** Fits whatwg-url to a small bundle. */
+const smallUrl: Plugin = {
+  name: 'runtimejs:small-url',
+  resolveId(source, importer) {
+    if (importer?.includes('/whatwg-url/') === true) {
+      const replacement = replacements[source];
+      if (replacement !== undefined) return replacement;
+    }
+    if (!source.endsWith('/mappingTable.json') || importer === undefined) return null;
+    return `${join(dirname(importer), source)}${tableSuffix}`;
+  },
+  load(file) {
+    if (file === nothingName) return '';
+    if (!file.endsWith(tableSuffix)) return null;
+    const table = readFileSync(file.slice(0, -tableSuffix.length), 'utf8');
+    const text = JSON.stringify(JSON.stringify(JSON.parse(table)));
+    return `module.exports = JSON.parse(${text});`;
+  },
+};
+
+/** The bundle's first module: it prepares the isolate, sets globals, loads the app, and runs it. */
+function composition(entry: string, globals: readonly string[]): Plugin {
+  return {
+    name: 'runtimejs:worker',
+    resolveId: (source) => (source === entryName || source === globalsName ? source : null),
+    load(id) {
+      if (id === entryName) {
+        return [
+          "import '@runtimejs/worker/prepare.ts';",
+          `import ${JSON.stringify(globalsName)};`,
+          `import * as app from ${JSON.stringify(entry)};`,
+          "import { run } from '@runtimejs/worker/run.ts';",
+          'run(app.default);',
+        ].join('\n');
+      }
+      if (id !== globalsName) return null;
+      const imports = Object.entries(globalsByModule).flatMap(([module, names]) => {
+        const wanted = names.filter((name) => globals.includes(name));
+        if (wanted.length === 0) return [];
+        return [`import { ${wanted.join(', ')} } from '@runtimejs/web/${module}';`];
+      });
+      return {
+        code: [
+          ...imports,
+          `for (const [name, value] of Object.entries({ ${globals.join(', ')} })) {`,
+          '  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });',
+          '}',
+        ].join('\n'),
+        moduleSideEffects: true,
+      };
+    },
+  };
+}
+
+function plugins(own: readonly Plugin[]): Plugin[] {
+  return [
+    withoutNode,
+    smallUrl,
+    ...own,
+    nodeResolve({
+      extensions: ['.ts', '.mts', '.mjs', '.js', '.json', '.cts', '.cjs'],
+      preferBuiltins: false,
+      // As other runtimes without Node: packages that have code for them name it so.
+      exportConditions: ['workerd', 'worker', 'module'],
+      mainFields: ['module', 'main'],
+      modulePaths: [join(repository, 'node_modules')],
+    }),
+    typescript,
+    json(),
+    commonjs({ strictRequires: true, extensions: ['.js', '.cjs', '.cts'] }),
+  ];
+}
+
+/**
+ * Finds the globals of the web's API that an app and its packages name: the others are left out of the bundle.
+ * @returns their names; also some that only stand in comments or strings, which does no harm
+ */
+async function findGlobals(entry: string): Promise<string[]> {
+  const named = new Set<string>();
+  const names = Object.values(globalsByModule).flat();
+  const pattern = new RegExp(`\\b(?:${names.join('|')})\\b`, 'g');
+  const scan: Plugin = {
+    name: 'runtimejs:find-globals',
+    transform(source) {
+      for (const [name] of source.matchAll(pattern)) named.add(name);
+      return null;
+    },
+  };
+  const build = await rollup({
+    input: entry,
+    plugins: [...plugins([]), scan],
+    onLog: () => {},
+  });
+  await build.close();
+  return names.filter((name) => named.has(name));
+}
+
+/**
+ * Bundles a bare app into one classic script: its modules and packages, the globals of the web's API that they
+ * use, the HTTP server, the network stack and the drivers.
+ * @param entry the app's entry module
+ * @param root sources below it are named by their paths from there
+ * @throws WorkerBundleError that names the module, the place and the cause
+ */
+export async function bundleWorker(entry: string, root: string): Promise<WorkerBundle> {
+  const warnings: string[] = [];
+  try {
+    const globals = await findGlobals(entry);
+    const build = await rollup({
+      input: entryName,
+      plugins: [...plugins([composition(entry, globals)]), compact],
+      onLog: (_level, log) => collect(log, root, warnings),
+    });
+    const { output } = await build.generate({
+      format: 'iife',
+      name: 'app',
+      exports: 'none',
+      file: join(root, 'main.js'),
+      sourcemap: 'inline',
+      sourcemapExcludeSources: true,
+      sourcemapPathTransform: (source) => sourceName(join(root, source), root),
+    });
+    const inputs = build.watchFiles.filter((file) => !file.includes('\0'));
+    await build.close();
+    return { code: output[0].code, inputs, warnings };
+  } catch (error) {
+    throw new WorkerBundleError(describe(error as RollupError), { cause: error });
+  }
+}
+
+/** Names a source by its path in the app, or in this repository. */
+function sourceName(file: string, root: string): string {
+  const inRoot = relative(root, file);
+  const path = inRoot.startsWith('..') ? relative(repository, file) : inRoot;
+  return path.split(sep).join('/');
+}
+
+function collect(log: RollupLog, root: string, warnings: string[]): void {
+  if (log.code === 'UNRESOLVED_IMPORT' || log.code === 'MISSING_EXPORT')
+    throw new Error(log.message);
+  const isOwn = log.id?.startsWith(root) === true && !log.id.includes('node_modules');
+  if (isOwn && log.code !== 'CIRCULAR_DEPENDENCY') warnings.push(log.message);
+}
+
+/** Rollup's error as text: the place, the cause, and the lines around it. */
+function describe({ message, loc, frame, code }: RollupError): string {
+  if (code === 'INVALID_TLA_FORMAT' || /top-level await/i.test(message)) {
+    return `${message}\nA bare app is one script, where await stands in functions only: await within fetch().`;
+  }
+  const text = message.replace(/^\[plugin [^\]]*\] /, '');
+  const place =
+    loc?.file === undefined || text.includes(loc.file) ? '' : `${loc.file}:${loc.line}: `;
+  return `${place}${text}${frame === undefined ? '' : `\n\n${frame}`}`;
+}
+
+/** For stamps: what of this package makes another bundle of the same app. */
+export const bundlerFile: string = join(dirname(fileURLToPath(import.meta.url)), 'bundle.ts');

@@ -1,0 +1,99 @@
+/**
+ * The bindings of a bare app, which shares its isolate with drivers and services: what it says, when it ends,
+ * and what the engine does faster than JavaScript. Part of bindings.abi.ts.
+ */
+import { argument, type Binding, type BindingGroup, binding, bindingGroup } from './declare.ts';
+
+/** A binding of bare isolates. */
+const system = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system'], ...description });
+
+const nothing = { kind: 'nothing' } as const;
+
+const app = bindingGroup('app', 'A bare app in this isolate.', [
+  system({
+    name: 'environment',
+    doc: "Gives the app's environment variables.",
+    calls: { host: 'Environment' },
+    arguments: [],
+    returns: { kind: 'value', type: 'Record<string, string>', doc: 'them, by name' },
+  }),
+  system({
+    name: 'write',
+    doc: 'Writes to standard output or standard error.',
+    calls: { host: 'WriteOutput' },
+    arguments: [
+      argument(
+        'descriptor',
+        { kind: 'integer', type: 'u32', least: 1, most: 2 },
+        '1 for output, 2 for errors.',
+      ),
+      argument('text', { kind: 'text' }, 'What to write, its line ends included.'),
+    ],
+    returns: nothing,
+  }),
+  system({
+    name: 'onShutDown',
+    doc:
+      'Names the function that runs when the machine is asked to end (SIGTERM, the power button). Without one the ' +
+      'app ends at once, with exit code 143.',
+    calls: { host: 'OnShutDown' },
+    arguments: [argument('shutDown', { kind: 'callback', type: '() => void' }, 'The function.')],
+    returns: nothing,
+  }),
+  system({
+    name: 'exit',
+    doc: 'Ends this isolate, and with it the app. What follows the call does not run.',
+    calls: { host: 'Exit' },
+    arguments: [
+      argument(
+        'code',
+        { kind: 'integer', type: 'i32', least: 0, most: 255 },
+        'Exit code of the app.',
+      ),
+    ],
+    returns: nothing,
+  }),
+]);
+
+const text = bindingGroup('text', 'Text and bytes, and copies of values, by the engine.', [
+  system({
+    name: 'decodeUtf8',
+    doc: 'Makes text of UTF-8. What is none becomes U+FFFD, as in the Encoding standard.',
+    calls: { host: 'DecodeUtf8' },
+    arguments: [argument('bytes', { kind: 'source' }, 'The bytes.')],
+    returns: { kind: 'value', type: 'string', doc: 'the text' },
+  }),
+  system({
+    name: 'decodeLatin1',
+    doc: 'Makes text of bytes, one code unit of each.',
+    calls: { host: 'DecodeLatin1' },
+    arguments: [
+      argument('bytes', { kind: 'source' }, 'Where the bytes are.'),
+      argument('start', { kind: 'integer', type: 'u32', least: 0, most: 0xffffffff }, 'The first.'),
+      argument(
+        'end',
+        { kind: 'integer', type: 'u32', least: 0, most: 0xffffffff },
+        'The one after the last.',
+      ),
+    ],
+    returns: { kind: 'value', type: 'string', doc: 'the text' },
+  }),
+  system({
+    name: 'encodeUtf8',
+    doc: 'Makes UTF-8 of text.',
+    calls: { host: 'EncodeUtf8' },
+    arguments: [argument('text', { kind: 'text' }, 'The text; lone surrogates become U+FFFD.')],
+    returns: { kind: 'value', type: 'Uint8Array<ArrayBuffer>', doc: 'the bytes' },
+  }),
+  system({
+    name: 'clone',
+    doc: 'Copies a value deeply (HTML, section 2.7). Throws an Error for what cannot be copied.',
+    calls: { host: 'Clone' },
+    arguments: [argument('value', { kind: 'any' }, 'What to copy.')],
+    returns: { kind: 'value', type: 'unknown', doc: 'the copy' },
+  }),
+]);
+
+/** All groups of this file. */
+export const appBindingGroups: readonly BindingGroup[] = [app, text];

@@ -31,6 +31,7 @@ interface Options {
   readonly seconds: number;
   readonly memory: number;
   readonly against?: string;
+  readonly bare?: boolean;
 }
 
 /** A system that serves, and what it has cost. */
@@ -50,13 +51,14 @@ interface Cost {
 }
 
 async function boot(name: SystemName, options: Options): Promise<Subject> {
-  const { processors, memory, against } = options;
+  const { processors, memory, against, bare } = options;
+  const isBare = bare === true && name === 'ours';
   const space = await Namespace.create();
   await space.startNameAndAddressServer();
   const machine = await systemMachine(
     {
-      name: `bench-http-${name}`,
-      entry: '../bench/apps/http.mjs',
+      name: isBare ? 'bench-worker' : `bench-http-${name}`,
+      entry: isBare ? '../bench/apps/worker/main.ts' : '../bench/apps/http.mjs',
       network: { tap: site.tap, mac: site.mac },
       linux: { address: site.guest, gateway: site.host, nameserver: site.host },
       launcher: space.launcher,
@@ -205,6 +207,7 @@ const program = new Command()
   .option('--seconds <number>', 'length of a window', parseWhole, 3)
   .option('--memory <MiB>', 'memory of the machines', parseWhole, 768)
   .option('--against <file>', "compare with another build's dist/runtime instead of Linux")
+  .option('--bare', 'ours is a bare app, which runs without Node')
   .action(main);
 
 await runProgram(program);

@@ -136,6 +136,7 @@ test("wrk's report is read", (t) => {
 Requests/sec:   1399.50
 Transfer/sec:    230.00KB
 `;
-  t.deepEqual(parseWrk(report), { requestsPerSecond: 1399.5, p50: 0.85, p99: 1100, errors: 10 });
+  const expected = { requestsPerSecond: 1399.5, requests: 5600, p50: 0.85, p99: 1100, errors: 10 };
+  t.deepEqual(parseWrk(report), expected);
   t.throws(() => parseWrk('unable to connect'), { message: /lacks figures/ });
 });

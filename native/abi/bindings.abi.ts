@@ -8,6 +8,7 @@ import { appBindingGroups } from './app-bindings.abi.ts';
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
 import { clockBindings, serviceBindingGroups } from './service-bindings.abi.ts';
+import { terminalBindingGroups } from './terminal.abi.ts';
 
 /**
  * `system`: the bare isolates of the system. `app`: Node isolates, through the addon kernel.node.
@@ -205,4 +206,5 @@ export const bindingGroups: readonly BindingGroup[] = [
   ]),
   ...serviceBindingGroups,
   ...appBindingGroups,
+  ...terminalBindingGroups,
 ];

@@ -15,6 +15,7 @@ import { emitAddonGlue, emitSystemGlue } from './emit/glue.ts';
 import { emitFunctionList, emitHeader } from './emit/header.ts';
 import { emitSharedMemoryHeader, emitSharedMemoryOffsets } from './emit/shared-memory.ts';
 import { kernelInterface } from './kernel.abi.ts';
+import { terminalLayouts, terminalMemoryConstants } from './terminal.abi.ts';
 
 /** Path in the repository and text of each generated file. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -30,11 +31,18 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ],
     [
       'native/abi/generated/shared_memory.h',
-      emitSharedMemoryHeader(brokerLayouts, brokerConstants),
+      emitSharedMemoryHeader(
+        [...brokerLayouts, ...terminalLayouts],
+        [...brokerConstants, ...terminalMemoryConstants],
+      ),
     ],
     [
       'lib/net/src/generated/shared-memory.ts',
-      emitSharedMemoryOffsets(brokerLayouts, brokerConstants),
+      emitSharedMemoryOffsets('broker.abi.ts', brokerLayouts, brokerConstants),
+    ],
+    [
+      'lib/tty/src/generated/shared-memory.ts',
+      emitSharedMemoryOffsets('terminal.abi.ts', terminalLayouts, terminalMemoryConstants),
     ],
     ['lib/kernel/src/generated/kernel.d.ts', emitDeclarations('app', bindingGroups, 'KernelAddon')],
   ]);

@@ -15,6 +15,7 @@ import {
   structure,
 } from './declare.ts';
 import { serviceConstants, serviceFunctions, serviceStructures } from './service.abi.ts';
+import { terminalConstants, terminalFunctions, terminalStructures } from './terminal.abi.ts';
 
 export const memoryStatistics = structure(
   'RuntimeMemoryStatistics',
@@ -87,8 +88,9 @@ export const kernelInterface: KernelInterface = {
     ),
     constant('RUNTIME_NO_DEADLINE', 'u64', 0xffffffffffffffffn, 'A deadline that never passes.'),
     ...serviceConstants,
+    ...terminalConstants,
   ],
-  structures: [memoryStatistics, cpuStatistics, ...serviceStructures],
+  structures: [memoryStatistics, cpuStatistics, ...serviceStructures, ...terminalStructures],
   functions: [
     kernelFunction({
       name: 'log',
@@ -206,5 +208,6 @@ export const kernelInterface: KernelInterface = {
       returns: 'never',
     }),
     ...serviceFunctions,
+    ...terminalFunctions,
   ],
 };

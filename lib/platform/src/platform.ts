@@ -127,11 +127,35 @@ export type PlatformDevice =
   | KeyboardControllerDevice
   | FramebufferDevice;
 
+/** A serial port of a PC: registers of a 16550 and its interrupt. */
+export interface SerialPort {
+  /** Its number, from 0 on: COM1 is 0. */
+  readonly number: number;
+  /** The kernel writes its log there, and early output of the app. Its line settings stay as they are. */
+  readonly isBootConsole: boolean;
+  /** Takes the port over: what arrives is for the caller alone. Throws when that cannot be. */
+  open(): Interrupt;
+  /** Reads a register, 0 to 7. Not for data and line status: see receive(). */
+  read(register: number): number;
+  write(register: number, value: number): void;
+  /** Gives bytes to the transmitter as long as it takes them at once. @returns how many it took */
+  transmit(bytes: Uint8Array): number;
+  /**
+   * Takes what has arrived.
+   * @returns how many bytes it put at the start of `into`
+   */
+  receive(into: Uint8Array): number;
+  /** Error bits of the line status register (overrun 2, parity 4, framing 8, break 16) that the last receive() saw. */
+  readonly errors: number;
+}
+
 /** The machine, as drivers see it. */
 export interface Platform {
   /** Every PCI function that answers, in order of address. */
   pciFunctions(): readonly PciFunctionAccess[];
   platformDevices(): readonly PlatformDevice[];
+  /** The serial ports that are there, in order of number. */
+  serialPorts(): readonly SerialPort[];
   /** @returns memory of at least `size` bytes, page-aligned. Throws when there is none. */
   allocateDma(size: number): DmaMemory;
   freeDma(memory: DmaMemory): void;

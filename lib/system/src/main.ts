@@ -8,13 +8,18 @@
  * app runs on.
  */
 import * as e1000 from '@runtimejs/e1000/driver.ts';
+import * as uart from '@runtimejs/uart/driver.ts';
 import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
 import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
 import { system } from './compose.ts';
 import { network } from './network.ts';
 import { automatic } from './network-automatic.ts';
+import { terminal } from './terminal.ts';
 
 system({
   drivers: [virtioRng],
-  services: [network({ drivers: [virtioNet, e1000], configuration: [automatic()] })],
+  services: [
+    network({ drivers: [virtioNet, e1000], configuration: [automatic()] }),
+    terminal({ drivers: [uart] }),
+  ],
 });

@@ -13,10 +13,12 @@ import type {
   PlatformDevice,
   RegisterMemory,
   RegisterPorts,
+  SerialPort,
 } from '@runtimejs/platform/platform.ts';
 import { level } from './console.ts';
 import type { DeviceBindings, SystemBindings } from './generated/bindings.d.ts';
 import { InterruptTable } from './interrupts.ts';
+import { findSerialPorts } from './serial-ports.ts';
 
 /** RUNTIME_BAR_* in native/abi/service.abi.ts. */
 const barKind = { memory: 1, ports: 2 } as const;
@@ -52,6 +54,7 @@ class KernelPlatform implements GuestPlatform {
   readonly #timers = new TimerQueue();
   #functions: readonly PciFunctionAccess[] | undefined;
   #devices: readonly PlatformDevice[] | undefined;
+  #serialPorts: readonly SerialPort[] | undefined;
 
   constructor(bindings: SystemBindings) {
     this.#bindings = bindings;
@@ -75,6 +78,11 @@ class KernelPlatform implements GuestPlatform {
       describePlatformDevice(device, this.#interrupts, index),
     ).filter((each) => each !== undefined);
     return this.#devices;
+  }
+
+  serialPorts(): readonly SerialPort[] {
+    this.#serialPorts ??= findSerialPorts(this.#bindings.serial, this.#interrupts);
+    return this.#serialPorts;
   }
 
   allocateDma(size: number): DmaMemory {

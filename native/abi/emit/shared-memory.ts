@@ -61,6 +61,7 @@ function typescriptName(name: string): string {
 
 /** Text of shared-memory.ts: byte offsets of every field, and the constants. */
 export function emitSharedMemoryOffsets(
+  source: string,
   layouts: readonly SharedLayout[],
   constants: readonly Constant[],
 ): string {
@@ -76,5 +77,5 @@ export function emitSharedMemoryOffsets(
     );
     return `${docComment('', [`${declared.doc} Byte offsets.`])}export const ${typescriptName(declared.name)} = {\n  /** Bytes of the whole. */\n  size: ${declared.size},\n${fields.join('')}} as const;\n`;
   });
-  return `${generatedNotice('broker.abi.ts')}\n${numbers.join('\n')}\n${structures.join('\n')}`;
+  return `${generatedNotice(source)}\n${numbers.join('\n')}\n${structures.join('\n')}`;
 }

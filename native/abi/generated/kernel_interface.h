@@ -44,6 +44,12 @@ static const uint32_t RUNTIME_PLATFORM_DEVICE_KEYBOARD_CONTROLLER = 3u;
 static const uint32_t RUNTIME_PLATFORM_DEVICE_FRAMEBUFFER = 4u;
 /** Interrupts that can be open at once. */
 static const uint32_t RUNTIME_INTERRUPT_MAXIMUM = 64u;
+/**
+ * Bit of the isolate host's event word: a terminal's block has changed, or terminals are wanted.
+ */
+static const uint32_t RUNTIME_EVENT_TERMINAL = 8u;
+/** Serial ports of a PC: 0x3f8 and 0x2f8. */
+static const uint32_t RUNTIME_SERIAL_MAXIMUM = 2u;
 
 /** Where physical memory is, in bytes, and how often pages were faulted in since boot. */
 struct RuntimeMemoryStatistics {
@@ -218,6 +224,17 @@ static_assert(sizeof(RuntimeArenaBlock) == 24, "size of RuntimeArenaBlock");
 static_assert(offsetof(RuntimeArenaBlock, offset) == 0, "layout of RuntimeArenaBlock::offset");
 static_assert(offsetof(RuntimeArenaBlock, size) == 8, "layout of RuntimeArenaBlock::size");
 static_assert(offsetof(RuntimeArenaBlock, physical) == 16, "layout of RuntimeArenaBlock::physical");
+
+/** A terminal, as the service got it. */
+struct RuntimeTerminalPlace {
+  /** Its number. */
+  uint32_t index;
+  /** Place of its RuntimeTerminalBlock in the arena. */
+  uint32_t block;
+};
+static_assert(sizeof(RuntimeTerminalPlace) == 8, "size of RuntimeTerminalPlace");
+static_assert(offsetof(RuntimeTerminalPlace, index) == 0, "layout of RuntimeTerminalPlace::index");
+static_assert(offsetof(RuntimeTerminalPlace, block) == 4, "layout of RuntimeTerminalPlace::block");
 
 /**
  * The functions that the kernel offers to the code that embeds Node. Its address is in the
@@ -538,8 +555,118 @@ struct RuntimeKernelInterface {
    * @returns 0, or -errno: ENODEV when it is no framebuffer
    */
   int32_t (*platform_framebuffer)(uint32_t index, struct RuntimeFramebuffer* into);
+  /**
+   * Reads an option of the kernel command line that is meant for a service: console, terminal,
+   * keyboard, screen, shell.
+   * @param name The option's name.
+   * @param name_length Bytes of the name.
+   * @param into Where its value goes, cut at the capacity.
+   * @param capacity Bytes there.
+   * @returns bytes of the value, or -errno: ENOENT when the option was not given, EINVAL
+   */
+  int32_t (*setting)(const char* name, size_t name_length, char* into, size_t capacity);
+  /**
+   * The app's main module is loaded: from now on the service may take terminals over without making
+   * the app wait.
+   */
+  void (*terminal_want)(void);
+  /**
+   * Tells whether the service should open terminals now: terminal_want was called, or the app waits
+   * for input.
+   * @returns 1 or 0
+   */
+  uint32_t (*terminal_is_wanted)(void);
+  /**
+   * Takes a terminal over for this life of the service, and makes its file in /dev if there is
+   * none. Needs broker_attach first.
+   * @param name File name in /dev; console is terminal 0.
+   * @param name_length Bytes of the name.
+   * @param into The terminal.
+   * @returns 0, or -errno: EINVAL (a name that is none, or exists), ENOSPC (too many), ENOMEM,
+   * EBUSY
+   */
+  int32_t (*terminal_open)(const char* name, size_t name_length, struct RuntimeTerminalPlace* into);
+  /**
+   * Wakes those who wait for what the service has done.
+   * @param terminal Its number.
+   */
+  void (*terminal_notify)(uint32_t terminal);
+  /**
+   * Gives the output ring a larger capacity and moves its content there. To be called by the thread
+   * that reads the ring.
+   * @param terminal Its number.
+   * @param capacity Bytes, a power of two.
+   * @returns 0, or -errno: EINVAL, ENOMEM
+   */
+  int32_t (*terminal_grow)(uint32_t terminal, uint32_t capacity);
+  /**
+   * A key that stands for a signal was pressed: the app gets it. Input, and output that was not
+   * sent, is dropped if so wanted.
+   * @param terminal Its number.
+   * @param signal SIGINT 2, SIGQUIT 3 or SIGTSTP 20.
+   * @param flush 1: drop input and output (NOFLSH is not set).
+   */
+  void (*terminal_signal)(uint32_t terminal, uint32_t signal, uint32_t flush);
+  /**
+   * The size of the terminal is known or has changed: the app gets SIGWINCH if it has.
+   * @param terminal Its number.
+   * @param columns Characters in a line, 1 to 65535.
+   * @param rows Lines, 1 to 65535.
+   */
+  void (*terminal_resize)(uint32_t terminal, uint32_t columns, uint32_t rows);
+  /**
+   * Counts the serial ports, among which numbers may be absent.
+   * @returns RUNTIME_SERIAL_MAXIMUM, or less where the last ones are absent
+   */
+  uint32_t (*serial_port_count)(void);
+  /**
+   * Tells whether a serial port is there.
+   * @param port Which serial port.
+   * @returns 0: no, 1: yes, 2: yes, and it is the boot console
+   */
+  uint32_t (*serial_port_state)(uint32_t port);
+  /**
+   * Takes a port over for this life of the service: what arrives is for it alone, and its interrupt
+   * is opened. The kernel goes on writing its log there, line by line.
+   * @param port Which serial port.
+   * @returns the interrupt's id, or -errno: ENODEV, EBUSY, ENXIO, ENOSPC
+   */
+  int32_t (*serial_open)(uint32_t port);
+  /**
+   * Reads a register of an open port.
+   * @param port Which serial port.
+   * @param number Which register, 0 to 7.
+   * @returns its value, 255 for a port that is not open
+   */
+  uint32_t (*serial_read)(uint32_t port, uint32_t number);
+  /**
+   * Writes a register of an open port. The boot console's line settings and data are the kernel's
+   * and stay.
+   * @param port Which serial port.
+   * @param number Which register, 0 to 7.
+   * @param value One byte.
+   */
+  void (*serial_write)(uint32_t port, uint32_t number, uint32_t value);
+  /**
+   * Gives bytes to an open port as long as its transmitter takes them at once. The kernel log does
+   * not come in between.
+   * @param port Which serial port.
+   * @param bytes What to send.
+   * @param length How many.
+   * @returns how many it took
+   */
+  uint32_t (*serial_transmit)(uint32_t port, const char* bytes, size_t length);
+  /**
+   * Takes what has arrived at an open port; what arrived before it was opened comes first.
+   * @param port Which serial port.
+   * @param into Where the bytes go.
+   * @param capacity At most 65535 are taken.
+   * @returns their count in the low half; in the high half the error bits of the line status
+   * register that were seen
+   */
+  uint32_t (*serial_receive)(uint32_t port, char* into, size_t capacity);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 376, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 496, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -586,5 +713,20 @@ static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 344, "l
 static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 352, "layout of RuntimeKernelInterface::platform_port_read");
 static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 360, "layout of RuntimeKernelInterface::platform_port_write");
 static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 368, "layout of RuntimeKernelInterface::platform_framebuffer");
+static_assert(offsetof(RuntimeKernelInterface, setting) == 376, "layout of RuntimeKernelInterface::setting");
+static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 384, "layout of RuntimeKernelInterface::terminal_want");
+static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 392, "layout of RuntimeKernelInterface::terminal_is_wanted");
+static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 400, "layout of RuntimeKernelInterface::terminal_open");
+static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 408, "layout of RuntimeKernelInterface::terminal_notify");
+static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 416, "layout of RuntimeKernelInterface::terminal_grow");
+static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 424, "layout of RuntimeKernelInterface::terminal_signal");
+static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 432, "layout of RuntimeKernelInterface::terminal_resize");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 440, "layout of RuntimeKernelInterface::serial_port_count");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 448, "layout of RuntimeKernelInterface::serial_port_state");
+static_assert(offsetof(RuntimeKernelInterface, serial_open) == 456, "layout of RuntimeKernelInterface::serial_open");
+static_assert(offsetof(RuntimeKernelInterface, serial_read) == 464, "layout of RuntimeKernelInterface::serial_read");
+static_assert(offsetof(RuntimeKernelInterface, serial_write) == 472, "layout of RuntimeKernelInterface::serial_write");
+static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 480, "layout of RuntimeKernelInterface::serial_transmit");
+static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 488, "layout of RuntimeKernelInterface::serial_receive");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -81,6 +81,16 @@ static const uint32_t RUNTIME_DATAGRAM_TRUNCATED = 1u;
 static const uint32_t RUNTIME_DIRECTION_SEND = 0u;
 /** broker_resize: the receive ring. */
 static const uint32_t RUNTIME_DIRECTION_RECEIVE = 1u;
+/** Terminals, of which number 0 is the console. */
+static const uint32_t RUNTIME_TERMINAL_MAXIMUM = 8u;
+/** Ends a line; without bytes: end of file. */
+static const uint32_t RUNTIME_TERMINAL_RECORD_LINE = 1u;
+/** The other side is gone: reading gives the end of file in every mode, once. */
+static const uint32_t RUNTIME_TERMINAL_RECORD_END = 2u;
+/** For space in the output ring. */
+static const uint32_t RUNTIME_TERMINAL_WAITS_SPACE = 1u;
+/** Until all output has been sent. */
+static const uint32_t RUNTIME_TERMINAL_WAITS_DRAIN = 2u;
 
 /** The start of the arena. */
 struct RuntimeSharedPage {
@@ -339,5 +349,80 @@ static_assert(offsetof(RuntimePublishedAddress, family) == 0, "layout of Runtime
 static_assert(offsetof(RuntimePublishedAddress, prefix_length) == 2, "layout of RuntimePublishedAddress::prefix_length");
 static_assert(offsetof(RuntimePublishedAddress, scope) == 4, "layout of RuntimePublishedAddress::scope");
 static_assert(offsetof(RuntimePublishedAddress, address) == 8, "layout of RuntimePublishedAddress::address");
+
+/** What kernel and service know of one terminal. */
+struct RuntimeTerminalBlock {
+  /** Bytes ever put into the output ring. */
+  uint32_t output_head;
+  /** The output ring's place in the arena. */
+  uint32_t output_offset;
+  /** Its size, a power of two; changed within terminal_grow only. */
+  uint32_t output_capacity;
+  /** Up to here the boot console has shown the output already. */
+  uint32_t early_head;
+  /** Bytes ever taken from the input ring. */
+  uint32_t input_tail;
+  /** The input ring's place in the arena. */
+  uint32_t input_offset;
+  /** Its size, a power of two. */
+  uint32_t input_capacity;
+  /** Odd while the settings below change, then another even one. */
+  uint32_t settings_sequence;
+  /** c_iflag, termios(3). */
+  uint32_t input_flags;
+  /** c_oflag. */
+  uint32_t output_flags;
+  /** c_cflag. */
+  uint32_t control_flags;
+  /** c_lflag. */
+  uint32_t local_flags;
+  /** c_cc, 19 of them. */
+  uint8_t control_characters[20];
+  /** How often the app has dropped all input (TCIFLUSH). */
+  uint32_t input_flushes;
+  /** How often output was dropped up to output_flushed. */
+  uint32_t output_flushes;
+  /** Where the output that is still wanted begins. */
+  uint32_t output_flushed;
+  /** 1 between tcflow(TCOOFF) and tcflow(TCOON). */
+  uint32_t output_is_stopped;
+  /** RUNTIME_TERMINAL_WAITS_*: what somebody waits for; the kernel clears it. */
+  uint32_t kernel_waits;
+  /** Bytes that every device is done with. Set by the kernel at first. */
+  uint32_t output_tail;
+  /** Bytes that the device which is the boot console has sent. */
+  uint32_t boot_tail;
+  /** 1: one of the devices is the boot console. */
+  uint32_t has_boot_console;
+  /** Bytes that devices have taken and not sent yet. */
+  uint32_t unsent;
+  /** Bytes ever put into the input ring. */
+  uint32_t input_head;
+  uint8_t unused[148];
+};
+static_assert(sizeof(RuntimeTerminalBlock) == 256, "size of RuntimeTerminalBlock");
+static_assert(offsetof(RuntimeTerminalBlock, output_head) == 0, "layout of RuntimeTerminalBlock::output_head");
+static_assert(offsetof(RuntimeTerminalBlock, output_offset) == 4, "layout of RuntimeTerminalBlock::output_offset");
+static_assert(offsetof(RuntimeTerminalBlock, output_capacity) == 8, "layout of RuntimeTerminalBlock::output_capacity");
+static_assert(offsetof(RuntimeTerminalBlock, early_head) == 12, "layout of RuntimeTerminalBlock::early_head");
+static_assert(offsetof(RuntimeTerminalBlock, input_tail) == 16, "layout of RuntimeTerminalBlock::input_tail");
+static_assert(offsetof(RuntimeTerminalBlock, input_offset) == 20, "layout of RuntimeTerminalBlock::input_offset");
+static_assert(offsetof(RuntimeTerminalBlock, input_capacity) == 24, "layout of RuntimeTerminalBlock::input_capacity");
+static_assert(offsetof(RuntimeTerminalBlock, settings_sequence) == 28, "layout of RuntimeTerminalBlock::settings_sequence");
+static_assert(offsetof(RuntimeTerminalBlock, input_flags) == 32, "layout of RuntimeTerminalBlock::input_flags");
+static_assert(offsetof(RuntimeTerminalBlock, output_flags) == 36, "layout of RuntimeTerminalBlock::output_flags");
+static_assert(offsetof(RuntimeTerminalBlock, control_flags) == 40, "layout of RuntimeTerminalBlock::control_flags");
+static_assert(offsetof(RuntimeTerminalBlock, local_flags) == 44, "layout of RuntimeTerminalBlock::local_flags");
+static_assert(offsetof(RuntimeTerminalBlock, control_characters) == 48, "layout of RuntimeTerminalBlock::control_characters");
+static_assert(offsetof(RuntimeTerminalBlock, input_flushes) == 68, "layout of RuntimeTerminalBlock::input_flushes");
+static_assert(offsetof(RuntimeTerminalBlock, output_flushes) == 72, "layout of RuntimeTerminalBlock::output_flushes");
+static_assert(offsetof(RuntimeTerminalBlock, output_flushed) == 76, "layout of RuntimeTerminalBlock::output_flushed");
+static_assert(offsetof(RuntimeTerminalBlock, output_is_stopped) == 80, "layout of RuntimeTerminalBlock::output_is_stopped");
+static_assert(offsetof(RuntimeTerminalBlock, kernel_waits) == 84, "layout of RuntimeTerminalBlock::kernel_waits");
+static_assert(offsetof(RuntimeTerminalBlock, output_tail) == 88, "layout of RuntimeTerminalBlock::output_tail");
+static_assert(offsetof(RuntimeTerminalBlock, boot_tail) == 92, "layout of RuntimeTerminalBlock::boot_tail");
+static_assert(offsetof(RuntimeTerminalBlock, has_boot_console) == 96, "layout of RuntimeTerminalBlock::has_boot_console");
+static_assert(offsetof(RuntimeTerminalBlock, unsent) == 100, "layout of RuntimeTerminalBlock::unsent");
+static_assert(offsetof(RuntimeTerminalBlock, input_head) == 104, "layout of RuntimeTerminalBlock::input_head");
 
 #endif  // RUNTIME_SHARED_MEMORY_H

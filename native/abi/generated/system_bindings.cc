@@ -683,6 +683,195 @@ void TextClone(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(result);
 }
 
+uint32_t CallTerminalIsWanted(const FastArguments& arguments) {
+  return static_cast<uint32_t>(arguments.host().kernel().terminal_is_wanted());
+}
+
+uint32_t FastTerminalIsWanted(v8::Local<v8::Value>) {
+  return CallTerminalIsWanted(FastArguments("terminal.isWanted"));
+}
+
+void TerminalIsWanted(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.isWanted");
+  arguments.Return(static_cast<double>(CallTerminalIsWanted(arguments.fast())));
+}
+
+void TerminalOpen(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.open");
+  std::string name;
+  v8::Local<v8::Object> into;
+  RuntimeTerminalPlace into_figures = {};
+  if (!(arguments.GetText(0, "name", &name) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().kernel().terminal_open(name.data(), name.size(), &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "index", static_cast<double>(into_figures.index)) &&
+        arguments.Set(into, "block", static_cast<double>(into_figures.block)))) return;
+  arguments.Return(into);
+}
+
+void CallTerminalNotify(const FastArguments& arguments, double terminal_number) {
+  uint32_t terminal = 0;
+  if (!(arguments.GetInteger(terminal_number, "terminal", 0, 7, &terminal))) return;
+  arguments.host().kernel().terminal_notify(terminal);
+}
+
+void FastTerminalNotify(v8::Local<v8::Value>, double terminal_number) {
+  return CallTerminalNotify(FastArguments("terminal.notify"), terminal_number);
+}
+
+void TerminalNotify(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.notify");
+  double terminal_number = 0;
+  if (!(arguments.ToNumber(0, &terminal_number))) return;
+  CallTerminalNotify(arguments.fast(), terminal_number);
+}
+
+int32_t CallTerminalGrow(const FastArguments& arguments, double terminal_number, double capacity_number) {
+  uint32_t terminal = 0;
+  uint32_t capacity = 0;
+  if (!(arguments.GetInteger(terminal_number, "terminal", 0, 7, &terminal) &&
+        arguments.GetInteger(capacity_number, "capacity", 0, 4294967295, &capacity))) return 0;
+  return static_cast<int32_t>(arguments.host().kernel().terminal_grow(terminal, capacity));
+}
+
+int32_t FastTerminalGrow(v8::Local<v8::Value>, double terminal_number, double capacity_number) {
+  return CallTerminalGrow(FastArguments("terminal.grow"), terminal_number, capacity_number);
+}
+
+void TerminalGrow(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.grow");
+  double terminal_number = 0;
+  double capacity_number = 0;
+  if (!(arguments.ToNumber(0, &terminal_number) &&
+        arguments.ToNumber(1, &capacity_number))) return;
+  arguments.Return(static_cast<double>(CallTerminalGrow(arguments.fast(), terminal_number, capacity_number)));
+}
+
+void TerminalSignal(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.signal");
+  uint32_t terminal = 0;
+  uint32_t signal = 0;
+  uint32_t flush = 0;
+  if (!(arguments.GetInteger(0, "terminal", 0, 7, &terminal) &&
+        arguments.GetInteger(1, "signal", 1, 31, &signal) &&
+        arguments.GetInteger(2, "flush", 0, 1, &flush))) return;
+  arguments.host().kernel().terminal_signal(terminal, signal, flush);
+}
+
+void TerminalResize(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "terminal.resize");
+  uint32_t terminal = 0;
+  uint32_t columns = 0;
+  uint32_t rows = 0;
+  if (!(arguments.GetInteger(0, "terminal", 0, 7, &terminal) &&
+        arguments.GetInteger(1, "columns", 1, 65535, &columns) &&
+        arguments.GetInteger(2, "rows", 1, 65535, &rows))) return;
+  arguments.host().kernel().terminal_resize(terminal, columns, rows);
+}
+
+void SerialPortCount(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.portCount");
+  const auto result = arguments.host().kernel().serial_port_count();
+  arguments.Return(static_cast<double>(result));
+}
+
+void SerialPortState(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.portState");
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port))) return;
+  const auto result = arguments.host().kernel().serial_port_state(port);
+  arguments.Return(static_cast<double>(result));
+}
+
+void SerialOpen(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.open");
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port))) return;
+  const auto result = arguments.host().kernel().serial_open(port);
+  if (!arguments.Succeeded(result)) return;
+  arguments.Return(static_cast<double>(result));
+}
+
+uint32_t CallSerialRead(const FastArguments& arguments, double port_number, double number_number) {
+  uint32_t port = 0;
+  uint32_t number = 0;
+  if (!(arguments.GetInteger(port_number, "port", 0, 1, &port) &&
+        arguments.GetInteger(number_number, "number", 0, 7, &number))) return 0;
+  return static_cast<uint32_t>(arguments.host().kernel().serial_read(port, number));
+}
+
+uint32_t FastSerialRead(v8::Local<v8::Value>, double port_number, double number_number) {
+  return CallSerialRead(FastArguments("serial.read"), port_number, number_number);
+}
+
+void SerialRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.read");
+  double port_number = 0;
+  double number_number = 0;
+  if (!(arguments.ToNumber(0, &port_number) &&
+        arguments.ToNumber(1, &number_number))) return;
+  arguments.Return(static_cast<double>(CallSerialRead(arguments.fast(), port_number, number_number)));
+}
+
+void CallSerialWrite(const FastArguments& arguments, double port_number, double number_number, double value_number) {
+  uint32_t port = 0;
+  uint32_t number = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(port_number, "port", 0, 1, &port) &&
+        arguments.GetInteger(number_number, "number", 0, 7, &number) &&
+        arguments.GetInteger(value_number, "value", 0, 255, &value))) return;
+  arguments.host().kernel().serial_write(port, number, value);
+}
+
+void FastSerialWrite(v8::Local<v8::Value>, double port_number, double number_number, double value_number) {
+  return CallSerialWrite(FastArguments("serial.write"), port_number, number_number, value_number);
+}
+
+void SerialWrite(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.write");
+  double port_number = 0;
+  double number_number = 0;
+  double value_number = 0;
+  if (!(arguments.ToNumber(0, &port_number) &&
+        arguments.ToNumber(1, &number_number) &&
+        arguments.ToNumber(2, &value_number))) return;
+  CallSerialWrite(arguments.fast(), port_number, number_number, value_number);
+}
+
+void SerialTransmit(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.transmit");
+  uint32_t port = 0;
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port) &&
+        arguments.GetSource(1, "bytes", &bytes, &bytes_length))) return;
+  const auto result = arguments.host().kernel().serial_transmit(port, bytes, bytes_length);
+  arguments.Return(static_cast<double>(result));
+}
+
+void SerialReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "serial.receive");
+  uint32_t port = 0;
+  char* into = nullptr;
+  size_t into_length = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port) &&
+        arguments.GetBytes(1, "into", &into, &into_length))) return;
+  const auto result = arguments.host().kernel().serial_receive(port, into, into_length);
+  arguments.Return(static_cast<double>(result));
+}
+
+void SettingsRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "settings.read");
+  std::string name;
+  char* into = nullptr;
+  size_t into_length = 0;
+  if (!(arguments.GetText(0, "name", &name) &&
+        arguments.GetBytes(1, "into", &into, &into_length))) return;
+  const auto result = arguments.host().kernel().setting(name.data(), name.size(), into, into_length);
+  arguments.Return(static_cast<double>(result));
+}
+
 }  // namespace
 
 bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
@@ -816,6 +1005,37 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(text_group, "encodeUtf8", TextEncodeUtf8, 1) &&
         method(text_group, "clone", TextClone, 1) &&
         define(target, "text", text_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> terminal_group = v8::Object::New(isolate);
+  if (!(method(terminal_group, "isWanted", TerminalIsWanted, 0,
+               FastCall<FastTerminalIsWanted>()) &&
+        method(terminal_group, "open", TerminalOpen, 2) &&
+        method(terminal_group, "notify", TerminalNotify, 1,
+               FastCall<FastTerminalNotify>()) &&
+        method(terminal_group, "grow", TerminalGrow, 2,
+               FastCall<FastTerminalGrow>()) &&
+        method(terminal_group, "signal", TerminalSignal, 3) &&
+        method(terminal_group, "resize", TerminalResize, 3) &&
+        define(target, "terminal", terminal_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> serial_group = v8::Object::New(isolate);
+  if (!(method(serial_group, "portCount", SerialPortCount, 0) &&
+        method(serial_group, "portState", SerialPortState, 1) &&
+        method(serial_group, "open", SerialOpen, 1) &&
+        method(serial_group, "read", SerialRead, 2,
+               FastCall<FastSerialRead>()) &&
+        method(serial_group, "write", SerialWrite, 3,
+               FastCall<FastSerialWrite>()) &&
+        method(serial_group, "transmit", SerialTransmit, 2) &&
+        method(serial_group, "receive", SerialReceive, 2) &&
+        define(target, "serial", serial_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> settings_group = v8::Object::New(isolate);
+  if (!(method(settings_group, "read", SettingsRead, 2) &&
+        define(target, "settings", settings_group))) {
     return false;
   }
   return true;

@@ -8,7 +8,8 @@ constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
     "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, shutdown=SECONDS, "
-    "restart=never|on-failure|always, "
+    "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, screen=, "
+    "shell=, "
     "virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
@@ -197,6 +198,43 @@ bool parse_clock_source(StringView name, ClockSource* source) {
   return false;
 }
 
+/// Options that a service reads, with their "=".
+const char* const kSettings[] = {"console=", "terminal=", "keyboard=", "screen=", "shell="};
+
+bool is_setting(StringView word) {
+  for (const char* const name : kSettings) {
+    if (word.starts_with(StringView(name))) return true;
+  }
+  return false;
+}
+
+bool parse_window_size(StringView value, uint32_t* columns, uint32_t* rows) {
+  uint64_t numbers[2];
+  if (!take_number(&value, &numbers[0]) || !take_character(&value, 'x')) return false;
+  if (!take_number(&value, &numbers[1]) || !value.is_empty()) return false;
+  for (const uint64_t number : numbers) {
+    if (number < 1 || number > 0xffff) return false;
+  }
+  *columns = static_cast<uint32_t>(numbers[0]);
+  *rows = static_cast<uint32_t>(numbers[1]);
+  return true;
+}
+
+bool add_setting(StringView word, CommandLine* result, Complaint& complain) {
+  const StringView size_prefix("terminal=");
+  if (word.starts_with(size_prefix) &&
+      !parse_window_size(word.from(size_prefix.size), &result->terminal_columns,
+                         &result->terminal_rows)) {
+    return complain("\"%.*s\" is not terminal=COLUMNSxROWS, such as terminal=80x24",
+                    printed_length(word), word.data);
+  }
+  if (result->setting_count == CommandLine::kMaximumEntries) {
+    return complain("more than %zu options for services", CommandLine::kMaximumEntries);
+  }
+  result->settings[result->setting_count++] = word;
+  return true;
+}
+
 bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
   const StringView log_prefix("log=");
   const StringView environment_prefix("env.");
@@ -244,6 +282,7 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     return complain("\"%.*s\" is not restart=never, restart=on-failure or restart=always",
                     printed_length(word), word.data);
   }
+  if (is_setting(word)) return add_setting(word, result, complain);
   if (word == StringView("provoke=lockup")) {
     result->provoked_lockup = ProvokedLockup::WithInterrupts;
   } else if (word == StringView("provoke=hard-lockup")) {

@@ -36,6 +36,9 @@ struct VirtioMmioOption {
 ///                               when the machine starts again by itself after the app has ended (never)
 ///   provoke=lockup|hard-lockup  for tests: a CPU that is stuck in the kernel for 25 s, with interrupts on or
 ///                               off, 8 s after boot
+///   console=NAME[,NAME...]      terminals that the console is on: serial, virtio, screen ... (all)
+///   terminal=COLUMNSxROWS       size of terminals that do not know theirs (80x24)
+///   keyboard=, screen=, shell=  for the services of these names
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;
@@ -60,6 +63,10 @@ struct CommandLine {
   size_t argument_count = 0;
   VirtioMmioOption virtio_mmio[kMaximumEntries];
   size_t virtio_mmio_count = 0;
+  uint32_t terminal_columns = 80;
+  uint32_t terminal_rows = 24;
+  StringView settings[kMaximumEntries];  // name=value, for services
+  size_t setting_count = 0;
 
   char text[kTextCapacity] = {};  // the words without their quotes, each NUL-terminated
 };

@@ -4,6 +4,7 @@
 
 #include "arch/x86_64/ports.h"
 #include "boot/console_port.h"
+#include "lib/format.h"
 #include "lib/types.h"
 #include "linux/abi.h"
 #include "sync/spinlock.h"
@@ -22,6 +23,7 @@ constexpr uint16_t kLineStatus = kBase + 5;
 constexpr uint16_t kScratch = kBase + 7;
 
 constexpr uint8_t kReceiveInterrupt = 0x01;
+constexpr uint8_t kFifoEnable = 0x01;
 constexpr uint8_t kFifoEnableAndClear = 0x07;
 constexpr uint8_t kEightBitsNoParityOneStop = 0x03;
 constexpr uint8_t kDivisorAccess = 0x80;
@@ -39,12 +41,24 @@ constexpr size_t kUninterruptedOutput = 1024;
 /// Polls before the output lock is let go for a moment, so that a host that does not read delays
 /// this thread alone.
 constexpr unsigned kPollsPerHold = 4096;
+/// Holds in a row in which the port took nothing, before output is dropped: some seconds. Who does not read
+/// for that long must not keep the app from its work.
+constexpr unsigned kHoldsBeforeDropping = 2048;
 /// Polls in a panic or a flush before the rest is given up.
 constexpr unsigned kPollsBeforeGivingUp = 4 * 1000 * 1000;
 
 SpinLock output_lock(LockRank::Log);
 bool is_present = false;
 bool is_panicking = false;
+bool is_lent = false;  // atomic
+
+/// What happened to output. Guarded by output_lock.
+struct Output {
+  unsigned idle_holds = 0;  // in a row
+  uint64_t dropped = 0;     // since it was last said
+  uint64_t dropped_in_all = 0;
+};
+Output output;
 
 /// Bytes that arrived and nobody has read.
 struct Input {
@@ -52,7 +66,9 @@ struct Input {
   char bytes[kCapacity] = {};
   uint64_t read = 0;
   uint64_t written = 0;
-  ConsoleStatistics statistics = {0, 0};
+  ConsoleStatistics statistics = {0, 0, 0};
+  int watched_key = -1;
+  void (*pressed)() = nullptr;
 };
 SpinLock input_lock(LockRank::Log);
 Input input;
@@ -73,6 +89,32 @@ size_t send(const char* text, size_t size, unsigned polls) {
     out8_string(kData, text + sent, burst);
     sent += burst;
   }
+  return sent;
+}
+
+/// Somebody reads again after output was dropped: says how much, in a line of its own.
+void tell_dropped() {
+  char line[96];
+  const size_t length =
+      format(line, sizeof(line), "\r\n[runtime] %llu bytes were dropped: nobody read the serial line\r\n",
+             static_cast<unsigned long long>(output.dropped));
+  output.dropped = 0;
+  send(line, length, kPollsPerHold);
+}
+
+/// Sends a piece, or drops it when the host has not read for long. Returns how many bytes are done with.
+size_t send_or_drop(const char* text, size_t size) {
+  if (output.idle_holds >= kHoldsBeforeDropping) {
+    if (!wait_for(kHoldingRegisterEmpty, 1)) {
+      output.dropped += size;
+      output.dropped_in_all += size;
+      return size;
+    }
+    output.idle_holds = 0;
+    tell_dropped();
+  }
+  const size_t sent = send(text, size, kPollsPerHold);
+  output.idle_holds = sent > 0 ? 0 : output.idle_holds + 1;
   return sent;
 }
 
@@ -108,7 +150,7 @@ void console_write(const char* text, size_t size) {
     size_t sent;
     {
       SpinGuard guard(output_lock);
-      sent = send(text, min_of(size, kUninterruptedOutput), kPollsPerHold);
+      sent = send_or_drop(text, min_of(size, kUninterruptedOutput));
     }
     text += sent;
     size -= sent;
@@ -138,8 +180,9 @@ void console_enable_receive() {
 }
 
 void console_interrupt() {
-  if (!console_is_present()) return;
+  if (!console_is_present() || console_is_lent()) return;
   bool arrived = false;
+  void (*pressed)() = nullptr;
   {
     SpinGuard guard(input_lock);
     // Bounded, so that a port that always claims to have data cannot hold the CPU for ever.
@@ -148,6 +191,10 @@ void console_interrupt() {
       if (status & kOverrun) ++input.statistics.overruns;
       if (!(status & kDataReady)) break;
       const char byte = static_cast<char>(in8(kData));
+      if (static_cast<unsigned char>(byte) == input.watched_key) {
+        pressed = input.pressed;
+        continue;
+      }
       arrived = true;
       if (input.written - input.read == Input::kCapacity) {
         ++input.statistics.dropped;
@@ -156,6 +203,7 @@ void console_interrupt() {
       }
     }
   }
+  if (pressed) pressed();
   if (arrived) console_input_queue().wake_all(kPollIn | kPollReadNormal);
 }
 
@@ -168,14 +216,47 @@ size_t console_read(char* buffer, size_t capacity) {
   return count;
 }
 
+void console_watch_for(int key, void (*pressed)()) {
+  SpinGuard guard(input_lock);
+  input.watched_key = key;
+  input.pressed = pressed;
+}
+
+void console_lend() {
+  out8(kInterruptEnable, 0);
+  __atomic_store_n(&is_lent, true, __ATOMIC_RELEASE);
+}
+
+void console_take_back() {
+  if (!console_is_lent()) return;
+  __atomic_store_n(&is_lent, false, __ATOMIC_RELEASE);
+  out8(kFifoControl, kFifoEnable);
+  out8(kModemControl, kReadyAndInterruptGate);
+  console_enable_receive();
+}
+
+bool console_is_lent() { return __atomic_load_n(&is_lent, __ATOMIC_ACQUIRE); }
+
+size_t console_transmit(const char* bytes, size_t size) {
+  if (!console_is_lent()) return 0;
+  SpinGuard guard(output_lock);
+  return send(bytes, min_of(size, kUninterruptedOutput), 1);
+}
+
 bool console_has_input() {
   SpinGuard guard(input_lock);
   return input.read != input.written;
 }
 
 ConsoleStatistics console_statistics() {
-  SpinGuard guard(input_lock);
-  return input.statistics;
+  ConsoleStatistics statistics;
+  {
+    SpinGuard guard(input_lock);
+    statistics = input.statistics;
+  }
+  SpinGuard guard(output_lock);
+  statistics.unread = output.dropped_in_all;
+  return statistics;
 }
 
 }  // namespace runtime

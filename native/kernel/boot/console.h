@@ -16,5 +16,8 @@ size_t console_read(char* buffer, size_t capacity);
 bool console_has_input();
 /// Woken with kPollIn when bytes arrive.
 WaitQueue& console_input_queue();
+/// Calls `pressed` whenever the byte `key` arrives, which is taken out of the input; -1: never. Only as long
+/// as the kernel has the port's input.
+void console_watch_for(int key, void (*pressed)());
 
 }  // namespace runtime

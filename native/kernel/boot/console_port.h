@@ -15,6 +15,13 @@ bool console_is_present();
 void console_enable_receive();
 /// The handler of the port's interrupt: takes in what arrived and wakes console_input_queue().
 void console_interrupt();
+/// Lends the port's input and interrupt to a driver, or takes them back. Output stays shared.
+void console_lend();
+void console_take_back();
+bool console_is_lent();
+/// Gives bytes to the transmitter as long as it takes them at once; returns how many. Not mixed with the
+/// lines that console_write writes.
+size_t console_transmit(const char* bytes, size_t size);
 /// Waits until everything that was written has left the port; gives up after a bounded time.
 void console_flush();
 /// Writes without taking the lock and with a bounded wait: whoever holds the lock may be the one that is
@@ -28,6 +35,7 @@ void console_enter_panic();
 struct ConsoleStatistics {
   uint64_t dropped;   // the ring was full: nobody read
   uint64_t overruns;  // the port's own FIFO was full: the interrupt came too late
+  uint64_t unread;    // on the way out: the host did not read for long
 };
 ConsoleStatistics console_statistics();
 

@@ -9,6 +9,7 @@
 #include "power/restart.h"
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
+#include "terminal/terminal.h"
 #include "time/timer.h"
 
 namespace runtime {
@@ -71,6 +72,7 @@ bool prepare_in_time(int code, const char* reason) {
 }  // namespace
 
 void end_machine(int code, const char* reason, EndKind kind) {
+  terminals_send_rest();
   power_initialise();  // an app that never let the CPU idle ends before the idle loop got to it
   if (kind == EndKind::OfApp && restart_is_wanted(code) && begin_ending()) {
     write_status(code, reason);

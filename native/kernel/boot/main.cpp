@@ -24,6 +24,7 @@
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
 #include "boot/machine_settings.h"
+#include "boot/settings.h"
 #include "broker/broker.h"
 #include "interrupts/apic.h"
 #include "lib/format.h"
@@ -51,6 +52,7 @@
 #include "sched/scheduler.h"
 #include "sched/scheduler_internal.h"
 #include "smp/cpus.h"
+#include "terminal/terminal.h"
 #include "time/clock_source.h"
 
 namespace runtime {
@@ -292,6 +294,8 @@ extern "C" [[noreturn]] void boot_main() {
   set_restart_policy(command_line.restart_policy);
   lockup_provoke(command_line.provoked_lockup);
   platform_devices_initialise(command_line, information.framebuffer);
+  settings_initialise(command_line);
+  set_default_window_size(command_line.terminal_columns, command_line.terminal_rows);
 
   require(physical_memory_initialise(information, command_line.fixed_layout));
   AddressSpace::initialise(command_line.fixed_layout);
@@ -307,6 +311,7 @@ extern "C" [[noreturn]] void boot_main() {
   scheduler_initialise();
   broker_initialise();
   apic_route_legacy(kConsoleInterrupt);
+  console_terminal().follow_interrupt_key();
   console_enable_receive();
   start_other_cpus(unused_low_page());
   acpi_interpreter_prepare();

@@ -11,6 +11,7 @@
 #include "lib/types.h"
 #include "linux/process_info.h"
 #include "linux/service_interface.h"
+#include "linux/terminal_interface.h"
 #include "linux/vfs.h"
 #include "memory/frames.h"
 #include "memory/kernel_map.h"

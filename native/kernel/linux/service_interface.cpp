@@ -8,8 +8,10 @@
 #include "linux/random.h"
 #include "platform/pci.h"
 #include "platform/platform_devices.h"
+#include "platform/serial_ports.h"
 #include "platform/service_events.h"
 #include "sched/scheduler.h"
+#include "terminal/terminal.h"
 #include "time/clock.h"
 #include "time/wall_clock.h"
 
@@ -52,6 +54,7 @@ void ring_doorbell() {
 void stop_devices() {
   pci_stop_all();
   platform_devices_stop_all();
+  serial_close_all();
   release_all_interrupts();
   set_interrupt_counts(nullptr);
 }
@@ -144,16 +147,24 @@ int32_t broker_attach(RuntimeMemoryRange* into) {
   into->size = view.value().size;
   RuntimeSharedPage* const page = reinterpret_cast<RuntimeSharedPage*>(into->address);
   set_interrupt_counts(reinterpret_cast<uint32_t*>(page->interrupt_counts));
+  terminals_wake();
   return 0;
 }
 
 void broker_detach() {
   stop_devices();
   runtime::broker_detach();
+  terminals_detach();
 }
 
-void broker_no_service() { runtime::broker_no_service(); }
-void broker_finish_sending() { runtime::broker_finish_sending(); }
+void broker_no_service() {
+  runtime::broker_no_service();
+  terminals_wake();
+}
+void broker_finish_sending() {
+  runtime::broker_finish_sending();
+  terminals_finish();
+}
 uint32_t broker_notify() {
   const PatientWakes patience;  // the service ends its turn with this, and is about to wait
   return runtime::broker_notify();

@@ -10,9 +10,11 @@
 #include "linux/abi.h"
 #include "linux/process_info.h"
 #include "linux/signals_internal.h"
+#include "linux/terminal_interface.h"
 #include "sched/scheduler.h"
 #include "sched/thread.h"
 #include "sync/spinlock.h"
+#include "terminal/terminal.h"
 
 namespace runtime {
 
@@ -107,7 +109,10 @@ int take_pending(ProcessSignals& process, Thread* thread, SignalSet wanted, Sign
   const bool is_crash = signal == kSignalSegmentation || signal == kSignalBus ||
                         signal == kSignalIllegal || signal == kSignalFloat ||
                         signal == kSignalAbort || signal == kSignalTrap || signal == 31;
+  // What the app wrote comes before what is said of its end.
+  if (!is_terminal_service()) terminals_finish();
   if (is_crash) {
+    terminals_send_rest();
     report_application_crash(frame, signal);
   } else {
     log(LogLevel::Error, "the app was ended by signal %d (%s)", signal, signal_name(signal));

@@ -13,6 +13,7 @@
 #include "sched/thread.h"
 #include "smp/cpus.h"
 #include "smp/shootdown.h"
+#include "terminal/terminal.h"
 
 namespace runtime {
 
@@ -64,6 +65,7 @@ RefPtr<Thread> thread_or_caller(int id) {
 
 [[noreturn]] void end_application(int status) {
   const int code = status & 0xff;
+  terminals_finish();
   if (code != 0) {
     log(LogLevel::Error, "the app ended with exit code %d", code);
     report_memory_figures();

@@ -108,6 +108,7 @@ void SystemThread::TakeBackSeat() {
 
 void SystemThread::AppHasStarted() {
   app_has_started_.store(true);
+  kernel_.terminal_want();
   const pid_t id = thread_id_.load();
   if (id != 0) setpriority(PRIO_PROCESS, static_cast<id_t>(id), kOrdinary);
 }

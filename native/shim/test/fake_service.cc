@@ -163,6 +163,23 @@ void PublishInterfaces(const char*, size_t) {}
 void ClockAdjust(uint32_t, int32_t, int32_t) {}
 int32_t PublishFile(const char*, size_t, const char*, size_t) { return 0; }
 
+// There is neither a terminal nor a serial port.
+int32_t Setting(const char*, size_t, char*, size_t) { return -ENOENT; }
+void WantTerminals() { Say("terminals wanted"); }
+uint32_t AreTerminalsWanted() { return 0; }
+int32_t OpenTerminal(const char*, size_t, RuntimeTerminalPlace*) { return -ENOMEM; }
+void NotifyTerminal(uint32_t) {}
+int32_t GrowTerminal(uint32_t, uint32_t) { return -EINVAL; }
+void SignalTerminal(uint32_t, uint32_t, uint32_t) {}
+void ResizeTerminal(uint32_t, uint32_t, uint32_t) {}
+uint32_t SerialPortCount() { return 0; }
+uint32_t SerialPortState(uint32_t) { return 0; }
+int32_t OpenSerialPort(uint32_t) { return -ENODEV; }
+uint32_t ReadSerialPort(uint32_t, uint32_t) { return 0xff; }
+void WriteSerialPort(uint32_t, uint32_t, uint32_t) {}
+uint32_t Transmit(uint32_t, const char*, size_t) { return 0; }
+uint32_t Receive(uint32_t, char*, size_t) { return 0; }
+
 }  // namespace
 
 void InstallFakeService(RuntimeKernelInterface* interface) {
@@ -202,4 +219,19 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->broker_publish_interfaces = PublishInterfaces;
   interface->broker_publish_file = PublishFile;
   interface->clock_adjust = ClockAdjust;
+  interface->setting = Setting;
+  interface->terminal_want = WantTerminals;
+  interface->terminal_is_wanted = AreTerminalsWanted;
+  interface->terminal_open = OpenTerminal;
+  interface->terminal_notify = NotifyTerminal;
+  interface->terminal_grow = GrowTerminal;
+  interface->terminal_signal = SignalTerminal;
+  interface->terminal_resize = ResizeTerminal;
+  interface->serial_port_count = SerialPortCount;
+  interface->serial_port_state = SerialPortState;
+  interface->serial_open = OpenSerialPort;
+  interface->serial_read = ReadSerialPort;
+  interface->serial_write = WriteSerialPort;
+  interface->serial_transmit = Transmit;
+  interface->serial_receive = Receive;
 }

@@ -94,6 +94,14 @@ export interface Framebuffer {
   blueSize: number;
 }
 
+/** A terminal, as the service got it. */
+export interface TerminalPlace {
+  /** Its number. */
+  index: number;
+  /** Place of its RuntimeTerminalBlock in the arena. */
+  block: number;
+}
+
 /** The kernel log. */
 export interface LogBindings {
   /**
@@ -527,6 +535,121 @@ export interface TextBindings {
   clone(value: unknown): unknown;
 }
 
+/** The kernel's side of terminals. */
+export interface TerminalBindings {
+  /**
+   * Tells whether terminals should be opened now: the app has been loaded, or waits for input.
+   * @returns 1 or 0
+   */
+  isWanted(): number;
+
+  /**
+   * Takes a terminal over, and makes its file in /dev if there is none.
+   * @param name File name in /dev; console is terminal 0.
+   * @param into The terminal.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  open(name: string, into: TerminalPlace): TerminalPlace;
+
+  /**
+   * Wakes those who wait for what the service has done.
+   * @param terminal Its number.
+   */
+  notify(terminal: number): void;
+
+  /**
+   * Gives the output ring a larger capacity.
+   * @param terminal Its number.
+   * @param capacity Bytes, a power of two.
+   * @returns 0, or -errno: EINVAL, ENOMEM
+   */
+  grow(terminal: number, capacity: number): number;
+
+  /**
+   * A key that stands for a signal was pressed: the app gets it.
+   * @param terminal Its number.
+   * @param signal SIGINT 2, SIGQUIT 3 or SIGTSTP 20.
+   * @param flush 1: drop input, and output that was not sent.
+   */
+  signal(terminal: number, signal: number, flush: number): void;
+
+  /**
+   * The size of the terminal is known or has changed.
+   * @param terminal Its number.
+   * @param columns Characters in a line.
+   * @param rows Lines.
+   */
+  resize(terminal: number, columns: number, rows: number): void;
+}
+
+/** The serial ports of a PC. */
+export interface SerialBindings {
+  /**
+   * Counts the ports, among which numbers may be absent.
+   * @returns how many numbers there are
+   */
+  portCount(): number;
+
+  /**
+   * Tells whether a port is there.
+   * @param port Which port.
+   * @returns 0: no, 1: yes, 2: yes, and it is the boot console
+   */
+  portState(port: number): number;
+
+  /**
+   * Takes a port over, with its interrupt.
+   * @param port Which port.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  open(port: number): number;
+
+  /**
+   * Reads a register of an open port.
+   * @param port Which port.
+   * @param number Which one.
+   * @returns its value
+   */
+  read(port: number, number: number): number;
+
+  /**
+   * Writes a register of an open port. The boot console's line settings and data are the kernel's
+   * and stay.
+   * @param port Which port.
+   * @param number Which one.
+   * @param value One byte.
+   */
+  write(port: number, number: number, value: number): void;
+
+  /**
+   * Gives bytes to an open port as long as its transmitter takes them at once.
+   * @param port Which port.
+   * @param bytes What to send.
+   * @returns how many it took
+   */
+  transmit(port: number, bytes: Uint8Array): number;
+
+  /**
+   * Takes what has arrived at an open port.
+   * @param port Which port.
+   * @param into Where the bytes go.
+   * @returns their count in the low half, error bits of the line status register in the high half
+   */
+  receive(port: number, into: Uint8Array): number;
+}
+
+/** Options of the kernel command line for services. */
+export interface SettingsBindings {
+  /**
+   * Reads an option.
+   * @param name console, terminal, keyboard, screen or shell.
+   * @param into Where its value goes, in UTF-8, cut where it ends.
+   * @returns bytes of the value, or -errno: ENOENT when it was not given
+   */
+  read(name: string, into: Uint8Array): number;
+}
+
 /** All bindings of this kind of isolate. */
 export interface SystemBindings {
   /** The kernel log. */
@@ -551,4 +674,10 @@ export interface SystemBindings {
   readonly app: AppBindings;
   /** Text and bytes, and copies of values, by the engine. */
   readonly text: TextBindings;
+  /** The kernel's side of terminals. */
+  readonly terminal: TerminalBindings;
+  /** The serial ports of a PC. */
+  readonly serial: SerialBindings;
+  /** Options of the kernel command line for services. */
+  readonly settings: SettingsBindings;
 }

@@ -1,18 +1,17 @@
 // /dev: null, zero, full, random, urandom, kmsg, console, tty. Numbers: the kernel's devices.txt.
-#include "boot/console.h"
 #include "linux/fs/inode_file.h"
 #include "linux/fs/kernel_log.h"
 #include "linux/fs/tree.h"
 #include "linux/process_info.h"
+#include "terminal/terminal_file.h"
 
 namespace runtime {
 
 namespace {
 
-constexpr uint32_t kIoctlBytesReadable = 0x541b;  // FIONREAD
 constexpr size_t kChunk = 256;
 
-enum class Device { Null, Zero, Full, Random, KernelLog, Console };
+enum class Device { Null, Zero, Full, Random, KernelLog, Terminal };
 
 /// makedev(3) for small numbers.
 constexpr uint64_t device_number(uint32_t major, uint32_t minor) { return major << 8 | minor; }
@@ -109,74 +108,14 @@ class RandomFile : public DeviceFile {
   Result<size_t> write(IoBuffer& buffer) override { return swallow(buffer); }
 };
 
-/// The serial console, not a terminal yet: bytes as they come, CR from the keyboard becomes LF.
-class ConsoleFile : public DeviceFile {
- public:
-  using DeviceFile::DeviceFile;
-
-  Result<size_t> read(IoBuffer& buffer) override {
-    if (buffer.remaining() == 0) return static_cast<size_t>(0);
-    if (is_non_blocking() && !console_has_input()) return Errno::Again;
-    char chunk[kChunk];
-    size_t size = 0;
-    const size_t capacity = min_of(buffer.remaining(), kChunk);
-    const WaitResult waited = console_input_queue().wait([&] {
-      size = console_read(chunk, capacity);
-      return size != 0 || is_non_blocking();
-    });
-    if (waited == WaitResult::Interrupted) return Errno::Restart;
-    if (size == 0) return Errno::Again;
-    for (size_t i = 0; i < size; ++i) {
-      if (chunk[i] == '\r') chunk[i] = '\n';
-    }
-    Result<void> copied = buffer.put(chunk, size);
-    if (copied.is_error()) return copied.error();
-    return size;
-  }
-  Result<size_t> write(IoBuffer& buffer) override {
-    const size_t wanted = buffer.remaining();
-    char chunk[kChunk];
-    while (buffer.remaining()) {
-      const size_t before = buffer.remaining();
-      Result<void> copied = buffer.get(chunk, min_of(before, kChunk));
-      console_write(chunk, before - buffer.remaining());
-      if (copied.is_error() && buffer.remaining() == wanted) return copied.error();
-      if (copied.is_error()) break;
-    }
-    return wanted - buffer.remaining();
-  }
-  Result<size_t> read_at(IoBuffer& buffer, uint64_t offset) override {
-    (void)buffer;
-    (void)offset;
-    return Errno::IllegalSeek;
-  }
-  Result<size_t> write_at(IoBuffer& buffer, uint64_t offset) override {
-    (void)buffer;
-    (void)offset;
-    return Errno::IllegalSeek;
-  }
-  Result<uint64_t> seek(int64_t offset, int whence) override {
-    (void)offset;
-    (void)whence;
-    return Errno::IllegalSeek;
-  }
-  Result<uint64_t> ioctl(uint32_t request, uint64_t argument) override {
-    if (request != kIoctlBytesReadable) return Errno::NotTerminal;
-    Result<void> written = UserPtr<int>(argument).write(console_has_input() ? 1 : 0);
-    if (written.is_error()) return written.error();
-    return static_cast<uint64_t>(0);
-  }
-  uint32_t poll_events() override {
-    const uint32_t writable = kPollOut | kPollWriteNormal;
-    return console_has_input() ? writable | kPollIn | kPollReadNormal : writable;
-  }
-  WaitQueue* poll_queue() override { return &console_input_queue(); }
-};
-
 class DeviceInode : public Inode {
  public:
-  DeviceInode(FileSystem& file_system, uint32_t permissions, Device device, uint64_t number)
-      : Inode(file_system, kModeCharacter | permissions), device_(device), raw_device_(number) {}
+  DeviceInode(FileSystem& file_system, uint32_t permissions, Device device, uint64_t number,
+              uint32_t terminal = 0)
+      : Inode(file_system, kModeCharacter | permissions),
+        device_(device),
+        terminal_(terminal),
+        raw_device_(number) {}
 
   uint64_t raw_device() override { return raw_device_; }
   Result<RefPtr<File>> open(int flags) override {
@@ -191,8 +130,8 @@ class DeviceInode : public Inode {
         return make<RandomFile>(flags);
       case Device::KernelLog:
         return open_kernel_log(RefPtr<Inode>(this), flags);
-      case Device::Console:
-        return make<ConsoleFile>(flags);
+      case Device::Terminal:
+        return open_terminal(RefPtr<Inode>(this), flags, terminal_);
     }
     return Errno::NoDeviceOrAddress;
   }
@@ -206,6 +145,7 @@ class DeviceInode : public Inode {
   }
 
   Device device_;
+  uint32_t terminal_;
   uint64_t raw_device_;
 };
 
@@ -222,8 +162,10 @@ const DeviceName kDevices[] = {
     {"random", Device::Random, 0666, device_number(1, 8)},
     {"urandom", Device::Random, 0666, device_number(1, 9)},
     {"kmsg", Device::KernelLog, 0644, device_number(1, 11)},
-    {"tty", Device::Console, 0666, device_number(5, 0)},
-    {"console", Device::Console, 0600, device_number(5, 1)},
+    {"tty", Device::Terminal, 0666, device_number(5, 0)},
+    {"console", Device::Terminal, 0600, device_number(5, 1)},
+    {"tty", Device::Terminal, 0666, device_number(5, 0)},
+    {"console", Device::Terminal, 0600, device_number(5, 1)},
 };
 
 struct LinkName {
@@ -237,9 +179,31 @@ const LinkName kLinks[] = {
     {"stderr", "/proc/self/fd/2"},
 };
 
+TreeDirectory* device_directory = nullptr;  // stays
+
+/// Number of a terminal's device by its name: those of Linux, others in the range for local use.
+uint64_t terminal_number(StringView name, uint32_t terminal) {
+  const uint32_t last = static_cast<uint32_t>(name.data[name.size - 1] - '0');
+  if (name.starts_with(StringView("ttyS"))) return device_number(4, 64 + last);
+  if (name.starts_with(StringView("tty"))) return device_number(4, last);
+  if (name.starts_with(StringView("hvc"))) return device_number(229, last);
+  return device_number(240, terminal);
+}
+
 }  // namespace
 
+Result<void> add_terminal_device(StringView name, uint32_t terminal) {
+  if (name.size == 0) return Errno::Invalid;
+  TreeGuard guard;
+  if (!device_directory->find(name).is_error()) return Errno::Exists;
+  DeviceInode* made = new DeviceInode(device_directory->file_system(), 0666, Device::Terminal,
+                                      terminal_number(name, terminal), terminal);
+  if (!made) return Errno::NoMemory;
+  return device_directory->add(name, RefPtr<DeviceInode>::adopt(made));
+}
+
 Result<void> build_devices(TreeDirectory* devices) {
+  device_directory = devices;
   for (const DeviceName& entry : kDevices) {
     DeviceInode* made =
         new DeviceInode(devices->file_system(), entry.permissions, entry.device, entry.number);

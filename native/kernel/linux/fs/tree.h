@@ -91,6 +91,8 @@ Result<void> make_link(TreeDirectory* directory, StringView name, StringView tar
 
 // The parts, called by vfs_initialise.
 Result<void> build_devices(TreeDirectory* devices);
+/// Adds a terminal's file to /dev, while the tree is in use. Errors: Invalid, Exists, NoMemory.
+Result<void> add_terminal_device(StringView name, uint32_t terminal);
 Result<void> build_processes(TreeDirectory* processes);
 Result<void> build_system(TreeDirectory* system);
 Result<void> load_archive(TreeDirectory* root, StringView archive, const char* archive_name);

@@ -11,7 +11,7 @@ export const deviceStatus = {
 } as const;
 
 /** Device types (section 5). */
-export const deviceType = { network: 1, entropy: 4 } as const;
+export const deviceType = { network: 1, console: 3, entropy: 4 } as const;
 
 /** Feature bits that belong to no device type (section 6). */
 export const feature = {

@@ -50,6 +50,8 @@ export interface MachineOptions {
   readonly memoryMegabytes?: number;
   /** Processors, by default 1. */
   readonly processors?: number;
+  /** Where the first serial port leads, as QEMU's -serial has it, by default `stdio`. */
+  readonly serial?: string;
   /** The network; by default there is none. */
   readonly network?: NetworkOptions | undefined;
   /** The kernel's command line. */
@@ -70,7 +72,7 @@ export interface MachineOptions {
 export interface BootOptions extends MachineOptions {
   /** The machine is ended by force after this time, by default 120,000 ms. */
   readonly timeoutMilliseconds?: number;
-  /** Called with the console's output as it comes, in pieces of any size. */
+  /** Called with the console's output as it comes, in pieces of any size; lines end in "\n". */
   readonly onOutput?: (text: string) => void;
 }
 
@@ -84,7 +86,7 @@ export interface MachineEnd {
 
 /** How a virtual machine without a terminal ended. */
 export interface BootResult extends MachineEnd {
-  /** Everything on the console: the app's output and the kernel's messages. */
+  /** Everything on the console: the app's output and the kernel's messages; lines end in "\n". */
   readonly output: string;
   readonly timedOut: boolean;
 }
@@ -188,7 +190,9 @@ export function machineArguments(
   return [
     ...['-machine', 'pc', ...processor, '-m', String(options.memoryMegabytes ?? 512)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-    ...consoleArguments(options.consoleLog),
+    ...(options.serial === undefined
+      ? consoleArguments(options.consoleLog)
+      : ['-serial', options.serial]),
     ...['-chardev', `file,id=status,path=${escapeComma(statusFile)}`],
     ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
     ...networkArguments(options.network),
@@ -302,9 +306,17 @@ export async function startMachine(options: BootOptions = {}): Promise<RunningMa
     killSignal: 'SIGKILL',
   });
   child.stdout.setEncoding('utf8');
+  // A terminal's lines end in "\r\n".
+  let held = '';
   child.stdout.on('data', (text: string) => {
-    output += text;
-    options.onOutput?.(text);
+    const whole = held + text;
+    held = whole.endsWith('\r') ? '\r' : '';
+    const lines = whole.slice(0, whole.length - held.length).replaceAll('\r\n', '\n');
+    output += lines;
+    options.onOutput?.(lines);
+  });
+  child.stdout.on('end', () => {
+    output += held;
   });
   const end = async (): Promise<BootResult> => {
     try {
@@ -360,8 +372,8 @@ export interface TerminalEnd extends MachineEnd {
 }
 
 /**
- * Boots a virtual machine on this terminal: its console is standard input and output. Ctrl-C presses its
- * power button, so that the app can end in an orderly way; a second Ctrl-C ends it by force.
+ * Boots a virtual machine on this terminal: its console is standard input and output. Ctrl-C is the app's, Ctrl-]
+ * presses the power button, so that the app can end in an orderly way; again, it ends the machine by force.
  * @param options the machine
  * @returns how it ended
  * @throws ToolError when the image is not built
@@ -381,7 +393,7 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
     }
     const ended = new AbortController();
     const start = performance.now();
-    // In a process group of its own: the terminal's Ctrl-C is for this process, which asks the app to end.
+    // In a process group of its own: signals for this one's are for this process, which asks the app to end.
     const child = execa(emulator, parameters, {
       stdin: process.stdin.isTTY ? 'pipe' : 'inherit',
       stdout: 'inherit',
@@ -401,7 +413,7 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
     ended.abort();
     const wasInterrupted = interrupts.stop();
     const status = parseStatus(await readFile(statusFile, 'utf8').catch(() => ''));
-    // Without a handler of its own, the app was ended by what Ctrl-C sent it.
+    // Without a handler of its own, the app was ended by what the power button sent it.
     if (status && !(wasInterrupted && status.code === terminated)) {
       return { ...status, interrupted: wasInterrupted };
     }

@@ -8,6 +8,7 @@ import type {
   PlatformDevice,
   RegisterMemory,
   RegisterPorts,
+  SerialPort,
 } from './platform.ts';
 
 /** Devices see memory from here on: above 4 GiB, so that forgotten high words show. */
@@ -53,6 +54,7 @@ export class FakePlatform implements Platform {
   readonly memory: HostMemory;
   readonly functions: PciFunctionAccess[] = [];
   readonly devices: PlatformDevice[] = [];
+  readonly ports: SerialPort[] = [];
   readonly messages: string[] = [];
   readonly entropy: Uint8Array[] = [];
   readonly interrupts: FakeInterrupt[] = [];
@@ -76,6 +78,10 @@ export class FakePlatform implements Platform {
 
   platformDevices(): readonly PlatformDevice[] {
     return this.devices;
+  }
+
+  serialPorts(): readonly SerialPort[] {
+    return this.ports;
   }
 
   allocateDma(size: number): DmaMemory {

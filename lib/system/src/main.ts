@@ -9,6 +9,7 @@
  */
 import * as e1000 from '@runtimejs/e1000/driver.ts';
 import * as uart from '@runtimejs/uart/driver.ts';
+import * as virtioConsole from '@runtimejs/virtio-console/driver.ts';
 import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
 import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
 import { system } from './compose.ts';
@@ -20,6 +21,6 @@ system({
   drivers: [virtioRng],
   services: [
     network({ drivers: [virtioNet, e1000], configuration: [automatic()] }),
-    terminal({ drivers: [uart] }),
+    terminal({ drivers: [uart, virtioConsole] }),
   ],
 });

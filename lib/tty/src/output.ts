@@ -35,6 +35,8 @@ export class DeviceOutput {
   #echoBytes = 0;
   /** Bytes that were skipped because the other side did not read, since it was last told. */
   #untold = 0;
+  #unsentBefore = 0;
+  #unsentSince = 0;
 
   constructor(device: TerminalDevice, position: number, now: number) {
     this.device = device;
@@ -44,6 +46,24 @@ export class DeviceOutput {
 
   get counters(): TerminalCounters {
     return this.#counters;
+  }
+
+  /**
+   * Bytes that the device has taken and not sent; 0 when it does not get on, so that nobody waits for it.
+   * @param patience how long it may stand still
+   */
+  unsent(now: number, patience: number): number {
+    const { unsent } = this.device;
+    if (unsent !== this.#unsentBefore) {
+      this.#unsentBefore = unsent;
+      this.#unsentSince = now;
+    }
+    return now - this.#unsentSince >= patience ? 0 : unsent;
+  }
+
+  /** Until when the device has time to send what it took. */
+  unsentDeadline(patience: number): number {
+    return this.#unsentBefore > 0 ? this.#unsentSince + patience : Number.POSITIVE_INFINITY;
   }
 
   /** Whether the device has been given up on until it takes something again. */

@@ -151,7 +151,7 @@ export class Terminal implements LineDisciplineHost {
     const hasInput = this.#takeInput();
     const hasOutput = this.#giveOutput(now);
     this.#giveUp(now);
-    this.#publish();
+    this.#publish(now);
     this.#tellKernel();
     return hasInput || hasOutput ? 0 : this.#deadline(now);
   }
@@ -283,15 +283,16 @@ export class Terminal implements LineDisciplineHost {
     }
   }
 
-  #publish(): void {
+  #publish(now = this.#options.now()): void {
     const shared = this.#shared;
     const head = shared.outputHead;
     let tail = head;
     let unsent = 0;
     let boot: number | undefined;
-    for (const { device, position } of this.#outputs) {
+    for (const output of this.#outputs) {
+      const { device, position } = output;
       if (distance(position, head) > distance(tail, head)) tail = position;
-      unsent += device.unsent;
+      unsent += output.unsent(now, patience);
       if (device.isBootConsole) boot = position;
     }
     shared.setBootConsole(boot);
@@ -319,8 +320,12 @@ export class Terminal implements LineDisciplineHost {
     if (!this.#isAwaited) return Number.POSITIVE_INFINITY;
     if (this.#discipline.isOutputHeld) return this.#heldSince + holdPatience;
     let deadline = Number.POSITIVE_INFINITY;
-    for (const { isBlocked, movedAt } of this.#outputs) {
+    for (const output of this.#outputs) {
+      const { isBlocked, movedAt } = output;
       if (isBlocked) deadline = Math.min(deadline, Math.max(movedAt + patience, now + 1));
+      if (output.unsent(now, patience) > 0) {
+        deadline = Math.min(deadline, output.unsentDeadline(patience));
+      }
     }
     return deadline;
   }

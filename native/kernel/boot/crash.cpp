@@ -46,7 +46,7 @@ class Report {
       while (line_end < end && *line_end != '\n') ++line_end;
       console_write("[runtime] ", 10);
       console_write(start, static_cast<size_t>(line_end - start));
-      console_write("\n", 1);
+      console_write("\r\n", 2);
       start = line_end + 1;
     }
   }
@@ -146,7 +146,7 @@ void set_kernel_symbols(StringView file) {
 void panic_with_frame(const TrapFrame* frame, const char* what) {
   disable_interrupts();
   if (is_panicking) {
-    console_write("[runtime] panic inside a panic\n", 31);
+    console_write("[runtime] panic inside a panic\r\n", 32);
     end_machine(255, "panic");
   }
   is_panicking = true;

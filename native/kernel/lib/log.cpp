@@ -75,7 +75,7 @@ void parse_line(const char* line, size_t length, LogRecord* record) {
 }  // namespace
 
 void log(LogLevel level, const char* pattern, ...) {
-  char line[kConsolePrefixLength + kLogLineCapacity + 1];  // prefix, text, end of line (or the NUL)
+  char line[kConsolePrefixLength + kLogLineCapacity + 2];  // prefix, text, end of line (or the NUL)
   memcpy(line, kConsolePrefix, kConsolePrefixLength);
   char* const text = line + kConsolePrefixLength;
   va_list arguments;
@@ -93,7 +93,10 @@ void log(LogLevel level, const char* pattern, ...) {
     SpinGuard guard(ring_lock);
     append_to_ring(level, microseconds, text, length);
   }
-  if (level <= log_level()) console_write(line, kConsolePrefixLength + length);
+  if (level > log_level()) return;
+  text[length - 1] = '\r';
+  text[length++] = '\n';
+  console_write(line, kConsolePrefixLength + length);
 }
 
 void log_set_level(LogLevel level) { __atomic_store_n(&shown_level, level, __ATOMIC_RELAXED); }

@@ -182,6 +182,7 @@ size_t console_read(char* buffer, size_t capacity) {
   host_kernel::console_input.erase(0, size);
   return size;
 }
+void console_watch_for(int, void (*)()) {}
 bool console_has_input() { return !host_kernel::console_input.empty(); }
 WaitQueue& console_input_queue() {
   static WaitQueue queue;

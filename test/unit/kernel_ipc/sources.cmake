@@ -8,7 +8,12 @@ file(GLOB KERNEL_IPC_SOURCES CONFIGURE_DEPENDS
   ${_here}/host/*.cpp
   ${_kernel}/linux/fs/*.cpp
   ${_kernel}/linux/ipc/*.cpp)
+file(GLOB _terminal CONFIGURE_DEPENDS ${_kernel}/terminal/*.cpp)
+list(REMOVE_ITEM _terminal ${_kernel}/terminal/environment.cpp)
+include_directories(${_kernel}/../abi/generated)
 list(APPEND KERNEL_IPC_SOURCES
+  ${_terminal}
+  ${_here}/../kernel_terminal/host_environment.cpp
   ${_kernel}/lib/cpio.cpp
   ${_kernel}/lib/format.cpp
   ${_kernel}/lib/ring.cpp

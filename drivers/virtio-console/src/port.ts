@@ -1,0 +1,197 @@
+/** One port of a virtio console as a terminal device. */
+import type { Platform } from '@runtimejs/platform/platform.ts';
+import type { TerminalDevice, TerminalHost, TerminalSize } from '@runtimejs/tty/device.ts';
+import {
+  createExchange,
+  type ExchangeQueue,
+  type IdleExchange,
+  takeExchange,
+  type UsedExchange,
+} from '@runtimejs/virtio/exchange.ts';
+
+const receiveBuffers = 4;
+const receiveBytes = 4096;
+const transmitBuffers = 4;
+const transmitBytes = 16 * 1024;
+/** How often a device that has output and does not use it is looked at without an interrupt, microseconds. */
+const lookPeriod = 1_000_000;
+
+/** What the device does for its ports. */
+export interface PortOwner {
+  readonly platform: Platform;
+  /** Tells the device that the port is, or is not, in use. */
+  setOpen(port: number, isOpen: boolean): void;
+  /** The device broke the rules. */
+  fail(reason: string): void;
+}
+
+/** A port that is a console. */
+export class ConsolePort implements TerminalDevice {
+  readonly name: string;
+  readonly fileName: string;
+  readonly isBootConsole = false;
+  readonly number: number;
+  size: TerminalSize | undefined;
+  isConnected = true;
+  unsent = 0;
+  readonly counters = { sentBytes: 0, receivedBytes: 0, lostInterrupts: 0 };
+  readonly #owner: PortOwner;
+  readonly #receive: ExchangeQueue;
+  readonly #transmit: ExchangeQueue;
+  readonly #idle: IdleExchange[] = [];
+  #host: TerminalHost | undefined;
+  /** What came and has not been read, from #begin on. */
+  #input: UsedExchange | null = null;
+  #begin = 0;
+  #end = 0;
+  #cancelLook: () => void = () => {};
+  #isAwaited = false;
+
+  /**
+   * @param index its place among the consoles of the machine
+   * @param number the device's own
+   */
+  constructor(
+    owner: PortOwner,
+    index: number,
+    number: number,
+    queues: { readonly receive: ExchangeQueue; readonly transmit: ExchangeQueue },
+  ) {
+    this.name = index === 0 ? 'virtio' : `virtio${index}`;
+    this.fileName = `hvc${index}`;
+    this.number = number;
+    this.#owner = owner;
+    this.#receive = queues.receive;
+    this.#transmit = queues.transmit;
+  }
+
+  start(host: TerminalHost): void {
+    const { platform } = this.#owner;
+    this.#host = host;
+    for (let count = 0; count < transmitBuffers; count += 1) {
+      this.#idle.push(createExchange(platform.allocateDma(transmitBytes)));
+    }
+    for (let count = 0; count < receiveBuffers; count += 1) {
+      createExchange(platform.allocateDma(receiveBytes)).start(this.#receive, 0, receiveBytes);
+    }
+    this.#receive.flush();
+    this.#receive.enableInterrupts();
+    this.#transmit.enableInterrupts();
+    this.#owner.setOpen(this.number, true);
+  }
+
+  write(bytes: Uint8Array): number {
+    let taken = 0;
+    this.#collect();
+    while (taken < bytes.length) {
+      const exchange = this.#idle.pop();
+      if (exchange === undefined) break;
+      const part = bytes.subarray(taken, taken + transmitBytes);
+      exchange.bytes.set(part);
+      if (exchange.start(this.#transmit, part.length, 0) === null) {
+        this.#idle.push(exchange);
+        break;
+      }
+      taken += part.length;
+    }
+    if (taken > 0) {
+      this.unsent += taken;
+      this.counters.sentBytes += taken;
+      this.#transmit.flush();
+    }
+    if (taken < bytes.length) this.#isAwaited = true;
+    this.#look();
+    return taken;
+  }
+
+  read(into: Uint8Array): number {
+    let count = 0;
+    while (count < into.length && (this.#input !== null || this.#next())) {
+      const input = this.#input as UsedExchange;
+      const length = Math.min(into.length - count, this.#end - this.#begin);
+      into.set(input.bytes.subarray(this.#begin, this.#begin + length), count);
+      this.#begin += length;
+      count += length;
+      if (this.#begin < this.#end) break;
+      this.#input = null;
+      input.finish().start(this.#receive, 0, receiveBytes);
+      this.#receive.flush();
+    }
+    this.counters.receivedBytes += count;
+    return count;
+  }
+
+  stop(): void {
+    this.#cancelLook();
+    this.#host = undefined;
+    this.#owner.setOpen(this.number, false);
+  }
+
+  /** The device's interrupt: looks what it has done. */
+  serve(): void {
+    if (this.#host === undefined) return;
+    if (this.#receive.hasUsed) this.#host.readable();
+    this.#receive.enableInterrupts();
+    this.#collect();
+    this.#transmit.enableInterrupts();
+    if (!this.#isAwaited || this.#idle.length === 0) return;
+    this.#isAwaited = false;
+    this.#host.writable();
+  }
+
+  resize(size: TerminalSize): void {
+    if (size.columns === 0 || size.rows === 0) return;
+    this.size = size;
+    this.#host?.resized();
+  }
+
+  connect(isConnected: boolean): void {
+    if (this.isConnected === isConnected) return;
+    this.isConnected = isConnected;
+    this.#host?.connectionChanged();
+  }
+
+  /** Takes the next buffer that came. */
+  #next(): boolean {
+    for (;;) {
+      const used = takeExchange(this.#receive);
+      if (this.#receive.violation !== null) this.#owner.fail(this.#receive.violation);
+      if (used === null) return false;
+      const length = Math.min(this.#receive.usedLength, receiveBytes);
+      if (length > 0) {
+        this.#input = used;
+        this.#begin = used.replyOffset;
+        this.#end = used.replyOffset + length;
+        return true;
+      }
+      used.finish().start(this.#receive, 0, receiveBytes);
+      this.#receive.flush();
+    }
+  }
+
+  /** Takes back what the device has sent. */
+  #collect(): void {
+    for (;;) {
+      const used = takeExchange(this.#transmit);
+      if (this.#transmit.violation !== null) this.#owner.fail(this.#transmit.violation);
+      if (used === null) break;
+      this.#idle.push(used.finish());
+    }
+    if (this.#idle.length < transmitBuffers) return;
+    this.unsent = 0;
+    this.#cancelLook();
+  }
+
+  /** As long as something is under way, should an interrupt or a notification be lost. */
+  #look(): void {
+    this.#cancelLook();
+    if (this.unsent === 0) return;
+    const { platform } = this.#owner;
+    this.#cancelLook = platform.at(platform.now() + lookPeriod, () => {
+      if (this.#transmit.hasUsed) this.counters.lostInterrupts += 1;
+      this.#transmit.kickIfStuck(false);
+      this.serve();
+      this.#look();
+    });
+  }
+}

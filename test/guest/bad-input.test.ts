@@ -136,7 +136,8 @@ test.serial('unknown kernel options', async (t) => {
     ['log=loud', 'log=loud'],
     ['trace=everything', 'trace=everything'],
     ['env.', 'env\\.'],
-    ['log=info console=ttyS0', 'console=ttyS0'],
+    ['log=info cons=ttyS0', 'cons=ttyS0'],
+    ['terminal=wide', 'terminal=wide'],
     ['"never closed', 'quot|clos|"'],
   ] as const) {
     await refused(t, await hello(), new RegExp(`\\[runtime\\] .*(${word})`), { append });

@@ -79,8 +79,11 @@ function chooseConsole(
   const isFirst = (name: string): boolean => !/\d$/.test(name);
   const wanted = readSetting(bindings, 'console')?.split(',') ?? options.console;
   if (wanted === undefined) return present.filter(isFirst);
-  const found = wanted.filter((name) => present.includes(name));
-  const missing = wanted.filter((name) => !present.includes(name));
+  // The names of files in /dev are understood, too: console=ttyS0.
+  const byName = (name: string): string | undefined =>
+    devices.find((device) => device.name === name || device.fileName === name)?.name;
+  const found = wanted.map(byName).filter((name) => name !== undefined);
+  const missing = wanted.filter((name) => byName(name) === undefined);
   if (missing.length > 0) {
     const known = present.length > 0 ? present.join(', ') : 'none';
     log('warn', `terminal: there is no ${missing.join(', ')} for the console; there is: ${known}`);

@@ -18,6 +18,9 @@ export interface Shown {
   readonly showsControl: boolean;
 }
 
+/** Wipes what was shown of a character. */
+export type Wipe = (columns: number, isTab: boolean) => void;
+
 /** A line under construction. */
 export class EditedLine {
   readonly #bytes = new Uint8Array(lineCapacity);
@@ -60,37 +63,34 @@ export class EditedLine {
     return column - this.startColumn;
   }
 
-  /** Takes the last character off. @returns how many columns it took */
-  eraseCharacter(shown: Shown): number {
-    if (this.#length === 0) return 0;
+  /** Takes the last character off, and says to `wipe` how many columns it took, and whether it was a tab. */
+  eraseCharacter(shown: Shown, wipe: Wipe): void {
+    if (this.#length === 0) return;
     const before = this.#columnsTo(this.#length, shown);
     this.#length -= 1;
+    const isTab = this.#bytes[this.#length] === tab;
     if (shown.isUtf8) {
       // A byte inside a character belongs to the one that begins it, if there is one.
       let begin = this.#length;
       while (begin > 0 && isWithinCharacter(this.#bytes[begin] as number)) begin -= 1;
       if (!isWithinCharacter(this.#bytes[begin] as number)) this.#length = begin;
     }
-    return before - this.#columnsTo(this.#length, shown);
+    wipe(before - this.#columnsTo(this.#length, shown), isTab);
   }
 
-  /** Takes the last word off, with the blanks behind it. @returns how many columns they took */
-  eraseWord(shown: Shown): number {
+  /** Takes the last word off, with the blanks behind it. */
+  eraseWord(shown: Shown, wipe: Wipe): void {
     const isBlank = (byte: number | undefined): boolean => byte === space || byte === tab;
-    let columns = 0;
     while (this.#length > 0 && isBlank(this.#bytes[this.#length - 1])) {
-      columns += this.eraseCharacter(shown);
+      this.eraseCharacter(shown, wipe);
     }
     while (this.#length > 0 && !isBlank(this.#bytes[this.#length - 1])) {
-      columns += this.eraseCharacter(shown);
+      this.eraseCharacter(shown, wipe);
     }
-    return columns;
   }
 
-  /** Takes all of it off. @returns how many columns it took */
-  eraseAll(shown: Shown): number {
-    const columns = this.#columnsTo(this.#length, shown);
-    this.#length = 0;
-    return columns;
+  /** Takes all of it off. */
+  eraseAll(shown: Shown, wipe: Wipe): void {
+    while (this.#length > 0) this.eraseCharacter(shown, wipe);
   }
 }

@@ -233,23 +233,29 @@ export class LineDiscipline {
 
   /** A byte of the input itself. */
   #add(byte: number): void {
+    const marks = inputFlag.markErrors | inputFlag.stripTo7Bits;
+    const isMarked = byte === 0xff && (this.#settings.inputFlags & marks) === inputFlag.markErrors;
     if (this.#has(localFlag.canonical)) {
-      if (this.#line.isFull) {
-        this.counters.overlongLineBytes += 1;
-        if (this.#settings.inputFlags & inputFlag.bellWhenFull) this.#show(bell);
-        return;
-      }
       if (this.#line.length === 0) this.#line.startColumn = this.#host.column();
-      this.#line.push(byte);
-      this.#echoByte(byte);
+      if (isMarked) this.#addToLine(byte);
+      const isAdded = this.#addToLine(byte);
+      if (!isAdded && this.#settings.inputFlags & inputFlag.bellWhenFull) this.#show(bell);
+      else this.#echoByte(byte);
       return;
     }
-    const marks = inputFlag.markErrors | inputFlag.stripTo7Bits;
-    if (byte === 0xff && (this.#settings.inputFlags & marks) === inputFlag.markErrors) {
-      this.#piece[this.#pieceLength++] = byte;
-    }
+    if (isMarked) this.#piece[this.#pieceLength++] = byte;
     this.#piece[this.#pieceLength++] = byte;
     this.#echoByte(byte);
+  }
+
+  /** @returns false when the line is too long, and the byte is dropped */
+  #addToLine(byte: number): boolean {
+    if (this.#line.isFull) {
+      this.counters.overlongLineBytes += 1;
+      return false;
+    }
+    this.#line.push(byte);
+    return true;
   }
 
   #deliverPiece(): void {
@@ -306,21 +312,21 @@ export class LineDiscipline {
 
   #erase(key: number, what: 'character' | 'word'): void {
     if (this.#line.length === 0) return;
-    const columns =
-      what === 'word' ? this.#line.eraseWord(this.#shown) : this.#line.eraseCharacter(this.#shown);
-    if (!this.#has(localFlag.echo)) return;
-    if (this.#has(localFlag.echoErase)) this.#wipe(columns);
-    else this.#echoByte(key);
+    const wipe = this.#has(localFlag.echo) && this.#has(localFlag.echoErase) ? this.#wipe : noWipe;
+    if (what === 'word') this.#line.eraseWord(this.#shown, wipe);
+    else this.#line.eraseCharacter(this.#shown, wipe);
+    if (!this.#has(localFlag.echoErase)) this.#echoByte(key);
   }
 
   #kill(key: number): void {
-    const columns = this.#line.eraseAll(this.#shown);
-    if (!this.#has(localFlag.echo)) return;
-    const wipes = localFlag.echoKill | localFlag.echoKillErase | localFlag.echoErase;
+    const wipes =
+      localFlag.echo | localFlag.echoKill | localFlag.echoKillErase | localFlag.echoErase;
     if ((this.#settings.localFlags & wipes) === wipes) {
-      this.#wipe(columns);
+      this.#line.eraseAll(this.#shown, this.#wipe);
       return;
     }
+    this.#line.clear();
+    if (!this.#has(localFlag.echo)) return;
     this.#echoByte(key);
     if (this.#has(localFlag.echoKill)) this.#showNewline();
   }
@@ -333,13 +339,15 @@ export class LineDiscipline {
     for (const byte of this.#line.bytes) this.#echoByte(byte);
   }
 
-  #wipe(columns: number): void {
+  /** A tab left nothing to wipe. */
+  readonly #wipe = (columns: number, isTab: boolean): void => {
     for (let count = 0; count < columns; count += 1) {
       this.#show(backspace);
+      if (isTab) continue;
       this.#show(space);
       this.#show(backspace);
     }
-  }
+  };
 
   #echoByte(byte: number): void {
     if (!this.#has(localFlag.echo)) return;
@@ -375,4 +383,5 @@ export class LineDiscipline {
   }
 }
 
+const noWipe = (): void => {};
 const isUpper = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a;

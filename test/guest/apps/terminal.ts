@@ -27,7 +27,7 @@ async function raw(): Promise<void> {
   stdin.resume();
   console.log('press keys');
   await new Promise<void>((resolve) => {
-    stdin.on('data', (bytes) => {
+    stdin.on('data', (bytes: Buffer) => {
       console.log(`keys ${JSON.stringify(bytes.toString('latin1'))}`);
       if (bytes.includes(0x71)) resolve();
     });
@@ -59,7 +59,7 @@ async function paste(): Promise<void> {
   const hash = createHash('sha256');
   let count = 0;
   await new Promise<void>((resolve) => {
-    stdin.on('data', (bytes) => {
+    stdin.on('data', (bytes: Buffer) => {
       count += bytes.length;
       hash.update(bytes);
       if (count >= total) resolve();
@@ -110,6 +110,13 @@ async function second(name: string): Promise<void> {
   console.log('second is done');
 }
 
+/** Says on another terminal that it got here. */
+function tell(name: string): void {
+  const terminal = openSync(`/dev/${name}`, 'r+');
+  writeSync(terminal, 'done\n');
+  closeSync(terminal);
+}
+
 /** Reads without asking the event loop. */
 function synchronous(): void {
   const terminal = openSync('/dev/tty', 'r+');
@@ -130,6 +137,7 @@ for (const part of process.argv.slice(2)) {
   else if (part === 'unread') unread();
   else if (part === 'synchronous') synchronous();
   else if (part.startsWith('second=')) await second(part.slice('second='.length));
+  else if (part.startsWith('tell=')) tell(part.slice('tell='.length));
   else if (part === 'forever') setInterval(() => {}, 1000);
   else throw new Error(`There is no part ${part}.`);
 }

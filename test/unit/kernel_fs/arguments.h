@@ -23,5 +23,6 @@ inline uint64_t word_of(const Napi::Value& value) {
 
 void register_calls(Napi::Env env, Napi::Object exports);
 void register_units(Napi::Env env, Napi::Object exports);
+void register_terminal(Napi::Env env, Napi::Object exports);
 
 }  // namespace kernel_fs

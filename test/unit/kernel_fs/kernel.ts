@@ -42,6 +42,18 @@ interface Addon {
   takeLog(): string[];
   takeConsole(): string;
   typeConsole(text: string): void;
+  addTerminal(name: string): number;
+  attachTerminal(index: number): number;
+  detachTerminal(index: number): void;
+  notifyTerminal(index: number): void;
+  growTerminal(index: number, capacity: number): number;
+  signalTerminal(index: number, signal: number, flush: number): void;
+  resizeTerminal(index: number, columns: number, rows: number): void;
+  pollTerminal(index: number): number;
+  terminalMemory(): ArrayBuffer;
+  terminalBlocks(): number;
+  setTerminalService(state: number): void;
+  takeTerminalSignals(): number[];
 }
 
 /** The addon, built when needed. */

@@ -10,6 +10,7 @@ file(GLOB _file_system CONFIGURE_DEPENDS "${_kernel}/linux/fs/*.cpp")
 set(KERNEL_FS_SOURCES
   ${_here}/bindings.cpp
   ${_here}/bind_calls.cpp
+  ${_here}/bind_terminal.cpp
   ${_here}/bind_units.cpp
   ${_here}/host_kernel.cpp
   ${_here}/host_threads.cpp

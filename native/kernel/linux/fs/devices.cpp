@@ -164,8 +164,6 @@ const DeviceName kDevices[] = {
     {"kmsg", Device::KernelLog, 0644, device_number(1, 11)},
     {"tty", Device::Terminal, 0666, device_number(5, 0)},
     {"console", Device::Terminal, 0600, device_number(5, 1)},
-    {"tty", Device::Terminal, 0666, device_number(5, 0)},
-    {"console", Device::Terminal, 0600, device_number(5, 1)},
 };
 
 struct LinkName {

@@ -8,7 +8,8 @@ constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
     "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, shutdown=SECONDS, "
-    "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, screen=, "
+    "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, "
+    "screen=, "
     "shell=, "
     "virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 

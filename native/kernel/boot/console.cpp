@@ -95,9 +95,9 @@ size_t send(const char* text, size_t size, unsigned polls) {
 /// Somebody reads again after output was dropped: says how much, in a line of its own.
 void tell_dropped() {
   char line[96];
-  const size_t length =
-      format(line, sizeof(line), "\r\n[runtime] %llu bytes were dropped: nobody read the serial line\r\n",
-             static_cast<unsigned long long>(output.dropped));
+  const size_t length = format(
+      line, sizeof(line), "\r\n[runtime] %llu bytes were dropped: nobody read the serial line\r\n",
+      static_cast<unsigned long long>(output.dropped));
   output.dropped = 0;
   send(line, length, kPollsPerHold);
 }

@@ -27,8 +27,8 @@ bool is_name(StringView name) {
   if (name.size == 0 || name.size > kLongestName) return false;
   for (size_t i = 0; i < name.size; ++i) {
     const char c = name[i];
-    const bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                         c == '-' || c == '_';
+    const bool is_fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                         (c >= '0' && c <= '9') || c == '-' || c == '_';
     if (!is_fine) return false;
   }
   return true;
@@ -112,7 +112,8 @@ uint32_t serial_port_state(uint32_t port) {
 }
 int32_t serial_open(uint32_t port) {
   const Result<uint32_t> interrupt = runtime::serial_open(port);
-  return interrupt.is_error() ? failure(interrupt.error()) : static_cast<int32_t>(interrupt.value());
+  return interrupt.is_error() ? failure(interrupt.error())
+                              : static_cast<int32_t>(interrupt.value());
 }
 uint32_t serial_read(uint32_t port, uint32_t number) { return runtime::serial_read(port, number); }
 void serial_write(uint32_t port, uint32_t number, uint32_t value) {
@@ -123,7 +124,8 @@ uint32_t serial_transmit(uint32_t port, const char* bytes, size_t length) {
 }
 uint32_t serial_receive(uint32_t port, char* into, size_t capacity) {
   uint32_t errors = 0;
-  const size_t count = runtime::serial_receive(port, into, min_of(capacity, kMostReceived), &errors);
+  const size_t count =
+      runtime::serial_receive(port, into, min_of(capacity, kMostReceived), &errors);
   return static_cast<uint32_t>(count) | errors << 16;
 }
 

@@ -34,7 +34,8 @@ struct Port {
   bool is_open;
 };
 // Only the service's thread uses these, and its successor.
-Port ports[kPorts] = {{0x3f8, kConsoleInterrupt, false, false, false}, {0x2f8, 3, false, false, false}};
+Port ports[kPorts] = {{0x3f8, kConsoleInterrupt, false, false, false},
+                      {0x2f8, 3, false, false, false}};
 
 bool is_boot_console(uint32_t port) { return port == 0; }
 

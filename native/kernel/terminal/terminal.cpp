@@ -180,7 +180,8 @@ Result<void> Terminal::grow(uint32_t capacity) {
       for (uint32_t at = output_tail_; at != output_head_;) {
         const uint32_t from = at & (output_capacity_ - 1);
         const uint32_t to = at & (capacity - 1);
-        const uint32_t part = min_of(min_of(output_head_ - at, output_capacity_ - from), capacity - to);
+        const uint32_t part =
+            min_of(min_of(output_head_ - at, output_capacity_ - from), capacity - to);
         memcpy(taken.value().bytes + to, output_.bytes + from, part);
         at += part;
       }
@@ -218,7 +219,8 @@ void terminals_wake() {
 
 void terminals_finish() {
   for (uint32_t index = 0; index < RUNTIME_TERMINAL_MAXIMUM; ++index) {
-    if (Terminal* const terminal = terminal_at(index)) (void)terminal->drain(false, kPatience).is_error();
+    if (Terminal* const terminal = terminal_at(index))
+      (void)terminal->drain(false, kPatience).is_error();
   }
 }
 

@@ -114,7 +114,7 @@ class Terminal {
   Mutex output_mutex_;
   Mutex input_mutex_;
   SpinLock settings_lock_;
-  Termios settings_;          // guarded by settings_lock_, as is the size
+  Termios settings_;  // guarded by settings_lock_, as is the size
   WindowSize window_size_;
 
   RuntimeTerminalBlock* block_ = nullptr;  // null until there was memory for it
@@ -130,7 +130,7 @@ class Terminal {
   bool has_record_ = false;
   bool is_attached_ = false;  // atomic
   OutputProcessing processing_;
-  uint64_t discarded_ = 0;      // bytes of output that nobody could see
+  uint64_t discarded_ = 0;  // bytes of output that nobody could see
   uint64_t bad_indices_ = 0;
 };
 

@@ -11,25 +11,25 @@ using terminal_words::store;
 namespace {
 
 enum Request : uint32_t {
-  kGet = 0x5401,           // TCGETS
-  kSet = 0x5402,           // TCSETS
-  kSetAfterDrain = 0x5403,  // TCSETSW
-  kSetAfterFlush = 0x5404,  // TCSETSF
-  kBreak = 0x5409,         // TCSBRK
-  kFlow = 0x540a,          // TCXONC
-  kFlush = 0x540b,         // TCFLSH
+  kGet = 0x5401,                // TCGETS
+  kSet = 0x5402,                // TCSETS
+  kSetAfterDrain = 0x5403,      // TCSETSW
+  kSetAfterFlush = 0x5404,      // TCSETSF
+  kBreak = 0x5409,              // TCSBRK
+  kFlow = 0x540a,               // TCXONC
+  kFlush = 0x540b,              // TCFLSH
   kBecomeControlling = 0x540e,  // TIOCSCTTY
-  kGetGroup = 0x540f,      // TIOCGPGRP
-  kSetGroup = 0x5410,      // TIOCSPGRP
-  kUnsentOutput = 0x5411,  // TIOCOUTQ
-  kGetSize = 0x5413,       // TIOCGWINSZ
-  kSetSize = 0x5414,       // TIOCSWINSZ
-  kReadableInput = 0x541b,  // FIONREAD
-  kSetDiscipline = 0x5423,  // TIOCSETD
-  kGetDiscipline = 0x5424,  // TIOCGETD
-  kGetSession = 0x5429,    // TIOCGSID
-  kGet2 = 0x802c542a,      // TCGETS2
-  kSet2 = 0x402c542b,      // TCSETS2
+  kGetGroup = 0x540f,           // TIOCGPGRP
+  kSetGroup = 0x5410,           // TIOCSPGRP
+  kUnsentOutput = 0x5411,       // TIOCOUTQ
+  kGetSize = 0x5413,            // TIOCGWINSZ
+  kSetSize = 0x5414,            // TIOCSWINSZ
+  kReadableInput = 0x541b,      // FIONREAD
+  kSetDiscipline = 0x5423,      // TIOCSETD
+  kGetDiscipline = 0x5424,      // TIOCGETD
+  kGetSession = 0x5429,         // TIOCGSID
+  kGet2 = 0x802c542a,           // TCGETS2
+  kSet2 = 0x402c542b,           // TCSETS2
   kSet2AfterDrain = 0x402c542c,
   kSet2AfterFlush = 0x402c542d,
 };

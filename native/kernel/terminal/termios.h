@@ -43,28 +43,28 @@ constexpr uint32_t kCarriageReturnToNewline = 0x100;  // ICRNL
 constexpr uint32_t kOutputControl = 0x400;            // IXON
 constexpr uint32_t kUtf8 = 0x4000;                    // IUTF8
 // c_oflag
-constexpr uint32_t kProcessOutput = 0x1;            // OPOST
-constexpr uint32_t kNewlineToCrNl = 0x4;            // ONLCR
-constexpr uint32_t kReturnToNewline = 0x8;          // OCRNL
-constexpr uint32_t kNoReturnAtStart = 0x10;         // ONOCR
-constexpr uint32_t kNewlineReturns = 0x20;          // ONLRET
-constexpr uint32_t kTabDelays = 0x1800;             // TABDLY
-constexpr uint32_t kExpandTabs = 0x1800;            // TAB3, XTABS
+constexpr uint32_t kProcessOutput = 0x1;     // OPOST
+constexpr uint32_t kNewlineToCrNl = 0x4;     // ONLCR
+constexpr uint32_t kReturnToNewline = 0x8;   // OCRNL
+constexpr uint32_t kNoReturnAtStart = 0x10;  // ONOCR
+constexpr uint32_t kNewlineReturns = 0x20;   // ONLRET
+constexpr uint32_t kTabDelays = 0x1800;      // TABDLY
+constexpr uint32_t kExpandTabs = 0x1800;     // TAB3, XTABS
 // c_cflag
-constexpr uint32_t kSpeed = 0x100f;          // CBAUD
+constexpr uint32_t kSpeed = 0x100f;  // CBAUD
 constexpr uint32_t kSpeedB115200 = 0x1002;
-constexpr uint32_t kEightBits = 0x30;        // CS8
-constexpr uint32_t kReceive = 0x80;          // CREAD
+constexpr uint32_t kEightBits = 0x30;          // CS8
+constexpr uint32_t kReceive = 0x80;            // CREAD
 constexpr uint32_t kIgnoreModemLines = 0x800;  // CLOCAL
 // c_lflag
-constexpr uint32_t kSignals = 0x1;      // ISIG
-constexpr uint32_t kCanonical = 0x2;    // ICANON
-constexpr uint32_t kEcho = 0x8;         // ECHO
-constexpr uint32_t kEchoErase = 0x10;   // ECHOE
-constexpr uint32_t kEchoKill = 0x20;    // ECHOK
-constexpr uint32_t kEchoControl = 0x200;   // ECHOCTL
+constexpr uint32_t kSignals = 0x1;          // ISIG
+constexpr uint32_t kCanonical = 0x2;        // ICANON
+constexpr uint32_t kEcho = 0x8;             // ECHO
+constexpr uint32_t kEchoErase = 0x10;       // ECHOE
+constexpr uint32_t kEchoKill = 0x20;        // ECHOK
+constexpr uint32_t kEchoControl = 0x200;    // ECHOCTL
 constexpr uint32_t kEchoKillErase = 0x800;  // ECHOKE
-constexpr uint32_t kExtended = 0x8000;  // IEXTEN
+constexpr uint32_t kExtended = 0x8000;      // IEXTEN
 // c_cc
 constexpr unsigned kInterruptKey = 0;  // VINTR
 constexpr unsigned kTime = 5;          // VTIME

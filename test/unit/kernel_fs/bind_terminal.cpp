@@ -35,24 +35,23 @@ void register_terminal(Napi::Env env, Napi::Object exports) {
     if (added.is_error()) {
       return Napi::Number::New(info.Env(), -static_cast<int>(added.error()));
     }
-    const auto named = runtime::add_terminal_device(
-        runtime::StringView(name.data(), name.size()), added.value());
+    const auto named =
+        runtime::add_terminal_device(runtime::StringView(name.data(), name.size()), added.value());
     if (!named.is_error()) return Napi::Number::New(info.Env(), added.value());
     runtime::remove_terminal(added.value());
     return outcome(info, named);
   });
-  set("attachTerminal", [](const CallbackInfo& info) { return outcome(info, terminal(info).attach()); });
+  set("attachTerminal",
+      [](const CallbackInfo& info) { return outcome(info, terminal(info).attach()); });
   set("detachTerminal", [](const CallbackInfo& info) { terminal(info).detach(); });
   set("notifyTerminal", [](const CallbackInfo& info) { terminal(info).notify(); });
-  set("growTerminal", [](const CallbackInfo& info) {
-    return outcome(info, terminal(info).grow(number(info[1])));
-  });
+  set("growTerminal",
+      [](const CallbackInfo& info) { return outcome(info, terminal(info).grow(number(info[1]))); });
   set("signalTerminal", [](const CallbackInfo& info) {
     terminal(info).signal(static_cast<int>(number(info[1])), number(info[2]) != 0);
   });
-  set("resizeTerminal", [](const CallbackInfo& info) {
-    terminal(info).resize(number(info[1]), number(info[2]));
-  });
+  set("resizeTerminal",
+      [](const CallbackInfo& info) { terminal(info).resize(number(info[1]), number(info[2])); });
   // pollTerminal(index): the poll(2) bits.
   set("pollTerminal", [](const CallbackInfo& info) {
     return Napi::Number::New(info.Env(), terminal(info).poll_events());

@@ -62,7 +62,7 @@ for (const kind of ['serial', 'virtio'] as const) {
     return { machine, line, collector };
   };
 
-  test(`${kind}: 10 MB pasted arrive whole`, async (t) => {
+  test.serial(`${kind}: 10 MB pasted arrive whole`, async (t) => {
     const { machine, line, collector } = await start('paste');
     await collector.expect('paste\r\n');
     const paste = Buffer.alloc(tenMegabytes);
@@ -75,7 +75,7 @@ for (const kind of ['serial', 'virtio'] as const) {
     t.is(end.code, 0, tail(end));
   });
 
-  test(`${kind}: 10 MB of output arrive whole, and a server answers meanwhile`, async (t) => {
+  test.serial(`${kind}: 10 MB of output arrive whole, and a server answers meanwhile`, async (t) => {
     const port = await findFreePort(18_080);
     const { machine, collector } = await start('flood', port);
     await collector.expect('listening\r\n');
@@ -101,7 +101,7 @@ for (const kind of ['serial', 'virtio'] as const) {
   });
 }
 
-test('an app whose output nobody reads goes on, and what was dropped is counted', async (t) => {
+test.serial('an app whose output nobody reads goes on, and what was dropped is counted', async (t) => {
   const [socket, other] = [await listenForLine(), await listenForLine()];
   const machine = await startMachine({
     timeoutMilliseconds,

@@ -93,17 +93,10 @@ for (const [name, start] of [
   ['a serial line', onSerial],
   ['a virtio console', onVirtio],
 ] as const) {
-  test(`${name}: lines, keys, signals`, async (t) => {
-    const parts = 'facts canonical raw signals synchronous';
-    const session = await start(await initrd, { parts, append: 'terminal=100x30' });
+  test.serial(`${name}: lines, keys, signals`, async (t) => {
+    const parts = 'facts raw signals synchronous canonical';
+    const session = await start(await initrd, { parts, append: 'terminal=100x30 log=error' });
     const { person } = session;
-    await person.reads('type lines');
-    person.type('helo\x7flo\r');
-    await person.reads('line "hello"');
-    person.type('one two\x17three\x15four é\x7fe\r');
-    await person.reads('line "four e"');
-    person.type('\x04');
-    await person.reads('end of file');
     await person.reads('press keys');
     // Not one key echoes, nor means anything to the terminal: unknown sequences and noise neither.
     person.type('\x03');
@@ -118,30 +111,36 @@ for (const [name, start] of [
     await person.reads('interrupted');
     await person.isAsked('name? ');
     person.type('you\r');
+    await person.reads('type lines');
+    person.type('helo\x7flo\r');
+    await person.reads('line "hello"');
+    person.type('one two\x17three\x15four é\x7fe\r');
+    await person.reads('line "four e"');
+    person.type('\x04');
     await ends(t, session);
     t.deepEqual(said(person), [
       '{"stdin":true,"stdout":true,"columns":100,"rows":30}',
       '{ coloured: false }',
+      'press keys',
+      'keys "\\u0003"',
+      'keys "\\u001b[999;5~"',
+      'keys "ÿþ\\u0000"', // a terminal shows nothing for 0x80
+      'keys "q"',
+      'press Ctrl-C',
+      '^Cinterrupted',
+      'name? you',
+      'hello you',
       'type lines',
       'hello',
       'line "hello"',
       'four e',
       'line "four e"',
       'end of file',
-      'press keys',
-      'keys "\\u0003"',
-      'keys "\\u001b[999;5~"',
-      'keys "ÿþ\\u0000\x80"',
-      'keys "q"',
-      'press Ctrl-C',
-      '^Cinterrupted',
-      'name? you',
-      'hello you',
       'that is all',
     ]);
   });
 
-  test(`${name}: Node's REPL`, async (t) => {
+  test.serial(`${name}: Node's REPL`, async (t) => {
     const session = await start(await repl, {
       parts: '',
       append: 'env.TERM=xterm-256color terminal=80x24 log=error',
@@ -181,48 +180,51 @@ for (const [name, start] of [
   });
 }
 
-test('Ctrl-C ends an app that does nothing about it', async (t) => {
+test.serial('Ctrl-C ends an app that does nothing about it', async (t) => {
   const session = await onSerial(await initrd, { parts: 'forever' });
   await session.person.reads('that is all');
   session.person.type('\x03');
   await ends(t, session, 130);
 });
 
-test('a second port is a terminal of its own; the console can be on several devices', async (t) => {
-  const [first, second] = [await listenForLine(), await listenForLine()];
-  const session = await onSerial(await initrd, {
-    parts: 'second=hvc1 canonical',
-    machine: {
-      extraArguments: [
-        ...['-device', 'virtio-serial-pci'],
-        ...[...socketDevice('first', first.path), ...socketDevice('second', second.path)],
-      ],
-    },
-  });
-  const onFirst = new Person(await first.line);
-  const onSecond = new Person(await second.line);
-  await onSecond.reads('this is hvc1, true true');
-  onSecond.type('hello\r');
-  await onSecond.reads('you said hello');
-  onSecond.type('bye\r');
-  await session.person.reads('type lines');
-  await onFirst.reads('type lines');
-  onFirst.type('from virtio\r');
-  await session.person.reads('line "from virtio"');
-  session.person.type('from serial\r\x04');
-  await onFirst.reads('line "from serial"');
-  await ends(t, session);
-  t.deepEqual(onSecond.lines, [
-    'this is hvc1, true true',
-    'hello',
-    'you said hello',
-    'bye',
-    'you said bye',
-  ]);
-  await Promise.all([first.close(), second.close()]);
-});
+test.serial(
+  'a second port is a terminal of its own; the console can be on several devices',
+  async (t) => {
+    const [first, second] = [await listenForLine(), await listenForLine()];
+    const session = await onSerial(await initrd, {
+      parts: 'second=hvc1 canonical',
+      machine: {
+        extraArguments: [
+          ...['-device', 'virtio-serial-pci'],
+          ...[...socketDevice('first', first.path), ...socketDevice('second', second.path)],
+        ],
+      },
+    });
+    const onFirst = new Person(await first.line);
+    const onSecond = new Person(await second.line);
+    await onSecond.reads('this is hvc1, true true');
+    onSecond.type('hello\r');
+    await onSecond.reads('you said hello');
+    onSecond.type('bye\r');
+    await session.person.reads('type lines');
+    await onFirst.reads('type lines');
+    onFirst.type('from virtio\r');
+    await session.person.reads('line "from virtio"');
+    session.person.type('from serial\r\x04');
+    await onFirst.reads('line "from serial"');
+    await ends(t, session);
+    t.deepEqual(onSecond.lines, [
+      'this is hvc1, true true',
+      'hello',
+      'you said hello',
+      'bye',
+      'you said bye',
+    ]);
+    await Promise.all([first.close(), second.close()]);
+  },
+);
 
-test('a terminal of one character', async (t) => {
+test.serial('a terminal of one character', async (t) => {
   const session = await onSerial(await initrd, {
     parts: 'facts canonical',
     append: 'terminal=1x1',
@@ -235,7 +237,7 @@ test('a terminal of one character', async (t) => {
   await ends(t, session);
 });
 
-test('keys pressed while the machine boots are there when the app reads', async (t) => {
+test.serial('keys pressed while the machine boots are there when the app reads', async (t) => {
   const session = await onSerial(await initrd, { parts: 'canonical' });
   session.person.type('typed\x7fd early\r');
   await session.person.reads('line "typed early"');

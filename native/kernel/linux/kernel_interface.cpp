@@ -18,6 +18,7 @@
 #include "platform/service_events.h"
 #include "sched/thread.h"
 #include "smp/cpus.h"
+#include "terminal/terminal.h"
 #include "time/clock.h"
 
 #define KERNEL_FUNCTION(index, name) extern "C" void kernel_gate_##index();
@@ -84,6 +85,7 @@ size_t kernel_log_read(uint64_t* cursor, char* buffer, size_t capacity) {
 }
 
 uint32_t wait_for_events(uint32_t mask, uint64_t deadline) {
+  terminals_settle();
   return wait_for_service_events(mask, deadline);
 }
 

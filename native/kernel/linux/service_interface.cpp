@@ -147,7 +147,7 @@ int32_t broker_attach(RuntimeMemoryRange* into) {
   into->size = view.value().size;
   RuntimeSharedPage* const page = reinterpret_cast<RuntimeSharedPage*>(into->address);
   set_interrupt_counts(reinterpret_cast<uint32_t*>(page->interrupt_counts));
-  terminals_wake();
+  terminals_expect_service();
   return 0;
 }
 

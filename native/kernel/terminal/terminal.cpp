@@ -35,7 +35,8 @@ WindowSize default_size = {24, 80, 0, 0};
 Mutex g_prepare_mutex;
 Terminal* g_terminals[RUNTIME_TERMINAL_MAXIMUM] = {};
 bool g_is_wanted = false;    // atomic
-bool g_has_service = false;  // atomic
+bool g_has_service = false;  // atomic: one has asked whether terminals are wanted
+bool g_is_settled = false;   // atomic
 
 void interrupt_from_boot_console() { signal_app(kSignalInterrupt); }
 
@@ -236,6 +237,20 @@ bool terminals_are_wanted() {
   return __atomic_load_n(&g_is_wanted, __ATOMIC_SEQ_CST);
 }
 
-bool has_terminal_service() { return __atomic_load_n(&g_has_service, __ATOMIC_SEQ_CST); }
+void terminals_expect_service() {
+  __atomic_store_n(&g_is_settled, false, __ATOMIC_SEQ_CST);
+  terminals_wake();
+}
+
+void terminals_settle() {
+  if (__atomic_load_n(&g_is_settled, __ATOMIC_RELAXED)) return;
+  __atomic_store_n(&g_is_settled, true, __ATOMIC_SEQ_CST);
+  terminals_wake();
+}
+
+bool may_have_terminal_service() {
+  return __atomic_load_n(&g_has_service, __ATOMIC_SEQ_CST) ||
+         !__atomic_load_n(&g_is_settled, __ATOMIC_SEQ_CST);
+}
 
 }  // namespace runtime

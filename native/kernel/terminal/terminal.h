@@ -158,7 +158,10 @@ void terminals_send_rest();
 /// terminal_want and terminal_is_wanted of native/abi/terminal.abi.ts.
 void want_terminals();
 bool terminals_are_wanted();
-/// Whether a service has ever asked whether they are.
-bool has_terminal_service();
+/// A life of the system services begins, or has begun: all that start with it have started.
+void terminals_expect_service();
+void terminals_settle();
+/// Whether one of the services is, or may turn out to be, the one for terminals.
+bool may_have_terminal_service();
 
 }  // namespace runtime

@@ -27,7 +27,7 @@ bool Terminal::reads_boot_console() {
     case TerminalServiceState::Awaited:
       return false;
     case TerminalServiceState::Running:
-      return !has_terminal_service();
+      return !may_have_terminal_service();
     case TerminalServiceState::Absent:
       break;
   }

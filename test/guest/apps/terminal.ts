@@ -32,6 +32,7 @@ async function raw(): Promise<void> {
       if (bytes.includes(0x71)) resolve();
     });
   });
+  stdin.removeAllListeners('data');
   stdin.setRawMode(false);
   stdin.pause();
 }

@@ -30,7 +30,7 @@ export class Person {
 
   constructor(line: Line, columns = 80, rows = 24) {
     this.#line = line;
-    this.#terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true });
+    this.#terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, logLevel: 'off' });
     // What a terminal answers by itself, such as where its cursor is.
     this.#terminal.onData((text) => line.write(text));
     line.onData((bytes) => {
@@ -46,7 +46,7 @@ export class Person {
     const { active } = this.#terminal.buffer;
     return Array.from(
       { length: this.#terminal.rows },
-      (_, row) => active.getLine(active.baseY + row)?.translateToString(true) ?? '',
+      (_, row) => active.getLine(active.baseY + row)?.translateToString(true).trimEnd() ?? '',
     );
   }
 
@@ -55,7 +55,7 @@ export class Person {
     const { active } = this.#terminal.buffer;
     return Array.from(
       { length: active.length },
-      (_, row) => active.getLine(row)?.translateToString(true) ?? '',
+      (_, row) => active.getLine(row)?.translateToString(true).trimEnd() ?? '',
     ).filter((line) => line !== '');
   }
 

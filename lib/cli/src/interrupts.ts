@@ -45,12 +45,14 @@ export class Impatience {
  * process group of its own.
  * @param emulator QEMU, whose standard input is a pipe when this process has a terminal
  * @param control path of QEMU's control socket
- * @returns `stop`, to be called when the machine has ended: returns whether it was interrupted
+ * @returns `stop`, to be called when the machine has ended: returns whether it was interrupted, by Ctrl-] or by
+ * Ctrl-C as the last key
  */
 export function interruptMachine(emulator: Emulator, control: string): { stop(): boolean } {
   const { stdin } = process;
   const impatience = new Impatience();
   let count = 0;
+  let wasControlC = false;
   const interrupt = () => {
     count += 1;
     if (count > 1) {
@@ -69,6 +71,7 @@ export function interruptMachine(emulator: Emulator, control: string): { stop():
     const rest = bytes.filter((byte) => byte !== controlBracket);
     if (rest.length > 0) emulator.stdin?.write(rest);
     for (let i = rest.length; i < bytes.length; i++) interrupt();
+    wasControlC = bytes.at(-1) === controlC;
     if (bytes.includes(controlC) && impatience.press(performance.now())) {
       process.stderr.write('\n(Ctrl-C goes to the app. To end the machine, press Ctrl-].)\n');
     }
@@ -90,7 +93,7 @@ export function interruptMachine(emulator: Emulator, control: string): { stop():
         stdin.setRawMode(false);
         stdin.pause();
       }
-      return count > 0;
+      return count > 0 || wasControlC;
     },
   };
 }

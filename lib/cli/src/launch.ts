@@ -1,7 +1,6 @@
 // What the commands that boot a machine on this terminal share: ports, network, the kernel's command line.
 import { existsSync } from 'node:fs';
 import { ToolError } from './command.ts';
-import { terminalOptions } from './interrupts.ts';
 import { runOnTerminal, type TerminalEnd, type TerminalOptions } from './machine.ts';
 import {
   checkForwards,
@@ -150,11 +149,9 @@ export function gdbArguments(port: number, kernel: string | undefined): string[]
 export async function launch(machine: TerminalOptions): Promise<TerminalEnd> {
   const end = await runOnTerminal({
     ...machine,
-    // Before what the user says, so that this counts.
-    append: [...terminalOptions(), machine.append ?? ''].filter(Boolean).join(' '),
     onListening: (forward, milliseconds) => {
       const time = `${(milliseconds / 1000).toFixed(1)} s after the start`;
-      console.error(`\n  ➜  ${describePort(forward)}   (${time}; ${process.stdin.isTTY ? 'Ctrl-C' : 'SIGINT'} ends the app)\n`);
+      console.error(`\n  ➜  ${describePort(forward)}   (${time}; Ctrl-C ends the app)\n`);
       machine.onListening?.(forward, milliseconds);
     },
   });

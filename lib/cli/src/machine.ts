@@ -9,7 +9,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { ToolError } from './command.ts';
 import { findProgram, installQemu } from './host.ts';
-import { interruptMachine } from './interrupts.ts';
+import { interruptMachine, terminalOptions } from './interrupts.ts';
 import { watchListeners } from './listener.ts';
 import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
 import { initrdImage, runtimeImage } from './paths.ts';
@@ -367,7 +367,7 @@ export interface TerminalOptions extends MachineOptions {
 
 /** How a virtual machine on this terminal ended. */
 export interface TerminalEnd extends MachineEnd {
-  /** Whether Ctrl-C was pressed. */
+  /** Whether Ctrl-] was pressed, or Ctrl-C as the last key. */
   readonly interrupted: boolean;
 }
 
@@ -382,7 +382,9 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
   await checkImages(options);
   const withAccelerator = options.accelerator ?? (await detectAccelerator());
   return withStatusFile(async (statusFile) => {
-    const parameters = machineArguments(options, withAccelerator, statusFile);
+    // Before what the user says, so that this counts.
+    const append = [...terminalOptions(), options.append ?? ''].filter(Boolean).join(' ');
+    const parameters = machineArguments({ ...options, append }, withAccelerator, statusFile);
     const button = path.join(path.dirname(statusFile), 'button');
     parameters.push(...controlArguments(button));
     const monitor = path.join(path.dirname(statusFile), 'monitor');

@@ -29,7 +29,7 @@ export function register(program: Command): void {
       [
         '',
         'Examples:',
-        '  runtime start                         boot this app; Ctrl-C asks it to end, twice ends it',
+        '  runtime start                         boot this app; Ctrl-C ends it, Ctrl-] twice by force',
         '  runtime start -p 3000 -m 256          port 3000 of this host and the guest, 256 MiB',
         '  runtime start -e LOG=debug -- --fast  a variable and an argument for the app',
         '  runtime start --pcap out.pcap         record the network for Wireshark',

@@ -155,7 +155,7 @@ for (const [name, start] of [
     await asks('({ word: "text" })\r', "{ word: 'text' }");
     t.true(person.isColoured("'text'"));
     await asks('await Promise.resolve("later")\r', "'later'");
-    await asks('process.stdout.isT\t', '> process.stdout.isTTY');
+    await asks('kernel.isRun\t', '> kernel.isRuntime');
     person.type('\r');
     await person.reads('true');
     await person.isAsked('> ');

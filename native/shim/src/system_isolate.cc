@@ -31,8 +31,8 @@ constexpr int kHeapReserves = 4;
 constexpr int kTerminatedCode = 143;
 
 // What ends a wait.
-constexpr uint32_t kEvents = RUNTIME_EVENT_WAKE | RUNTIME_EVENT_BROKER | RUNTIME_EVENT_INTERRUPT |
-                            RUNTIME_EVENT_TERMINAL;
+constexpr uint32_t kEvents =
+    RUNTIME_EVENT_WAKE | RUNTIME_EVENT_BROKER | RUNTIME_EVENT_INTERRUPT | RUNTIME_EVENT_TERMINAL;
 // Microseconds from which on a time counts as never: beyond them a double skips numbers.
 constexpr double kLongestSleep = 9e15;
 

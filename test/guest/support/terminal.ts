@@ -30,7 +30,12 @@ export class Person {
 
   constructor(line: Line, columns = 80, rows = 24) {
     this.#line = line;
-    this.#terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, logLevel: 'off' });
+    this.#terminal = new xterm.Terminal({
+      cols: columns,
+      rows,
+      allowProposedApi: true,
+      logLevel: 'off',
+    });
     // What a terminal answers by itself, such as where its cursor is.
     this.#terminal.onData((text) => line.write(text));
     line.onData((bytes) => {
@@ -46,7 +51,11 @@ export class Person {
     const { active } = this.#terminal.buffer;
     return Array.from(
       { length: this.#terminal.rows },
-      (_, row) => active.getLine(active.baseY + row)?.translateToString(true).trimEnd() ?? '',
+      (_, row) =>
+        active
+          .getLine(active.baseY + row)
+          ?.translateToString(true)
+          .trimEnd() ?? '',
     );
   }
 

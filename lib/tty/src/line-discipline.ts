@@ -205,15 +205,15 @@ export class LineDiscipline {
 
   #isSignal(byte: number): boolean {
     if (!this.#has(localFlag.signals)) return false;
-    if (this.#is(controlCharacter.interrupt, byte)) this.#raise(keySignal.interrupt);
-    else if (this.#is(controlCharacter.quit, byte)) this.#raise(keySignal.quit);
-    else if (this.#is(controlCharacter.suspend, byte)) this.#raise(keySignal.suspend);
+    if (this.#is(controlCharacter.interrupt, byte)) this.#raise(keySignal.interrupt, byte);
+    else if (this.#is(controlCharacter.quit, byte)) this.#raise(keySignal.quit, byte);
+    else if (this.#is(controlCharacter.suspend, byte)) this.#raise(keySignal.suspend, byte);
     else return false;
-    this.#echoByte(byte);
     return true;
   }
 
-  #raise(signal: KeySignal): void {
+  /** @param key what was pressed, to be shown before the app can say something about it */
+  #raise(signal: KeySignal, key?: number): void {
     const flush = !this.#has(localFlag.noFlush);
     if (flush) {
       this.flush();
@@ -221,6 +221,8 @@ export class LineDiscipline {
       this.#echoLength = 0;
     }
     this.#hold(false);
+    if (key !== undefined) this.#echoByte(key);
+    this.#flushEcho();
     this.#host.signal(signal, flush);
   }
 

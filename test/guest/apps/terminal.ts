@@ -1,5 +1,5 @@
 // What a terminal is to an app. Each word of the command line is a part that is played.
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { ReadStream, WriteStream } from 'node:tty';
 
@@ -99,8 +99,14 @@ function unread(): void {
   stdout.write('not held up\n');
 }
 
+/** Terminals other than the console appear soon after the app has started. */
+async function appears(name: string): Promise<void> {
+  while (!existsSync(`/dev/${name}`)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 /** Talks on a terminal of its own. */
 async function second(name: string): Promise<void> {
+  await appears(name);
   const input = new ReadStream(openSync(`/dev/${name}`, 'r+'));
   const output = new WriteStream(openSync(`/dev/${name}`, 'r+'));
   output.write(`this is ${name}, ${input.isTTY} ${output.isTTY}\n`);
@@ -112,7 +118,8 @@ async function second(name: string): Promise<void> {
 }
 
 /** Says on another terminal that it got here. */
-function tell(name: string): void {
+async function tell(name: string): Promise<void> {
+  await appears(name);
   const terminal = openSync(`/dev/${name}`, 'r+');
   writeSync(terminal, 'done\n');
   closeSync(terminal);
@@ -138,7 +145,7 @@ for (const part of process.argv.slice(2)) {
   else if (part === 'unread') unread();
   else if (part === 'synchronous') synchronous();
   else if (part.startsWith('second=')) await second(part.slice('second='.length));
-  else if (part.startsWith('tell=')) tell(part.slice('tell='.length));
+  else if (part.startsWith('tell=')) await tell(part.slice('tell='.length));
   else if (part === 'forever') setInterval(() => {}, 1000);
   else throw new Error(`There is no part ${part}.`);
 }

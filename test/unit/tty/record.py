@@ -63,7 +63,6 @@ S=[
  session('a line that is too long',[b'x'*4000,b'x'*200+b'\r',b'y\r']),
  session('marked bytes',[b'a\xffb\r'],iflag=lambda i:i|T.PARMRK),
  session('a signal takes back what was typed',[b'abc\x03d\r']),
- session('quit and suspend',[b'abc\x1cd\x1ae\r']),
  session('a signal without flushing',[b'abc\x03d\r'],lflag=lambda l:l|T.NOFLSH),
 ]
 json.dump(S,open(sys.argv[1],'w'),indent=1)

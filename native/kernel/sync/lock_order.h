@@ -53,6 +53,10 @@ enum class MutexRank : uint8_t {
   Netlink,          // one netlink socket
   EndpointSend,     // the send ring of one socket
   EndpointReceive,  // the receive ring of one socket
+  TerminalPrepare,  // terminals are made
+  TerminalBlocks,   // their memory is taken
+  TerminalOutput,   // the output ring of one terminal
+  TerminalInput,    // the input ring of one terminal
   Arena,            // the memory that rings are made of
   BrokerPublished,  // addresses and routes that the network service publishes
 };

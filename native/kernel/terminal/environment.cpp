@@ -18,7 +18,7 @@ constexpr uint64_t kShareOfArena = 8;  // which is a quarter of the machine's me
 constexpr uint32_t kSmallestRing = 64 * 1024;
 constexpr int kCodeOfKernel = 0x80;  // si_code SI_KERNEL, sigaction(2)
 
-Mutex g_mutex;
+Mutex g_mutex(MutexRank::TerminalBlocks);
 ArenaBlock g_blocks;
 
 }  // namespace

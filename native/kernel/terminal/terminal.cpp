@@ -32,7 +32,7 @@ const Termios kDefaultSettings = {
 
 WindowSize default_size = {24, 80, 0, 0};
 
-Mutex g_prepare_mutex;
+Mutex g_prepare_mutex(MutexRank::TerminalPrepare);
 Terminal* g_terminals[RUNTIME_TERMINAL_MAXIMUM] = {};
 bool g_is_wanted = false;    // atomic
 bool g_has_service = false;  // atomic: one has asked whether terminals are wanted
@@ -44,6 +44,8 @@ void interrupt_from_boot_console() { signal_app(kSignalInterrupt); }
 
 Terminal::Terminal(WaitQueue* queue)
     : queue_(queue ? *queue : own_queue_),
+      output_mutex_(MutexRank::TerminalOutput),
+      input_mutex_(MutexRank::TerminalInput),
       settings_lock_(LockRank::Pipe),
       settings_(kDefaultSettings),
       window_size_(default_size) {}

@@ -8,8 +8,8 @@
 //
 // The service may be wrong, so nothing that it writes is believed: an index that cannot be is not taken.
 //
-// Locks, outermost first: write_turn_ (one write(2) at a time), output_mutex_ or input_mutex_ (all sleep),
-// then the spinlock of the settings, rank Pipe.
+// One write(2) has its turn at a time; locks are output_mutex_ or input_mutex_, which sleep, and the spinlock of
+// the settings, rank Pipe.
 #pragma once
 
 #include <stddef.h>
@@ -73,6 +73,8 @@ class Terminal {
   Result<void> prepare();
   // terminal_output.cpp
   Result<size_t> write_piece(IoBuffer& buffer);
+  Result<void> take_turn(bool is_non_blocking);
+  void end_turn();
   Result<void> wait_for_space();
   void put_output(const char* bytes, size_t size);
   void take_tail();
@@ -110,7 +112,8 @@ class Terminal {
 
   WaitQueue own_queue_;
   WaitQueue& queue_;
-  Mutex write_turn_;
+  WaitQueue write_turns_;
+  bool is_written_ = false;  // atomic: a write(2) has its turn
   Mutex output_mutex_;
   Mutex input_mutex_;
   SpinLock settings_lock_;

@@ -102,14 +102,24 @@ Result<void> Terminal::wait_for_space() {
   return {};
 }
 
+/// So that what one write(2) writes stays together. Errors: Again, Restart.
+Result<void> Terminal::take_turn(bool is_non_blocking) {
+  const auto take = [this] { return !__atomic_exchange_n(&is_written_, true, __ATOMIC_ACQUIRE); };
+  if (is_non_blocking) return take() ? Result<void>() : Result<void>(Errno::Again);
+  if (write_turns_.wait(take) == WaitResult::Interrupted) return Errno::Restart;
+  return {};
+}
+
+void Terminal::end_turn() {
+  __atomic_store_n(&is_written_, false, __ATOMIC_RELEASE);
+  write_turns_.wake_one();
+}
+
 Result<size_t> Terminal::write(IoBuffer& buffer, bool is_non_blocking) {
   const size_t wanted = buffer.remaining();
   (void)prepare().is_error();  // without memory there is no history
-  if (is_non_blocking) {
-    if (!write_turn_.try_lock()) return Errno::Again;
-  } else {
-    write_turn_.lock();
-  }
+  const Result<void> turn = take_turn(is_non_blocking);
+  if (turn.is_error()) return turn.error();
   Result<void> ended;
   while (buffer.remaining() && !ended.is_error()) {
     const Result<size_t> moved = write_piece(buffer);
@@ -120,7 +130,7 @@ Result<size_t> Terminal::write(IoBuffer& buffer, bool is_non_blocking) {
       ended = is_non_blocking ? Result<void>(Errno::Again) : wait_for_space();
     }
   }
-  write_turn_.unlock();
+  end_turn();
   const size_t written = wanted - buffer.remaining();
   if (written > 0 && is_attached()) notify_terminal_service();
   if (ended.is_error() && written == 0) return ended.error();

@@ -23,6 +23,9 @@ interface SessionOptions {
   readonly machine?: BootOptions;
 }
 
+/** With several devices under way at once. */
+const long = process.env['RUNTIMEJS_TEST_LONG'] === '1' ? test.serial : test.serial.skip;
+
 const bootOptions = { timeoutMilliseconds: 300_000 } as const;
 
 /** Starts a machine whose serial line is a pseudo-terminal. */

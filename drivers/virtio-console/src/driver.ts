@@ -53,8 +53,8 @@ const controlRoom = 256;
  * How long the device has to tell which ports there are, and how long after its last word, microseconds. It is
  * waited for, as what is a console must be known before anything is written to one.
  */
-const introductionTime = 200_000;
-const silenceTime = 5_000;
+const introductionTime = 1_000_000;
+const silenceTime = 50_000;
 
 interface PortQueues {
   readonly receive: ExchangeQueue;

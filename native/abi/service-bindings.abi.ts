@@ -441,6 +441,13 @@ const device = bindingGroup('device', 'PCI functions, platform devices and their
     ],
     returns: { kind: 'checked', gives: 'filled' },
   }),
+  system({
+    name: 'font',
+    doc: "Gives the font for framebuffers, in the format of Linux's console (PSF). It may not be written to.",
+    calls: { kernel: 'screen_font' },
+    arguments: [],
+    returns: { kind: 'memory', doc: 'the font' },
+  }),
 ]);
 
 export const serviceBindingGroups: readonly BindingGroup[] = [random, loop, arena, broker, device];

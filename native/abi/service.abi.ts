@@ -418,4 +418,11 @@ export const serviceFunctions: readonly KernelFunction[] = [
     returns: 'i32',
     returnsDoc: `${outcome}: ENODEV when it is no framebuffer`,
   }),
+  kernelFunction({
+    name: 'screen_font',
+    doc: "Gives the font for framebuffers, in the format of Linux's console (PSF). It stays, and may not be written to.",
+    parameters: [parameter('into', memoryRange, 'Where it is.')],
+    returns: 'i32',
+    returnsDoc: `${outcome}: ENOENT when the base holds none`,
+  }),
 ];

@@ -11,7 +11,13 @@ export const deviceStatus = {
 } as const;
 
 /** Device types (section 5). */
-export const deviceType = { network: 1, console: 3, entropy: 4 } as const;
+export const deviceType = {
+  network: 1,
+  console: 3,
+  entropy: 4,
+  graphics: 16,
+  input: 18,
+} as const;
 
 /** Feature bits that belong to no device type (section 6). */
 export const feature = {

@@ -34,6 +34,7 @@ const magic = 0x74726976;
 class MmioTransport implements VirtioTransport {
   readonly name: string;
   readonly type: number;
+  readonly isVga = false;
   readonly #registers: RegisterMemory;
   readonly #interrupt: Interrupt;
 
@@ -80,6 +81,11 @@ class MmioTransport implements VirtioTransport {
     if (width === 1) return Atomics.load(this.#registers.bytes, at);
     if (width === 2) return Atomics.load(this.#registers.halves, at >> 1);
     return this.#read(at);
+  }
+
+  writeConfiguration(offset: number, value: number): void {
+    const at = register.configuration + offset;
+    if (at < this.#registers.size) Atomics.store(this.#registers.bytes, at, value);
   }
 
   queueCapacity(queue: number): number {

@@ -88,10 +88,14 @@ function findStructure(
   return undefined;
 }
 
+/** "Display controller, VGA compatible" (PCI Code and ID Assignment, section 1.4). */
+const vgaClass = 0x0300;
+
 /** One virtio function. Made by openPciTransport(). */
 class PciTransport implements VirtioTransport {
   readonly name: string;
   readonly type: number;
+  readonly isVga: boolean;
   readonly #function: PciFunction;
   readonly #common: Structure;
   readonly #notify: Structure;
@@ -113,6 +117,7 @@ class PciTransport implements VirtioTransport {
     this.#function = pciFunction;
     this.name = `PCI ${pciFunction.name}`;
     this.type = type;
+    this.isVga = pciFunction.class === vgaClass;
     this.#common = structures.common;
     this.#notify = structures.notify;
     this.#isr = structures.isr;
@@ -160,6 +165,12 @@ class PciTransport implements VirtioTransport {
     if (width === 1) return Atomics.load(device.registers.bytes, at);
     if (width === 2) return Atomics.load(device.registers.halves, at >> 1);
     return Atomics.load(device.registers.words, at >> 2);
+  }
+
+  writeConfiguration(offset: number, value: number): void {
+    const device = this.#device;
+    if (device === undefined || offset >= device.size) return;
+    Atomics.store(device.registers.bytes, device.offset + offset, value);
   }
 
   queueCapacity(queue: number): number {

@@ -22,6 +22,8 @@ export interface VirtioTransport {
   readonly name: string;
   /** One of deviceType. */
   readonly type: number;
+  /** It is a PC's VGA adapter as well. */
+  readonly isVga: boolean;
   readStatus(): number;
   writeStatus(status: number): void;
   offeredFeatures(): Features;
@@ -32,6 +34,8 @@ export interface VirtioTransport {
   readonly configurationSize: number;
   /** Reads device configuration, little endian. `width` bytes at an offset aligned to it. */
   readConfiguration(offset: number, width: 1 | 2 | 4): number;
+  /** Writes one byte of device configuration; nothing happens outside of it. */
+  writeConfiguration(offset: number, value: number): void;
   /** Largest size of a queue; 0 when the device has no such queue. */
   queueCapacity(queue: number): number;
   /**

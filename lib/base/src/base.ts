@@ -7,6 +7,7 @@
 //                                 addons from npm need, stripped
 //   lib/runtime                   shim.so, kernel.node, preload.cjs
 //   system/kernel.symbols         names for the kernel's backtraces
+//   system/font.psf               the font for framebuffers
 //   etc                           what glibc, c-ares and Node read
 //   app dev proc sys tmp          empty: mount points, and the place of the app
 import { access, mkdir, rename } from 'node:fs/promises';
@@ -37,6 +38,8 @@ export interface BaseInputs {
    * what Node and the parts need.
    */
   readonly libraries?: readonly SharedLibrary[];
+  /** The font for framebuffers, in the format of Linux's console. */
+  readonly font: string;
   /** Version of Runtime.JS, for /etc/os-release. */
   readonly version: string;
   /** Folder for stripped copies, kept between builds. */
@@ -109,6 +112,7 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
       inputs.node,
       inputs.kernel,
       ...(inputs.symbols === undefined ? [] : [inputs.symbols]),
+      inputs.font,
       ...parts.map(([, file]) => file),
       ...libraries.map(({ file }) => file),
       ...ownSources(),
@@ -128,6 +132,7 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
           ? await kernelSymbols(inputs.kernel)
           : { file: inputs.symbols };
       await archive.addFile('system/kernel.symbols', symbols);
+      await archive.addFile('system/font.psf', { file: inputs.font });
       for (const [name, file] of parts) {
         const source = /\.(so|node)$/.test(name) ? await stripped(file, inputs.cacheFolder) : file;
         await archive.addFile(`lib/runtime/${name}`, { file: source }, { mode: 0o755 });

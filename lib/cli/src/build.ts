@@ -5,6 +5,7 @@ import { assembleBase } from '@runtimejs/base/base.ts';
 import { packRuntime } from '@runtimejs/base/pack.ts';
 import { digestInputs, makeUnlessCurrent } from '@runtimejs/base/stamp.ts';
 import { runCommand, ToolError } from './command.ts';
+import { fetchFont } from './font.ts';
 import { addonFile, buildAddon, buildNative, kernelAddon } from './native.ts';
 import {
   buildFolder,
@@ -69,6 +70,7 @@ export async function buildRuntime(): Promise<void> {
     }
   });
   await step('Assembling the base', async (report) => {
+    const font = await fetchFont(report);
     await assembleBase({
       node: nodeBinary,
       kernel: kernelElf,
@@ -77,6 +79,7 @@ export async function buildRuntime(): Promise<void> {
         'kernel.node': addonFile(kernelAddon),
         'preload.cjs': preloadModule,
       },
+      font,
       version,
       cacheFolder: strippedFolder,
       output: baseArchive,

@@ -616,6 +616,14 @@ void DeviceFramebuffer(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(into);
 }
 
+void DeviceFont(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "device.font");
+  RuntimeMemoryRange memory = {};
+  const auto result = arguments.host().kernel().screen_font(&memory);
+  if (!arguments.Succeeded(result)) return;
+  arguments.ReturnMemory(memory);
+}
+
 void AppEnvironment(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "app.environment");
   const auto result = arguments.host().Environment();
@@ -988,6 +996,7 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(device_group, "writePlatformPort", DeviceWritePlatformPort, 3,
                FastCall<FastDeviceWritePlatformPort>()) &&
         method(device_group, "framebuffer", DeviceFramebuffer, 2) &&
+        method(device_group, "font", DeviceFont, 0) &&
         define(target, "device", device_group))) {
     return false;
   }

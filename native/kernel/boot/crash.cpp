@@ -7,6 +7,7 @@
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
 #include "boot/report.h"
+#include "boot/screen.h"
 #include "lib/demangle.h"
 #include "lib/format.h"
 #include "lib/log.h"
@@ -38,7 +39,9 @@ class Report {
  public:
   Report() : text_(buffer_, sizeof(buffer_)) {}
   TextBuilder& text() { return text_; }
-  void print() {
+  /// @param ends_machine it is shown on the screen, too, whatever was there
+  void print(bool ends_machine) {
+    if (ends_machine) screen_take_back();
     const char* start = buffer_;
     const char* end = buffer_ + text_.length();
     while (start < end) {
@@ -47,6 +50,10 @@ class Report {
       console_write("[runtime] ", 10);
       console_write(start, static_cast<size_t>(line_end - start));
       console_write("\r\n", 2);
+      if (ends_machine) {
+        screen_write(start, static_cast<size_t>(line_end - start));
+        screen_write("\n", 1);
+      }
       start = line_end + 1;
     }
   }
@@ -164,7 +171,7 @@ void panic_with_frame(const TrapFrame* frame, const char* what) {
               thread ? thread->name : "none", static_cast<unsigned long long>(kernel_base()));
   report_registers(text, *frame);
   report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
-  report.print();
+  report.print(true);
   end_machine(255, "panic");
 }
 
@@ -227,7 +234,7 @@ void report_application_crash(const TrapFrame* frame, int signal) {
   report_registers(text, *frame);
   report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
   append_memory(text);
-  report.print();
+  report.print(true);
 }
 
 void report_out_of_memory(const TrapFrame* frame, uint64_t address) {
@@ -241,13 +248,13 @@ void report_out_of_memory(const TrapFrame* frame, uint64_t address) {
       "start the VM with more memory (-m), or limit the app's heap "
       "(--max-old-space-size)\n");
   report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
-  report.print();
+  report.print(true);
 }
 
 void report_memory_figures() {
   Report report;
   append_memory(report.text());
-  report.print();
+  report.print(false);
 }
 
 }  // namespace runtime

@@ -24,6 +24,7 @@
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
 #include "boot/machine_settings.h"
+#include "boot/screen.h"
 #include "boot/settings.h"
 #include "broker/broker.h"
 #include "interrupts/apic.h"
@@ -205,6 +206,7 @@ void start_files() {
     refuse(
         "the base or the initrd cannot be used (the line above says why); build them again "
         "with `npm run build`");
+  screen_set_font(view_file_in_place("/system/font.psf"));
   fifo_initialise();
 }
 
@@ -300,6 +302,7 @@ extern "C" [[noreturn]] void boot_main() {
   require(physical_memory_initialise(information, command_line.fixed_layout));
   AddressSpace::initialise(command_line.fixed_layout);
   kernel_map_initialise(command_line.fixed_layout);
+  screen_initialise();
   acpi_initialise(information.rsdp);
   require(apic_initialise());
   reset_other_cpus();

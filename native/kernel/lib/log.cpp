@@ -2,6 +2,7 @@
 
 #include "boot/console.h"
 #include "boot/console_port.h"
+#include "boot/screen.h"
 #include "lib/log_ring.h"
 #include "lib/string.h"
 #include "lib/types.h"
@@ -93,6 +94,7 @@ void log(LogLevel level, const char* pattern, ...) {
     SpinGuard guard(ring_lock);
     append_to_ring(level, microseconds, text, length);
   }
+  if (level == LogLevel::Error) screen_write(text, length);
   if (level > log_level()) return;
   text[length - 1] = '\r';
   text[length++] = '\n';

@@ -2,6 +2,7 @@
 
 #include <shared_memory.h>
 
+#include "boot/screen.h"
 #include "broker/broker.h"
 #include "interrupts/device_interrupts.h"
 #include "linux/process_info.h"
@@ -127,6 +128,14 @@ int32_t platform_port_write(uint32_t index, uint32_t port, uint32_t value) {
 }
 int32_t platform_framebuffer(uint32_t index, RuntimeFramebuffer* into) {
   return outcome(runtime::platform_framebuffer(index), into);
+}
+
+int32_t screen_font(RuntimeMemoryRange* into) {
+  const StringView font = runtime::screen_font();
+  if (font.is_empty()) return failure(Errno::NoEntry);
+  into->address = reinterpret_cast<uint64_t>(font.data);
+  into->size = font.size;
+  return 0;
 }
 
 int32_t arena_allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {

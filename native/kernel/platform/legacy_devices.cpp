@@ -9,8 +9,6 @@ namespace runtime {
 
 namespace {
 
-constexpr uint64_t kTextMemory = 0xb8000;
-constexpr uint64_t kTextMemorySize = 0x8000;
 constexpr uint16_t kCrtIndex = 0x3d4;
 constexpr uint16_t kCrtData = 0x3d5;
 constexpr uint8_t kCrtCursorLow = 0x0f;
@@ -76,8 +74,8 @@ uint32_t legacy_device_count() {
          0});
   if (legacy_text_screen_is_present())
     add({RUNTIME_PLATFORM_DEVICE_TEXT_SCREEN,
-         kTextMemory,
-         kTextMemorySize,
+         kLegacyTextMemory,
+         kLegacyTextMemorySize,
          {kCrtIndex, kCrtData},
          2,
          kNoLegacyInterrupt,

@@ -8,6 +8,10 @@
 
 namespace runtime {
 
+/// Where VGA's text screen is.
+constexpr uint64_t kLegacyTextMemory = 0xb8000;
+constexpr uint64_t kLegacyTextMemorySize = 0x8000;
+
 constexpr uint8_t kNoLegacyInterrupt = 0xff;
 
 struct LegacyDevice {

@@ -1,6 +1,7 @@
 #include "platform/platform_devices.h"
 
 #include "arch/x86_64/ports.h"
+#include "boot/screen.h"
 #include "interrupts/device_interrupts.h"
 #include "memory/address_space.h"
 #include "platform/legacy_devices.h"
@@ -41,6 +42,7 @@ Result<RuntimeMemoryRange> platform_device_map(uint32_t index) {
   LegacyDevice* const device = find_legacy(index);
   if (!device) return Errno::NoDevice;
   if (!device->memory_size) return Errno::NoDeviceOrAddress;
+  screen_hand_over();  // both kinds that have memory are screens
   if (!device->mapped) {
     const Result<void*> mapped = map_device(PhysAddr(device->memory), device->memory_size);
     if (mapped.is_error()) return mapped.error();

@@ -471,6 +471,14 @@ export interface DeviceBindings {
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
   framebuffer(index: number, into: Framebuffer): Framebuffer;
+
+  /**
+   * Gives the font for framebuffers, in the format of Linux's console (PSF). It may not be written
+   * to.
+   * @returns the font
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  font(): ArrayBuffer;
 }
 
 /** A bare app in this isolate. */

@@ -9,14 +9,14 @@ const layoutKeys: readonly number[] = [
 ];
 
 /** What a key gives: a character, or a mark that goes onto the next one. */
-export interface Symbol {
+export interface KeySymbol {
   readonly text: string;
   /** The combining character of a dead key. */
   readonly mark?: string;
 }
 
 /** By key: plain, with shift, with AltGr, with both; undefined where nothing is. */
-export type Layout = ReadonlyMap<number, readonly (Symbol | undefined)[]>;
+export type Layout = ReadonlyMap<number, readonly (KeySymbol | undefined)[]>;
 
 /** The combining characters that dead keys stand for, by the character that is printed on them. */
 const marks: Readonly<Record<string, string>> = {

@@ -1,29 +1,29 @@
 /**
  * Scan codes of PS/2 keyboards, sets 1 and 2 (Microsoft, "Keyboard Scan Code Specification" 1.3a), as keys.
  */
-import { firstOtherKey, key, type KeyEvent } from './keys.ts';
+import { firstOtherKey, type KeyEvent, key } from './keys.ts';
 
 /** Set 1 and Linux's numbers are the same up to F12; these come behind E0. */
 const extendedSet1: Readonly<Record<number, number>> = {
-  0x1c: key.keypadEnter,
-  0x1d: key.rightControl,
-  0x35: key.keypadSlash,
-  0x37: key.printScreen,
-  0x38: key.rightAlt,
-  0x46: key.pause, // with Ctrl: Break
-  0x47: key.home,
-  0x48: key.up,
-  0x49: key.pageUp,
-  0x4b: key.left,
-  0x4d: key.right,
-  0x4f: key.end,
-  0x50: key.down,
-  0x51: key.pageDown,
-  0x52: key.insert,
-  0x53: key.delete,
-  0x5b: key.leftMeta,
-  0x5c: key.rightMeta,
-  0x5d: key.menu,
+  28: key.keypadEnter,
+  29: key.rightControl,
+  53: key.keypadSlash,
+  55: key.printScreen,
+  56: key.rightAlt,
+  70: key.pause, // with Ctrl: Break
+  71: key.home,
+  72: key.up,
+  73: key.pageUp,
+  75: key.left,
+  77: key.right,
+  79: key.end,
+  80: key.down,
+  81: key.pageDown,
+  82: key.insert,
+  83: key.delete,
+  91: key.leftMeta,
+  92: key.rightMeta,
+  93: key.menu,
 };
 /** Set 1 has no more keys than these without E0. */
 const lastSet1 = 0x58;

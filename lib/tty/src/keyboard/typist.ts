@@ -2,8 +2,8 @@
  * From keys to what a terminal sends: layout, modifiers, dead keys, and the sequences of xterm (ctlseqs, "PC-Style
  * Function Keys"). Pure: time is somebody else's.
  */
-import { key, type KeyEvent, type KeyboardLights } from './keys.ts';
-import type { Layout, Symbol } from './layouts.ts';
+import { type KeyboardLights, type KeyEvent, key } from './keys.ts';
+import type { KeySymbol, Layout } from './layouts.ts';
 
 /** What of a terminal's modes changes keys. */
 export interface KeyModes {
@@ -92,7 +92,7 @@ export class Typist {
   readonly #held = new Set<number>();
   #capsLock = false;
   #numLock = true;
-  #dead: Symbol | undefined;
+  #dead: KeySymbol | undefined;
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -128,7 +128,8 @@ export class Typist {
 
   /** What a key that is held types, once more. */
   type(code: number, modes: KeyModes): Typed {
-    if (modifierKeys.includes(code) || code === key.capsLock || code === key.numLock) return nothing;
+    if (modifierKeys.includes(code) || code === key.capsLock || code === key.numLock)
+      return nothing;
     if (code === key.pause) return { ...nothing, isBreak: this.#isControl };
     const text = this.#special(code, modes) ?? this.#symbol(code);
     return text === undefined ? nothing : { text, isBreak: false, repeats: true };
@@ -217,7 +218,7 @@ export class Typist {
     return joined.length === symbol.text.length ? joined : dead.text + symbol.text;
   }
 
-  #lookUp(code: number): Symbol | undefined {
+  #lookUp(code: number): KeySymbol | undefined {
     if (code === key.space) return { text: ' ' };
     const levels = this.#layout.get(code);
     const plain = levels?.[0];

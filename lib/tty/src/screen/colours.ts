@@ -22,7 +22,8 @@ export function coloursOf(style: number, swaps: boolean, canUnderline: boolean):
     if ((style & styleFlag.underline) !== 0) foreground = 6;
     else if ((style & styleFlag.italic) !== 0) foreground = 2;
   }
-  if ((style & styleFlag.faint) !== 0) foreground = foreground < bright ? darkGrey : foreground - bright;
+  if ((style & styleFlag.faint) !== 0)
+    foreground = foreground < bright ? darkGrey : foreground - bright;
   if ((style & styleFlag.bold) !== 0 && foreground < bright) foreground += bright;
   if ((style & styleFlag.invisible) !== 0) foreground = background;
   const isSwapped = ((style & styleFlag.inverse) !== 0) !== swaps;

@@ -1,5 +1,7 @@
 /** Where a terminal's cells are shown: a text screen, or pixels. */
+import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { TerminalSize } from '../device.ts';
+import type { Font } from './font.ts';
 import type { Grid } from './grid.ts';
 
 /** What is to be seen. */
@@ -11,10 +13,23 @@ export interface View {
   readonly reverseVideo: boolean;
 }
 
+/** A driver of displays: the module that its package exports as `driver.ts`. */
+export interface DisplayDriver {
+  /**
+   * Finds its displays; one that cannot be used is named in the log and left out.
+   * @param font gives the font for pixels; undefined, and a line in the log, when there is none
+   */
+  attach(platform: Platform, font: () => Font | undefined): readonly Display[];
+}
+
 /** A display, as drivers make it. */
 export interface Display {
   /** For the log: what and where it is. */
   readonly name: string;
+  /** It is VGA's text screen. */
+  readonly isTextScreen: boolean;
+  /** It is an adapter that showed VGA's text screen before: that one is not visible any more. */
+  readonly replacesTextScreen: boolean;
   /** How many cells it has. */
   readonly size: TerminalSize;
   readonly counters: Readonly<Record<string, number>>;

@@ -11,7 +11,14 @@ export interface Font {
   readonly bytes: Uint8Array;
 }
 
-const psf1 = { magic: 0x0436, headerBytes: 4, has512: 1, hasTable: 6, separator: 0xffff, sequence: 0xfffe };
+const psf1 = {
+  magic: 0x0436,
+  headerBytes: 4,
+  has512: 1,
+  hasTable: 6,
+  separator: 0xffff,
+  sequence: 0xfffe,
+};
 const psf2 = { magic: 0x864ab572, headerBytes: 32, hasTable: 1, separator: 0xff, sequence: 0xfe };
 const largestSide = 64;
 const mostGlyphs = 65536;
@@ -45,13 +52,16 @@ export function parseFont(file: Uint8Array): Font | string {
   const end = start + count * glyphBytes;
   if (end > file.length) return 'a font that is cut off';
   const glyphs = readTable(header, file.subarray(end));
-  const replacement = replacements.map((point) => glyphs.get(point)).find((glyph) => glyph !== undefined);
+  const replacement = replacements
+    .map((point) => glyphs.get(point))
+    .find((glyph) => glyph !== undefined);
   return {
     width,
     height,
     rowBytes,
     bytes: file.subarray(start, end),
-    glyphOf: (point) => (glyphs.get(point) ?? baseGlyph(glyphs, point) ?? replacement ?? 0) * glyphBytes,
+    glyphOf: (point) =>
+      (glyphs.get(point) ?? baseGlyph(glyphs, point) ?? replacement ?? 0) * glyphBytes,
   };
 }
 
@@ -127,7 +137,8 @@ function readTable2(bytes: Uint8Array, take: TakeEntry): void {
     }
     const length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     let point = length === 1 ? first : first & (0xff >> (length + 1));
-    for (let next = 1; next < length; next++) point = (point << 6) | ((bytes[at + next] ?? 0) & 0x3f);
+    for (let next = 1; next < length; next++)
+      point = (point << 6) | ((bytes[at + next] ?? 0) & 0x3f);
     take(point);
     at += length;
   }

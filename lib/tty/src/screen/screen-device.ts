@@ -2,11 +2,11 @@
  * A screen with its keyboards as one terminal device: what is written goes through the terminal model to all
  * displays, and what is typed on any keyboard is its input.
  */
-import type { KeyboardLights } from '../keyboard/keys.ts';
-import type { Keyboard, KeyEvent } from '../keyboard/keys.ts';
+
+import type { TerminalDevice, TerminalHost, TerminalSize } from '../device.ts';
+import type { Keyboard, KeyboardLights, KeyEvent } from '../keyboard/keys.ts';
 import { type LayoutName, layouts } from '../keyboard/layouts.ts';
 import { Typist } from '../keyboard/typist.ts';
-import type { TerminalDevice, TerminalHost, TerminalSize } from '../device.ts';
 import type { Display, View } from './display.ts';
 import { Terminal } from './terminal.ts';
 import { encodeUtf8 } from './utf8.ts';

@@ -1,0 +1,100 @@
+/**
+ * Screens and keyboards as a driver of a composition: one terminal device of everything that the machine has of
+ * both.
+ *
+ * ```ts
+ * screen({ displays: [vga, framebuffer, bochs, virtioGpu], keyboards: [ps2, virtioInput], layout: 'de' })
+ * ```
+ */
+import type { Platform } from '@runtimejs/platform/platform.ts';
+import type { TerminalDevice } from '@runtimejs/tty/device.ts';
+import type { Keyboard } from '@runtimejs/tty/keyboard/keys.ts';
+import { type LayoutName, layouts } from '@runtimejs/tty/keyboard/layouts.ts';
+import type { Display, DisplayDriver } from '@runtimejs/tty/screen/display.ts';
+import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
+import { ScreenDevice } from '@runtimejs/tty/screen/screen-device.ts';
+import type { SystemBindings } from './generated/bindings.d.ts';
+
+/** A driver of keyboards: the module that its package exports as `driver.ts`. */
+export interface KeyboardDriver {
+  attach(platform: Platform): readonly Keyboard[];
+}
+
+/** What a screen is put together from. */
+export interface ScreenDrivers {
+  readonly displays: readonly DisplayDriver[];
+  readonly keyboards: readonly KeyboardDriver[];
+  /** By default `us`. */
+  readonly layout?: LayoutName;
+}
+
+/** Whether there is a keyboard layout of that name. */
+export function isLayout(name: string): name is LayoutName {
+  return Object.hasOwn(layouts, name);
+}
+
+/**
+ * Finds displays and keyboards.
+ * @returns undefined when there is no display: a keyboard without one is left alone
+ */
+export function attachScreen(
+  platform: Platform,
+  bindings: SystemBindings,
+  { displays: displayDrivers, keyboards: keyboardDrivers, layout = 'us' }: ScreenDrivers,
+): TerminalDevice | undefined {
+  const font = createFontReader(platform, bindings);
+  const found = displayDrivers.flatMap((driver) =>
+    tryAttach(platform, () => driver.attach(platform, font)),
+  );
+  const displays = visible(found);
+  if (displays.length === 0) return undefined;
+  const keyboards = keyboardDrivers.flatMap((driver) =>
+    tryAttach(platform, () => driver.attach(platform)),
+  );
+  for (const { name, size } of displays) {
+    platform.log('info', `screen: ${name}, ${size.columns} by ${size.rows} characters`);
+  }
+  for (const { name } of keyboards) platform.log('info', `screen: ${name}, layout ${layout}`);
+  return new ScreenDevice(platform, { displays, keyboards, layout });
+}
+
+function tryAttach<Device>(platform: Platform, attach: () => readonly Device[]): readonly Device[] {
+  try {
+    return attach();
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    platform.log('error', `A driver failed to start: ${text}`);
+    return [];
+  }
+}
+
+/** An adapter that has left text mode no longer shows the text screen. */
+function visible(displays: readonly Display[]): readonly Display[] {
+  if (!displays.some(({ replacesTextScreen }) => replacesTextScreen)) return displays;
+  const [shown, hidden] = [true, false].map((isShown) =>
+    displays.filter(({ isTextScreen }) => isTextScreen !== isShown),
+  ) as [Display[], Display[]];
+  for (const display of hidden) display.stop();
+  return shown;
+}
+
+/** Reads the font when it is first asked for; a machine with a text screen alone never needs it. */
+function createFontReader(
+  platform: Platform,
+  { device }: Pick<SystemBindings, 'device'>,
+): () => Font | undefined {
+  let font: Font | string | undefined;
+  return () => {
+    if (font === undefined) {
+      try {
+        font = parseFont(new Uint8Array(device.font()));
+      } catch (error) {
+        font = (error as Error).message;
+      }
+      if (typeof font === 'string') {
+        platform.log('error', `screen: framebuffers are left out, for there is no font: ${font}`);
+      }
+    }
+    return typeof font === 'string' ? undefined : font;
+  };
+}

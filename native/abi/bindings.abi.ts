@@ -169,6 +169,18 @@ export const bindingGroups: readonly BindingGroup[] = [
       returns: { kind: 'never' },
     }),
   ]),
+  bindingGroup('network', 'What Node has no function for.', [
+    binding({
+      name: 'openEchoSocket',
+      doc: 'Opens an ICMP echo socket (icmp(7)): what ping needs.',
+      isolates: ['app'],
+      calls: { kernel: 'open_echo_socket' },
+      arguments: [
+        argument('version', { kind: 'integer', type: 'u32', least: 4, most: 6 }, 'Of IP: 4 or 6.'),
+      ],
+      returns: { kind: 'checked', gives: 'number', doc: 'the descriptor' },
+    }),
+  ]),
   bindingGroup('isolate', 'This isolate.', [
     binding({
       name: 'startedAt',

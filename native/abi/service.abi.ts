@@ -425,4 +425,12 @@ export const serviceFunctions: readonly KernelFunction[] = [
     returns: 'i32',
     returnsDoc: `${outcome}: ENOENT when the base holds none`,
   }),
+  kernelFunction({
+    name: 'open_echo_socket',
+    doc: 'Opens an ICMP echo socket (icmp(7)) of the app: what ping needs, and Node has no function for.',
+    parameters: [parameter('version', 'u32', 'Of IP: 4 or 6.')],
+    returns: 'i32',
+    returnsDoc:
+      'the descriptor, non-blocking and closed on exec, or -errno: EINVAL, EMFILE, EPROTONOSUPPORT',
+  }),
 ];

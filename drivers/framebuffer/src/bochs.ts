@@ -46,7 +46,7 @@ function start(found: PciFunction, font: Font): Display | string {
   const { halves } = found.memory(2);
   const read = (index: number): number => Atomics.load(halves, registersAt / 2 + index);
   const write = (index: number, value: number): void => {
-    Atomics.store(halves, registersAt / 2 + index, value);
+    halves[registersAt / 2 + index] = value;
   };
   if ((read(register.id) & idMask) !== id)
     return 'its registers are unlike those of a Bochs display';

@@ -85,7 +85,7 @@ class MmioTransport implements VirtioTransport {
 
   writeConfiguration(offset: number, value: number): void {
     const at = register.configuration + offset;
-    if (at < this.#registers.size) Atomics.store(this.#registers.bytes, at, value);
+    if (at < this.#registers.size) this.#registers.bytes[at] = value;
   }
 
   queueCapacity(queue: number): number {

@@ -170,7 +170,8 @@ class PciTransport implements VirtioTransport {
   writeConfiguration(offset: number, value: number): void {
     const device = this.#device;
     if (device === undefined || offset >= device.size) return;
-    Atomics.store(device.registers.bytes, device.offset + offset, value);
+    // A plain store: QEMU's TCG loses a byte that is exchanged, which an atomic store is.
+    device.registers.bytes[device.offset + offset] = value;
   }
 
   queueCapacity(queue: number): number {

@@ -17,6 +17,7 @@ import { createNetwork, type Network } from './network.ts';
 export type { CpuStatistics, MemoryStatistics } from './generated/kernel.d.ts';
 export { type Kernel, type KernelLogText, type LogLevel, NotRuntimeError } from './kernel.ts';
 export type { Network, NetworkStatistics } from './network.ts';
+export type { Pinger, PingOptions, PingReply } from './ping.ts';
 
 /** Where the base has the addon. */
 const addonPath = '/lib/runtime/kernel.node';
@@ -29,7 +30,7 @@ const kernel: Kernel = createKernel(() => {
   return createRequire(import.meta.url)(addonPath);
 });
 
-export const { memory, cpu, uptime, powerOff, reboot, log, readLog } = kernel;
+export const { memory, cpu, uptime, powerOff, reboot, log, readLog, createPinger } = kernel;
 
 /** The network stack: `network.statistics()` tells what it counted. */
 export const network: Network = createNetwork(() => {

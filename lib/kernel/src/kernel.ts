@@ -3,6 +3,7 @@
  * tests can, too.
  */
 import type { CpuStatistics, KernelAddon, MemoryStatistics } from './generated/kernel.d.ts';
+import { openPinger, type Pinger, type PingOptions } from './ping.ts';
 
 /** How much a log message matters; the kernel's `log=` option chooses what reaches the console. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -48,6 +49,12 @@ export interface Kernel {
    * that is left
    */
   readLog(cursor?: bigint): KernelLogText;
+  /**
+   * Prepares to ping a host over ICMP echo.
+   * @param host name or address
+   * @throws what the resolver says; ENETDOWN and its like when there is no network
+   */
+  createPinger(host: string, options?: PingOptions): Promise<Pinger>;
 }
 
 /** Thrown by every function on plain Linux. */
@@ -82,6 +89,10 @@ export function createKernel(load: () => KernelAddon): Kernel {
     uptime: () => addon().clock.uptime(),
     powerOff: (code = 0) => addon().machine.powerOff(code),
     reboot: () => addon().machine.reboot(),
+    createPinger: async (host, options = {}) => {
+      const { openEchoSocket } = addon().network;
+      return openPinger(host, options, openEchoSocket);
+    },
     log: (level, text) => {
       const number = Object.hasOwn(levels, level) ? levels[level] : undefined;
       if (number === undefined) {

@@ -92,6 +92,17 @@ Napi::Value MachineReboot(const Napi::CallbackInfo& info) {
   return arguments.result();
 }
 
+Napi::Value NetworkOpenEchoSocket(const Napi::CallbackInfo& info) {
+  Arguments arguments(info, "network.openEchoSocket");
+  uint32_t version = 0;
+  if (!(arguments.HasKernel() &&
+        arguments.GetInteger(0, "version", 4, 6, &version))) return arguments.result();
+  const auto result = arguments.kernel().open_echo_socket(version);
+  if (!arguments.Succeeded(result)) return arguments.result();
+  arguments.Return(static_cast<double>(result));
+  return arguments.result();
+}
+
 }  // namespace
 
 void InstallAddonBindings(Napi::Env env, Napi::Object exports,
@@ -114,6 +125,9 @@ void InstallAddonBindings(Napi::Env env, Napi::Object exports,
   machine.Set("powerOff", Napi::Function::New(env, MachinePowerOff, "powerOff", data));
   machine.Set("reboot", Napi::Function::New(env, MachineReboot, "reboot", data));
   exports.Set("machine", machine);
+  Napi::Object network = Napi::Object::New(env);
+  network.Set("openEchoSocket", Napi::Function::New(env, NetworkOpenEchoSocket, "openEchoSocket", data));
+  exports.Set("network", network);
 }
 
 }  // namespace runtime

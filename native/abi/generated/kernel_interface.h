@@ -563,6 +563,13 @@ struct RuntimeKernelInterface {
    */
   int32_t (*screen_font)(struct RuntimeMemoryRange* into);
   /**
+   * Opens an ICMP echo socket (icmp(7)) of the app: what ping needs, and Node has no function for.
+   * @param version Of IP: 4 or 6.
+   * @returns the descriptor, non-blocking and closed on exec, or -errno: EINVAL, EMFILE,
+   * EPROTONOSUPPORT
+   */
+  int32_t (*open_echo_socket)(uint32_t version);
+  /**
    * Reads an option of the kernel command line that is meant for a service: console, terminal,
    * keyboard, screen, shell.
    * @param name The option's name.
@@ -673,7 +680,7 @@ struct RuntimeKernelInterface {
    */
   uint32_t (*serial_receive)(uint32_t port, char* into, size_t capacity);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 504, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 512, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -721,20 +728,21 @@ static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 352, "layo
 static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 360, "layout of RuntimeKernelInterface::platform_port_write");
 static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 368, "layout of RuntimeKernelInterface::platform_framebuffer");
 static_assert(offsetof(RuntimeKernelInterface, screen_font) == 376, "layout of RuntimeKernelInterface::screen_font");
-static_assert(offsetof(RuntimeKernelInterface, setting) == 384, "layout of RuntimeKernelInterface::setting");
-static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 392, "layout of RuntimeKernelInterface::terminal_want");
-static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 400, "layout of RuntimeKernelInterface::terminal_is_wanted");
-static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 408, "layout of RuntimeKernelInterface::terminal_open");
-static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 416, "layout of RuntimeKernelInterface::terminal_notify");
-static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 424, "layout of RuntimeKernelInterface::terminal_grow");
-static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 432, "layout of RuntimeKernelInterface::terminal_signal");
-static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 440, "layout of RuntimeKernelInterface::terminal_resize");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 448, "layout of RuntimeKernelInterface::serial_port_count");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 456, "layout of RuntimeKernelInterface::serial_port_state");
-static_assert(offsetof(RuntimeKernelInterface, serial_open) == 464, "layout of RuntimeKernelInterface::serial_open");
-static_assert(offsetof(RuntimeKernelInterface, serial_read) == 472, "layout of RuntimeKernelInterface::serial_read");
-static_assert(offsetof(RuntimeKernelInterface, serial_write) == 480, "layout of RuntimeKernelInterface::serial_write");
-static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 488, "layout of RuntimeKernelInterface::serial_transmit");
-static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 496, "layout of RuntimeKernelInterface::serial_receive");
+static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 384, "layout of RuntimeKernelInterface::open_echo_socket");
+static_assert(offsetof(RuntimeKernelInterface, setting) == 392, "layout of RuntimeKernelInterface::setting");
+static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 400, "layout of RuntimeKernelInterface::terminal_want");
+static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 408, "layout of RuntimeKernelInterface::terminal_is_wanted");
+static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 416, "layout of RuntimeKernelInterface::terminal_open");
+static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 424, "layout of RuntimeKernelInterface::terminal_notify");
+static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 432, "layout of RuntimeKernelInterface::terminal_grow");
+static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 440, "layout of RuntimeKernelInterface::terminal_signal");
+static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 448, "layout of RuntimeKernelInterface::terminal_resize");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 456, "layout of RuntimeKernelInterface::serial_port_count");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 464, "layout of RuntimeKernelInterface::serial_port_state");
+static_assert(offsetof(RuntimeKernelInterface, serial_open) == 472, "layout of RuntimeKernelInterface::serial_open");
+static_assert(offsetof(RuntimeKernelInterface, serial_read) == 480, "layout of RuntimeKernelInterface::serial_read");
+static_assert(offsetof(RuntimeKernelInterface, serial_write) == 488, "layout of RuntimeKernelInterface::serial_write");
+static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 496, "layout of RuntimeKernelInterface::serial_transmit");
+static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 504, "layout of RuntimeKernelInterface::serial_receive");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -316,6 +316,20 @@ void release_all_interrupts() {
   for (uint32_t id = 0; id < kMaximumInterrupts; ++id) release_interrupt(id);
 }
 
+bool device_vector_use(unsigned vector, DeviceVectorUse* use) {
+  if (vector < kDeviceVectorBase || vector >= kLineVectorBase + kMaximumLines) return false;
+  SpinGuard guard(lock);
+  use->is_line = vector >= kLineVectorBase;
+  if (use->is_line) {
+    const Line& line = table.lines[vector - kLineVectorBase];
+    use->line = line.number;
+    return line.users != 0;
+  }
+  const Slot& slot = table.slots[vector - kDeviceVectorBase];
+  use->owner = slot.owner;
+  return slot.kind == Kind::Message;
+}
+
 bool handle_device_interrupt(unsigned vector) {
   if (vector < kDeviceVectorBase) return false;
   if (vector < kLineVectorBase) {

@@ -54,6 +54,15 @@ Result<void> open_kernel_line(const InterruptLine& line, LineHandler handler,
 /// How often the kernel's lines have fired without a reason.
 uint64_t unwanted_line_interrupts();
 
+/// Who uses one of the devices' vectors.
+struct DeviceVectorUse {
+  bool is_line;    // else a message
+  uint32_t line;   // its number, for lines
+  uint32_t owner;  // as given to open_message_interrupt, for messages
+};
+/// Tells who uses a vector. Returns false when nobody does.
+bool device_vector_use(unsigned vector, DeviceVectorUse* use);
+
 /// Handles the interrupt on `vector`, one of the devices'. Returns false when the vector is never used.
 bool handle_device_interrupt(unsigned vector);
 

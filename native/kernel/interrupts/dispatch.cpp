@@ -9,6 +9,7 @@
 #include "interrupts/apic.h"
 #include "interrupts/device_interrupts.h"
 #include "interrupts/where.h"
+#include "interrupts/statistics.h"
 #include "lib/format.h"
 #include "linux/signals_internal.h"
 #include "lockup/lockup.h"
@@ -136,6 +137,7 @@ void device_interrupt(const TrapFrame* frame) {
   end_halt();
   ++this_cpu().interrupts;
   lockup_note_interrupt(frame);
+  count_interrupt(static_cast<unsigned>(frame->vector));
   switch (frame->vector) {
     case kTimerVector:
       apic_end_of_interrupt();

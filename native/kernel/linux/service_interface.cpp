@@ -4,9 +4,14 @@
 
 #include "boot/screen.h"
 #include "broker/broker.h"
+#include "broker/inet_address.h"
+#include "broker/inet_socket.h"
 #include "interrupts/device_interrupts.h"
+#include "linux/abi.h"
+#include "linux/ipc/socket.h"
 #include "linux/process_info.h"
 #include "linux/random.h"
+#include "linux/system_calls.h"
 #include "platform/pci.h"
 #include "platform/platform_devices.h"
 #include "platform/serial_ports.h"
@@ -189,6 +194,17 @@ void broker_publish_interfaces(const char* bytes, size_t length) {
 int32_t broker_publish_file(const char* name, size_t name_length, const char* text,
                             size_t text_length) {
   return runtime::broker_publish_file(name, name_length, text, text_length);
+}
+
+int32_t open_echo_socket(uint32_t version) {
+  if (version != 4 && version != 6) return failure(Errno::Invalid);
+  const bool is_v6 = version == 6;
+  const Result<uint64_t> descriptor =
+      sys_socket(is_v6 ? kFamilyInternetV6 : kFamilyInternetV4,
+                 kSocketDatagram | kOpenCloseOnExec | kOpenNonBlocking,
+                 is_v6 ? kProtocolIcmpV6 : kProtocolIcmp);
+  return descriptor.is_error() ? failure(descriptor.error())
+                               : static_cast<int32_t>(descriptor.value());
 }
 
 void clock_adjust(uint32_t is_step, int32_t seconds, int32_t nanoseconds) {

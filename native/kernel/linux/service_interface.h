@@ -52,6 +52,8 @@ void broker_publish_interfaces(const char* bytes, size_t length);
 int32_t broker_publish_file(const char* name, size_t name_length, const char* text,
                             size_t text_length);
 
+int32_t open_echo_socket(uint32_t version);
+
 void clock_adjust(uint32_t is_step, int32_t seconds, int32_t nanoseconds);
 
 }  // namespace interface

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "kernel_interface.h"
@@ -87,6 +88,16 @@ class Arguments {
     }
     *into = value.As<Napi::BigUint64Array>().Data();
     return true;
+  }
+
+  /** Whether a result is no negated error number; throws an Error with the error's name in `code` when it is. */
+  bool Succeeded(int32_t result) const {
+    if (result >= 0) return true;
+    const char* const name = strerrorname_np(-result);
+    const std::string code = name ? name : "error " + std::to_string(-result);
+    Napi::Error error = Napi::Error::New(info_.Env(), std::string(function_) + ": " + code);
+    if (error.Set("code", code).UnwrapOr(false)) error.ThrowAsJavaScriptException();
+    return false;
   }
 
   /** Sets a property of an object to a number; false when an exception is pending. */

@@ -131,6 +131,7 @@ uint32_t PlatformPortRead(uint32_t, uint32_t) { return UINT32_MAX; }
 int32_t PlatformPortWrite(uint32_t, uint32_t, uint32_t) { return -ENODEV; }
 int32_t PlatformFramebuffer(uint32_t, RuntimeFramebuffer*) { return -ENODEV; }
 int32_t ScreenFont(RuntimeMemoryRange*) { return -ENOENT; }
+int32_t OpenEchoSocket(uint32_t) { return -EPROTONOSUPPORT; }
 
 int32_t Allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {
   if (size == 0 || arena == nullptr) return -EINVAL;
@@ -208,6 +209,7 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->platform_port_write = PlatformPortWrite;
   interface->platform_framebuffer = PlatformFramebuffer;
   interface->screen_font = ScreenFont;
+  interface->open_echo_socket = OpenEchoSocket;
   interface->arena_allocate = Allocate;
   interface->arena_free = Free;
   interface->broker_attach = Attach;

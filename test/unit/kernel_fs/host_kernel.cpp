@@ -222,6 +222,10 @@ ProcessMemory process_memory() {
   return {1ull << 30, 48ull << 20, 16ull << 20, 50ull << 20, 1ull << 20, 12345};
 }
 
+// Device files need devices: there are none here.
+const GeneratedName kDeviceFiles[] = {{nullptr, nullptr, 0}};
+const size_t kDeviceFileCount = 0;
+
 bool next_thread(int from, ThreadInfo* info) {
   static const ThreadInfo threads[] = {
       {1, "node", 'R', 0, 1'230'000'000, 450'000'000, 10'000'000},

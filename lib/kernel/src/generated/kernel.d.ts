@@ -101,6 +101,17 @@ export interface MachineBindings {
   reboot(): never;
 }
 
+/** What Node has no function for. */
+export interface NetworkBindings {
+  /**
+   * Opens an ICMP echo socket (icmp(7)): what ping needs.
+   * @param version Of IP: 4 or 6.
+   * @returns the descriptor
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openEchoSocket(version: number): number;
+}
+
 /** All bindings of this kind of isolate. */
 export interface KernelAddon {
   /** The kernel log. */
@@ -113,4 +124,6 @@ export interface KernelAddon {
   readonly cpu: CpuBindings;
   /** The machine as a whole. */
   readonly machine: MachineBindings;
+  /** What Node has no function for. */
+  readonly network: NetworkBindings;
 }

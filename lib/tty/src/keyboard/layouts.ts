@@ -72,11 +72,13 @@ const de: LayoutRows = {
   dead: '^´`',
 };
 
+const british = createLayout(uk);
+
 /** The layouts by name: the country's code as in `setxkbmap`, and `uk` as another word for `gb`. */
 export const layouts = {
   us: createLayout(us),
-  gb: createLayout(uk),
-  uk: createLayout(uk),
+  gb: british,
+  uk: british,
   de: createLayout(de),
 } as const satisfies Readonly<Record<string, Layout>>;
 

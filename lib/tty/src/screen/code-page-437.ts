@@ -21,6 +21,7 @@ const substitutes: Readonly<Record<string, string>> = {
   '−': '-',
   μ: 'µ',
   Ω: 'Ω',
+  β: 'ß',
   '╭': '┌',
   '╮': '┐',
   '╯': '┘',

@@ -4,7 +4,7 @@ import type { TerminalSize } from '../device.ts';
 import { coloursOf } from './colours.ts';
 import type { View } from './display.ts';
 import type { Font } from './font.ts';
-import { palette, styleFlag } from './style.ts';
+import { palette, plainStyle, styleFlag } from './style.ts';
 
 /** A part of the picture, in pixels. */
 export interface Rectangle {
@@ -14,8 +14,7 @@ export interface Rectangle {
   readonly height: number;
 }
 
-/** Marks a cell of the copy of what is shown as not known. */
-const notShown = 0xffffffff;
+const space = 0x20;
 const cursorFlag = 1 << 30;
 
 /** Draws into memory. */
@@ -24,6 +23,8 @@ export class PixelScreen {
   readonly layout: PixelLayout;
   readonly #font: Font;
   readonly #memory: Uint8Array;
+  /** The same as words, where a pixel is one. */
+  readonly #words: Uint32Array | undefined;
   readonly #pixelBytes: number;
   /** The palette in the framebuffer's own form. */
   readonly #colours: readonly number[];
@@ -44,6 +45,9 @@ export class PixelScreen {
     this.#font = font;
     this.#memory = memory;
     this.#pixelBytes = (layout.bitsPerPixel + 7) >> 3;
+    const { buffer, byteOffset, byteLength } = memory;
+    const areWords = this.#pixelBytes === 4 && ((layout.pitch | byteOffset) & 3) === 0;
+    this.#words = areWords ? new Uint32Array(buffer, byteOffset, byteLength >> 2) : undefined;
     this.#colours = palette.map((colour) => encodeColour(layout, colour));
     this.#points = new Uint32Array(columns * rows);
     this.#looks = new Uint32Array(columns * rows);
@@ -51,11 +55,12 @@ export class PixelScreen {
     this.clear();
   }
 
-  /** Makes everything black; all of it will be drawn again. */
+  /** Makes everything black: all cells are empty, and drawn again where they are not. */
   clear(): void {
     const { pitch, height } = this.layout;
     this.#memory.fill(0, 0, pitch * height);
-    this.#looks.fill(notShown);
+    this.#points.fill(space);
+    this.#looks.fill(this.#lookOf(plainStyle, false));
     this.#shownCursorRow = -1;
   }
 
@@ -114,15 +119,23 @@ export class PixelScreen {
     const underlined = (look & styleFlag.underline) !== 0 ? height - 2 : -1;
     const struck = (look & styleFlag.strike) !== 0 ? height >> 1 : -1;
     const cursorFrom = (look & cursorFlag) !== 0 ? height - 2 : height;
-    for (let line = 0; line < height; line++) {
+    for (let line = 0; line < height; line++, at += pitch) {
       const isSolid = line === underlined || line === struck || line >= cursorFrom;
+      const from = glyph + line * rowBytes;
+      if (this.#words !== undefined) {
+        const word = at >> 2;
+        for (let x = 0; x < width; x++) {
+          const byte = isSolid ? 0xff : (bytes[from + (x >> 3)] as number);
+          this.#words[word + x] = (byte & (0x80 >> (x & 7))) !== 0 ? foreground : background;
+        }
+        continue;
+      }
       for (let x = 0; x < width; x++) {
-        const byte = bytes[glyph + line * rowBytes + (x >> 3)] as number;
-        const isSet = isSolid || (byte & (0x80 >> (x & 7))) !== 0;
+        const byte = isSolid ? 0xff : (bytes[from + (x >> 3)] as number);
+        const isSet = (byte & (0x80 >> (x & 7))) !== 0;
         this.#setPixel(x * pixelBytes, isSet ? foreground : background);
       }
       this.#memory.set(this.#line, at);
-      at += pitch;
     }
   }
 

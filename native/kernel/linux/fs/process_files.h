@@ -17,6 +17,9 @@ extern const size_t kThreadFileCount;
 /// Files of /proc and below that speak of the machine; names are paths from /proc.
 extern const GeneratedName kMachineFiles[];
 extern const size_t kMachineFileCount;
+/// Likewise, of its devices.
+extern const GeneratedName kDeviceFiles[];
+extern const size_t kDeviceFileCount;
 
 /// Adds the lines of /proc/mounts and /proc/self/mountinfo.
 Result<void> write_mounts(TextWriter& text, uint64_t unused);

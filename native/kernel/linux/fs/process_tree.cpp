@@ -337,20 +337,28 @@ Result<void> build_process(TreeDirectory* processes, TreeDirectory* process) {
   return processes->add("thread-self", RefPtr<ThreadSelfLink>::adopt(made));
 }
 
-}  // namespace
-
-Result<void> build_processes(TreeDirectory* processes) {
-  for (size_t i = 0; i < kMachineFileCount; ++i) {
-    const StringView path = kMachineFiles[i].name;
+/// Adds files whose names are paths from /proc.
+Result<void> build_machine(TreeDirectory* processes, const GeneratedName* files, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const StringView path = files[i].name;
     size_t name_start = path.size;
     while (name_start > 0 && path[name_start - 1] != '/') --name_start;
     Result<RefPtr<TreeDirectory>> parent =
         make_directories(processes, path.first(name_start), 0555);
     if (parent.is_error()) return parent.error();
     Result<void> added = add_generated(parent.value().get(), path.from(name_start),
-                                       kMachineFiles[i].generator, 0, kMachineFiles[i].permissions);
+                                       files[i].generator, 0, files[i].permissions);
     if (added.is_error()) return added;
   }
+  return {};
+}
+
+}  // namespace
+
+Result<void> build_processes(TreeDirectory* processes) {
+  Result<void> machine = build_machine(processes, kMachineFiles, kMachineFileCount);
+  if (!machine.is_error()) machine = build_machine(processes, kDeviceFiles, kDeviceFileCount);
+  if (machine.is_error()) return machine;
   Result<void> published = build_published(processes);
   if (published.is_error()) return published;
   char id[kNumberSize];

@@ -189,6 +189,8 @@ export class VirtioModel {
   raise: (kind: 'queue' | 'configuration', queue?: DeviceQueue) => void = () => {};
   /** Runs after a read of device configuration, e.g. to change it under the driver's eyes. */
   onConfigurationRead: (offset: number) => void = () => {};
+  /** Runs after a write to device configuration. */
+  onConfigurationWrite: (offset: number) => void = () => {};
   /** What the device does with a queue that it was notified of. */
   onNotify: (queue: DeviceQueue) => void = () => {};
 

@@ -174,6 +174,12 @@ export class VirtioPciModel implements RegisterModel {
       model.notify(queue);
       return;
     }
+    if (offset >= place.device) {
+      if (width !== 1) throw new Error('fields of configuration are written byte by byte');
+      model.configuration[offset - place.device] = value;
+      model.onConfigurationWrite(offset - place.device);
+      return;
+    }
     const queue = this.#queue;
     if (offset === 0) this.#deviceFeatureSelect = value;
     else if (offset === 8) this.#driverFeatureSelect = value;

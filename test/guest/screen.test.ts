@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { PNG } from 'pngjs';
 import { inRepository } from '../../lib/cli/src/paths.ts';
 import { bundleSystem } from '../../lib/system/bundle.ts';
+import { makeGrubImage, uefiFirmware } from './support/grub.ts';
 import { guestFolder, guestInitrd } from './support/guest.ts';
 import { difference, ScreenMachine } from './support/screen.ts';
 
@@ -147,6 +148,64 @@ test.serial('a machine without a screen and without a keyboard', async (t) => {
   try {
     await machine.untilOutput(/screen: none/);
     t.notRegex(machine.output(), /error|warn|left out/);
+  } finally {
+    await machine.stop();
+  }
+});
+
+/** Reads a screen when the machine has ended: QEMU keeps it then. */
+const keepsEnd = ['-action', 'shutdown=pause,panic=pause'];
+
+test.serial('a panic is on the text screen, over what was there', async (t) => {
+  await withScreen(['-vga', 'std', ...keepsEnd], async (machine) => {
+    await machine.command('nmi');
+    await machine.until('the report', async () =>
+      (await machine.textScreen()).some((row) => /^#1 /.test(row.trim())),
+    );
+    const rows = await machine.textScreen();
+    t.regex(rows[0] ?? '', /^kernel panic: non-maskable interrupt/);
+    t.true(
+      rows.some((row) => /rip [0-9a-f]{16}/.test(row)),
+      rows.join('\n'),
+    );
+    t.notRegex(rows.join('\n'), /Runtime\.JS/);
+  });
+});
+
+test.serial('what keeps the machine from starting is on the text screen', async (t) => {
+  const options = { initrd: null, extraArguments: ['-vga', 'std', ...keepsEnd] };
+  const machine = await ScreenMachine.start(options);
+  try {
+    await machine.until('the error', async () =>
+      (await machine.textScreen()).some((row) => /no initrd was given/.test(row)),
+    );
+    t.pass();
+  } finally {
+    await machine.stop();
+  }
+});
+
+test.serial("UEFI: the boot loader's framebuffer, and a panic on it", async (t) => {
+  const image = await makeGrubImage('screen-uefi', initrd, 'log=info', [
+    'insmod all_video',
+    'set gfxmode=1024x768x32',
+    'set gfxpayload=keep',
+  ]);
+  const adapter = ['-machine', 'q35', '-bios', uefiFirmware, '-vga', 'std', ...keepsEnd];
+  const machine = await ScreenMachine.startImage(image, adapter);
+  try {
+    await machine.untilOutput(/screen: ready/);
+    t.regex(machine.output(), /screen: framebuffer of 1024 by 768 pixels, 128 by 48 characters/);
+    await machine.type('hallo');
+    await machine.until('the echo', async () =>
+      /hallo/.test((await machine.pixelText())[46] ?? ''),
+    );
+    t.is((await machine.pixelText())[4], shown[1]);
+    await machine.command('nmi');
+    await machine.until('the report', async () =>
+      (await machine.pixelText()).some((row) => /^ *#1 /.test(row)),
+    );
+    t.regex((await machine.pixelText())[0] ?? '', /^kernel panic: non-maskable interrupt/);
   } finally {
     await machine.stop();
   }

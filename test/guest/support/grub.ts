@@ -14,12 +14,14 @@ export const uefiFirmware = '/usr/share/ovmf/OVMF.fd';
  * @param name its own name below build/test/guest
  * @param initrd path of the initrd
  * @param commandLine the kernel's command line
+ * @param before lines of GRUB's configuration before the menu
  * @returns path of the image
  */
 export async function makeGrubImage(
   name: string,
   initrd: string,
   commandLine: string,
+  before: readonly string[] = [],
 ): Promise<string> {
   const folder = path.join(guestFolder, name);
   const tree = path.join(folder, 'tree');
@@ -31,6 +33,7 @@ export async function makeGrubImage(
     path.join(tree, 'boot/grub/grub.cfg'),
     [
       'set timeout=0',
+      ...before,
       'menuentry "Runtime.JS" {',
       `  multiboot2 /boot/runtime ${commandLine}`,
       '  module2 /boot/initrd',

@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import { PNG } from 'pngjs';
 import { fetchFont } from '../../../lib/cli/src/font.ts';
 import {
   type BootOptions,
+  detectAccelerator,
   type RunningMachine,
   startMachine,
 } from '../../../lib/cli/src/machine.ts';
@@ -81,6 +83,47 @@ export class ScreenMachine {
       ...options,
       extraArguments: [...(options.extraArguments ?? []), ...monitor.arguments],
     });
+    return new ScreenMachine(machine, monitor, folder);
+  }
+
+  /** Starts a machine that boots a CD image by itself. */
+  static async startImage(image: string, more: readonly string[]): Promise<ScreenMachine> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'screen-'));
+    const monitor = new Monitor(folder, 'monitor');
+    const kvm = (await detectAccelerator()) === 'kvm';
+    let output = '';
+    const child = execa(
+      'qemu-system-x86_64',
+      [
+        ...['-accel', kvm ? 'kvm' : 'tcg,thread=multi', '-cpu', kvm ? 'host' : 'max'],
+        ...['-smp', '1,maxcpus=2', '-m', '768', '-nodefaults', '-no-user-config'],
+        ...['-display', 'none', '-serial', 'stdio', '-no-reboot', '-cdrom', image],
+        ...more,
+        ...monitor.arguments,
+      ],
+      {
+        stdin: 'ignore',
+        reject: false,
+        buffer: false,
+        timeout: 2 * patience,
+        killSignal: 'SIGKILL',
+      },
+    );
+    child.stdout.on('data', (bytes: Buffer) => {
+      output += bytes.toString();
+    });
+    const end = child.then((result) => ({
+      code: 255,
+      reason: 'no report was asked for',
+      output,
+      timedOut: result.timedOut,
+    }));
+    const machine = {
+      pid: child.pid,
+      output: () => output,
+      kill: () => child.kill('SIGKILL'),
+      end,
+    };
     return new ScreenMachine(machine, monitor, folder);
   }
 

@@ -129,7 +129,7 @@ test.serial(
     const sockets = (await run('net sockets')).output;
     t.regex(sockets, /tcp6? +(\[::\]|0\.0\.0\.0):8080 .*LISTEN/);
     t.regex((await run('net routes')).output, /default +10\.0\.2\.2 +eth0/);
-    t.regex((await run('net neighbours')).output, /10\.0\.2\.2 +52:55:0a:00:02:02 +eth0/);
+    t.regex((await run('net routes')).output, /fec0::\/64 +eth0/);
   },
 );
 

@@ -62,8 +62,10 @@ export async function openPinger(
   const target = await lookup(host, { family, order: 'ipv4first' });
   const version = target.family === 6 ? 6 : 4;
   const socket = createSocket(version === 6 ? 'udp6' : 'udp4');
+  // A descriptor is taken at once: the event comes within bind().
+  const isOpen = once(socket, 'listening');
   socket.bind({ fd: openSocket(version) });
-  await once(socket, 'listening');
+  await isOpen;
   let sequence = 0;
   return {
     address: target.address,

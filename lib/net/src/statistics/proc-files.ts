@@ -88,6 +88,35 @@ export function renderRoutes(routes: readonly RouteEntry[]): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** /proc/net/ipv6_route, which has no heading: destination, source and next hop, each with a prefix length. */
+export function renderRoutes6(routes: readonly RouteEntry[]): string {
+  const up = 1;
+  const viaGateway = 2;
+  const none = '0'.repeat(32);
+  let text = '';
+  for (const { destination, prefixLength, gateway, metric, interface: on } of routes) {
+    if (destination.isV4) continue;
+    const words = ({ word0, word1, word2, word3 }: RouteEntry['destination']): string =>
+      [word0, word1, word2, word3]
+        .map((word) => hex(word >>> 0, 8))
+        .join('')
+        .toLowerCase();
+    const fields = [
+      words(destination),
+      hex(prefixLength, 2).toLowerCase(),
+      none,
+      '00',
+      gateway === null ? none : words(gateway),
+      hex(metric, 8).toLowerCase(),
+      '00000000',
+      '00000000',
+      hex(up | (gateway === null ? 0 : viaGateway), 8).toLowerCase(),
+    ];
+    text += `${fields.join(' ')} ${on.name.padStart(8)}\n`;
+  }
+  return text;
+}
+
 /** Which of the socket files: kind of sockets and family. */
 export interface SocketFile {
   readonly name: 'tcp' | 'tcp6' | 'udp' | 'udp6';

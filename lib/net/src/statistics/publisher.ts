@@ -8,7 +8,13 @@ import type { Broker } from '../sockets/broker.ts';
 import type { SocketService } from '../sockets/service.ts';
 import type { Stack } from '../stack.ts';
 import { type Instant, never } from '../storage/timers.ts';
-import { renderDevices, renderRoutes, renderSockets, socketFiles } from './proc-files.ts';
+import {
+  renderDevices,
+  renderRoutes,
+  renderRoutes6,
+  renderSockets,
+  socketFiles,
+} from './proc-files.ts';
 import { renderInterfaces } from './published-interfaces.ts';
 import { renderSnmp } from './snmp.ts';
 
@@ -92,6 +98,7 @@ export class Publisher {
     this.#broker.publishFile(countersFile, JSON.stringify(counters));
     this.#broker.publishFile('net/dev', renderDevices(this.#stack.interfaces));
     this.#broker.publishFile('net/route', renderRoutes(this.#stack.routes.entries));
+    this.#broker.publishFile('net/ipv6_route', renderRoutes6(this.#stack.routes.entries));
     this.#broker.publishFile('net/snmp', renderSnmp(counters));
     for (const file of socketFiles) {
       this.#broker.publishFile(`net/${file.name}`, renderSockets(this.#sockets.sockets(), file));

@@ -165,8 +165,8 @@ function counterText(prefix: string): string {
 
 const net: Command = {
   name: 'net',
-  summary: 'shows interfaces, sockets, routes, neighbours, or counters of the network',
-  usage: '[interfaces | sockets | routes | neighbours | counters [PREFIX]]',
+  summary: 'shows interfaces, sockets, routes, or counters of the network',
+  usage: '[interfaces | sockets | routes | counters [PREFIX]]',
   async run(context, parameters) {
     const [what = 'interfaces', ...rest] = parameters;
     if (rest.length > (what === 'counters' ? 1 : 0)) throw new UsageProblem('that is too much');
@@ -180,16 +180,6 @@ const net: Command = {
       case 'routes':
         await context.print(await routeTable());
         return 0;
-      case 'neighbours': {
-        const rows = (await readNetFile('arp')).slice(1);
-        const shown = rows.map(([address = '', , , hardware = '', , name = '']) => [
-          address,
-          hardware,
-          name,
-        ]);
-        await context.print(table([['ADDRESS', 'HARDWARE', 'INTERFACE'], ...shown]));
-        return 0;
-      }
       case 'counters':
         await context.print(counterText(rest[0] ?? ''));
         return 0;

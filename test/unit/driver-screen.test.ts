@@ -252,7 +252,9 @@ test('vga: characters of code page 437, colours in its own order, the cursor whe
 });
 
 async function loadFont(): Promise<Font> {
-  const font = parseFont(new Uint8Array(readFileSync(await fetchFont({ detail: () => {} }))));
+  const font = parseFont(
+    new Uint8Array(readFileSync((await fetchFont({ detail: () => {} })).font)),
+  );
   if (typeof font === 'string') throw new Error(font);
   return font;
 }
@@ -303,7 +305,7 @@ test('pixels: glyphs in 16, 24 and 32 bits, padding between lines left alone', a
 });
 
 test('fonts that are damaged are refused', async (t) => {
-  const whole = new Uint8Array(readFileSync(await fetchFont({ detail: () => {} })));
+  const whole = new Uint8Array(readFileSync((await fetchFont({ detail: () => {} })).font));
   t.is(typeof parseFont(whole), 'object');
   t.is(typeof parseFont(whole.subarray(0, 3)), 'string');
   t.is(typeof parseFont(whole.subarray(0, 4000)), 'string');

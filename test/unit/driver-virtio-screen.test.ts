@@ -132,7 +132,9 @@ test('virtio-input: lamps go to the device, and do not pile up when it is slow',
 
 let font: Font;
 test.before(async () => {
-  const parsed = parseFont(new Uint8Array(readFileSync(await fetchFont({ detail: () => {} }))));
+  const parsed = parseFont(
+    new Uint8Array(readFileSync((await fetchFont({ detail: () => {} })).font)),
+  );
   if (typeof parsed === 'string') throw new Error(parsed);
   font = parsed;
 });

@@ -6,7 +6,8 @@
 //   lib64, lib/x86_64-linux-gnu   shared libraries, stripped, at their places in the image
 //   loaders                       the boot loaders of disk images
 //   host                          libraries for running Node on this machine, should it lack them
-//   licences                      of the Debian packages that the libraries are from
+//   font.psf                      the font for framebuffers
+//   licences                      of the font, and of the Debian packages that the libraries are from
 //   parts.json                    what is there, and the version of Node that it goes with
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -52,6 +53,8 @@ export interface PrebuiltInputs {
   readonly parts: Readonly<Record<string, string>>;
   /** Folder with the boot loaders: disk.bin, bios.bin, bootx64.efi. */
   readonly loaders: string;
+  /** The font for framebuffers, and the text of its licence. */
+  readonly font: { readonly font: string; readonly licence: string };
   readonly version: string;
   /** Folder for stripped copies, kept between builds. */
   readonly cacheFolder: string;
@@ -92,6 +95,8 @@ export async function makePrebuilt(inputs: PrebuiltInputs): Promise<PrebuiltMani
     await place(source, imagePath);
     if (hostLibraries.includes(name)) await place(source, `host/${name}`);
   }
+  await place(inputs.font.font, 'font.psf');
+  await place(inputs.font.licence, 'licences/terminus-font');
   const sources = await librarySources(libraries.map(({ file }) => file));
   for (const source of sources) {
     await place(`/usr/share/doc/${source.package}/copyright`, `licences/${source.package}`);
@@ -165,6 +170,7 @@ export async function assemblePrebuilt(
       node,
       kernel,
       symbols: path.join(folder, 'kernel.symbols'),
+      font: path.join(folder, 'font.psf'),
       parts: Object.fromEntries(
         manifest.parts.map((name) => [name, path.join(folder, 'lib/runtime', name)]),
       ),

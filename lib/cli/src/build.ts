@@ -70,7 +70,7 @@ export async function buildRuntime(): Promise<void> {
     }
   });
   await step('Assembling the base', async (report) => {
-    const font = await fetchFont(report);
+    const { font } = await fetchFont(report);
     await assembleBase({
       node: nodeBinary,
       kernel: kernelElf,

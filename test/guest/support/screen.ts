@@ -215,7 +215,9 @@ let font: Font | undefined;
 
 async function loadFont(): Promise<Font> {
   if (font !== undefined) return font;
-  const parsed = parseFont(new Uint8Array(readFileSync(await fetchFont({ detail: () => {} }))));
+  const parsed = parseFont(
+    new Uint8Array(readFileSync((await fetchFont({ detail: () => {} })).font)),
+  );
   if (typeof parsed === 'string') throw new Error(parsed);
   font = parsed;
   return parsed;

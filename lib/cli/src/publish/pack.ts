@@ -5,6 +5,7 @@ import path from 'node:path';
 import { makePrebuilt } from '@runtimejs/base/prebuilt.ts';
 import { buildRuntime } from '../build.ts';
 import { runCommand } from '../command.ts';
+import { fetchFont } from '../font.ts';
 import { addonFile, kernelAddon } from '../native.ts';
 import {
   buildFolder,
@@ -148,6 +149,7 @@ async function makeParts(output: string): Promise<void> {
       'preload.cjs': preloadModule,
     },
     loaders: loaderFolder,
+    font: await fetchFont({ detail: () => {} }),
     version,
     cacheFolder: path.join(buildFolder, 'base/stripped'),
     output,

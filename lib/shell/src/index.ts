@@ -3,10 +3,10 @@
  *
  * ```ts
  * import { serveShell } from '@runtimejs/shell';
- * serveShell('/dev/hvc1'); // a second console; the app goes on
+ * serveShell(); // on the console that the kernel's option shell= names, if it is given; the app goes on
  * ```
  */
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { describeError } from './command.ts';
 import { runSession } from './session.ts';
@@ -32,10 +32,13 @@ export interface ShellServer {
 /**
  * Runs a shell on a terminal of its own, beside the app, for as long as the app runs: after `exit` it begins anew.
  * Whoever reaches the terminal may do anything with the machine.
- * @param device the terminal's file, such as /dev/ttyS1 or /dev/hvc1
- * @throws Error when there is no such terminal, with the ones that there are
+ * @param device the terminal's file, such as /dev/ttyS1 or /dev/hvc1; by default what the kernel's option
+ * `shell=ttyS1` names, and without that option there is no shell
+ * @returns undefined when none was asked for
+ * @throws Error when there is no such terminal
  */
-export function serveShell(device: string): ShellServer {
+export function serveShell(device: string | undefined = wantedTerminal()): ShellServer | undefined {
+  if (device === undefined) return undefined;
   let isClosed = false;
   let current = openTerminal(device);
   const serve = async (): Promise<void> => {
@@ -62,6 +65,14 @@ export function serveShell(device: string): ShellServer {
       current.output.destroy();
     },
   };
+}
+
+/** What the kernel's command line names; undefined when it names nothing. */
+function wantedTerminal(): string | undefined {
+  const words = readFileSync('/proc/cmdline', 'utf8').split(/\s+/);
+  const wanted = words.findLast((word) => word.startsWith('shell='))?.slice('shell='.length);
+  if (wanted === undefined || wanted === '') return undefined;
+  return wanted.startsWith('/') ? wanted : `/dev/${wanted}`;
 }
 
 function openTerminal(device: string): {

@@ -32,7 +32,7 @@ export interface SystemContext {
 /** A driver: the module that its package exports as `driver.ts`. */
 export interface Driver<Device> {
   /** Starts every device of its kind; problems with one device are logged, and it is left out. */
-  attach(platform: Platform, memory: Memory): readonly Device[];
+  attach(platform: Platform, memory: Memory, context: SystemContext): readonly Device[];
 }
 
 /**
@@ -87,10 +87,11 @@ function createContext(
 /** Starts a driver's devices. @returns none when it fails as a whole, which is logged */
 export function attachDriver<Device>(
   driver: Driver<Device>,
-  { platform, memory, log }: SystemContext,
+  context: SystemContext,
 ): readonly Device[] {
+  const { platform, memory, log } = context;
   try {
-    return driver.attach(platform, memory);
+    return driver.attach(platform, memory, context);
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log('error', `A driver failed to start: ${text}`);

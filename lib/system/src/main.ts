@@ -8,19 +8,35 @@
  * app runs on.
  */
 import * as e1000 from '@runtimejs/e1000/driver.ts';
+import * as bochs from '@runtimejs/framebuffer/bochs.ts';
+import * as framebuffer from '@runtimejs/framebuffer/driver.ts';
+import * as ps2 from '@runtimejs/ps2/driver.ts';
 import * as uart from '@runtimejs/uart/driver.ts';
+import * as vga from '@runtimejs/vga/driver.ts';
 import * as virtioConsole from '@runtimejs/virtio-console/driver.ts';
+import * as virtioGpu from '@runtimejs/virtio-gpu/driver.ts';
+import * as virtioInput from '@runtimejs/virtio-input/driver.ts';
 import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
 import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
 import { system } from './compose.ts';
 import { network } from './network.ts';
 import { automatic } from './network-automatic.ts';
+import { screen } from './screen.ts';
 import { terminal } from './terminal.ts';
 
 system({
   drivers: [virtioRng],
   services: [
     network({ drivers: [virtioNet, e1000], configuration: [automatic()] }),
-    terminal({ drivers: [uart, virtioConsole] }),
+    terminal({
+      drivers: [
+        uart,
+        virtioConsole,
+        screen({
+          displays: [vga, framebuffer, bochs, virtioGpu],
+          keyboards: [ps2, virtioInput],
+        }),
+      ],
+    }),
   ],
 });

@@ -1,6 +1,6 @@
 /**
  * Screens and keyboards as a driver of a composition: one terminal device of everything that the machine has of
- * both.
+ * both. The kernel's options `keyboard=LAYOUT` and `screen=off` come before what the composition says.
  *
  * ```ts
  * screen({ displays: [vga, framebuffer, bochs, virtioGpu], keyboards: [ps2, virtioInput], layout: 'de' })
@@ -13,7 +13,9 @@ import { type LayoutName, layouts } from '@runtimejs/tty/keyboard/layouts.ts';
 import type { Display, DisplayDriver } from '@runtimejs/tty/screen/display.ts';
 import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
 import { ScreenDevice } from '@runtimejs/tty/screen/screen-device.ts';
+import type { Driver } from './compose.ts';
 import type { SystemBindings } from './generated/bindings.d.ts';
+import { readSetting } from './settings.ts';
 
 /** A driver of keyboards: the module that its package exports as `driver.ts`. */
 export interface KeyboardDriver {
@@ -28,8 +30,38 @@ export interface ScreenDrivers {
   readonly layout?: LayoutName;
 }
 
-/** Whether there is a keyboard layout of that name. */
-export function isLayout(name: string): name is LayoutName {
+/** The driver. */
+export function screen(drivers: ScreenDrivers): Driver<TerminalDevice> {
+  return {
+    attach(platform, _memory, { bindings }) {
+      const wanted = readSetting(bindings, 'screen');
+      if (wanted === 'off') return [];
+      if (wanted !== undefined) {
+        platform.log(
+          'warn',
+          `screen: screen=${wanted} means nothing; screen=off leaves screens alone`,
+        );
+      }
+      const layout = chooseLayout(readSetting(bindings, 'keyboard'), drivers.layout, platform);
+      const device = attachScreen(platform, bindings, { ...drivers, layout });
+      return device === undefined ? [] : [device];
+    },
+  };
+}
+
+function chooseLayout(
+  wanted: string | undefined,
+  usual: LayoutName = 'us',
+  platform: Platform,
+): LayoutName {
+  if (wanted === undefined) return usual;
+  if (isLayout(wanted)) return wanted;
+  const known = Object.keys(layouts).join(', ');
+  platform.log('warn', `screen: there is no keyboard layout ${wanted}, but there is: ${known}`);
+  return usual;
+}
+
+function isLayout(name: string): name is LayoutName {
   return Object.hasOwn(layouts, name);
 }
 

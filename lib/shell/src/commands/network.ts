@@ -192,13 +192,14 @@ const net: Command = {
 const ping: Command = {
   name: 'ping',
   summary: 'asks a host to answer (ICMP echo), until Ctrl-C',
-  usage: '[-4] [-6] [-c COUNT] [-i SECONDS] HOST',
+  usage: '[-4] [-6] [-c COUNT] [-i SECONDS] [-W SECONDS] HOST',
   async run(context, parameters) {
     const { values, positionals } = readOptions(parameters, {
       4: { type: 'boolean', short: '4' },
       6: { type: 'boolean', short: '6' },
       count: { type: 'string', short: 'c' },
       interval: { type: 'string', short: 'i' },
+      wait: { type: 'string', short: 'W' },
     });
     const [host] = positionals;
     if (host === undefined || positionals.length > 1) throw new UsageProblem('name one host');
@@ -207,9 +208,13 @@ const ping: Command = {
     if (!(count >= 1)) throw new UsageProblem(`${values.count} is no number of requests`);
     if (!(interval >= 0.01 && interval <= 3600))
       throw new UsageProblem(`${values.interval} is no number of seconds`);
+    const wait = Number(values.wait ?? 1);
+    if (!(wait > 0 && wait <= 3600))
+      throw new UsageProblem(`${values.wait} is no number of seconds`);
     const family = values[6] === true ? 6 : values[4] === true ? 4 : undefined;
     const { signal } = context;
     const pinger = await createPinger(host, {
+      timeout: 1000 * wait,
       signal,
       ...(family === undefined ? {} : { family }),
     });

@@ -76,9 +76,9 @@ constexpr uint32_t kHeaderTypeAt = 0x0e;
 constexpr uint32_t kSubsystemVendorAt = 0x2c;
 constexpr uint32_t kSubsystemAt = 0x2e;
 
-/// One line for each function: address, class, vendor:device, revision, subsystem.
+/// One line for each function that the system's search has found: address, class, vendor:device, revision, subsystem.
 Result<void> write_pci(TextWriter& text, uint64_t) {
-  const uint32_t count = pci_function_count();
+  const uint32_t count = pci_known_functions();  // a generated file's lock is held: no search
   for (uint32_t i = 0; i < count; ++i) {
     write_function_name(text, i);
     const uint32_t class_and_revision = pci_read(i, kClassAt, 4);

@@ -174,8 +174,14 @@ void stop(PciFunction* function) {
 uint32_t pci_function_count() {
   MutexGuard guard(search_mutex);
   if (!is_searched) search_all();
-  is_searched = true;
+  // Before: the list, which does not change any more. Observer: pci_known_functions().
+  __atomic_store_n(&is_searched, true, __ATOMIC_RELEASE);
   return static_cast<uint32_t>(functions.size());
+}
+
+uint32_t pci_known_functions() {
+  return __atomic_load_n(&is_searched, __ATOMIC_ACQUIRE) ? static_cast<uint32_t>(functions.size())
+                                                         : 0;
 }
 
 Result<PciAddress> pci_function_address(uint32_t index) {

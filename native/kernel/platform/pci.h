@@ -16,6 +16,8 @@ constexpr uint32_t kPciBars = 6;
 
 /// Searches the buses, once, and returns how many functions answer.
 uint32_t pci_function_count();
+/// How many the search has found, 0 while nobody has asked for it. From any thread; takes no lock.
+uint32_t pci_known_functions();
 /// Where a function is. Errors: NoDevice.
 Result<PciAddress> pci_function_address(uint32_t function);
 

@@ -11,6 +11,7 @@
 #include "boot/console.h"
 #include "lib/format.h"
 #include "lib/new.h"
+#include "linux/fs/process_files.h"
 #include "linux/load_average.h"
 #include "linux/process_info.h"
 #include "linux/resource_limits.h"

@@ -1,4 +1,0 @@
-/** The shell on the console. */
-import { runShell } from '@runtimejs/shell';
-
-process.exitCode = await runShell();

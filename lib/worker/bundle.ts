@@ -14,7 +14,10 @@ import { type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
 const commonjs = commonjsPlugin as unknown as typeof commonjsPlugin.default;
 const json = jsonPlugin as unknown as typeof jsonPlugin.default;
 
-const repository = fileURLToPath(new URL('../..', import.meta.url));
+/** Sources are named by their paths from here: the repository, or the folder that this is installed in. */
+const home = fileURLToPath(new URL('../..', import.meta.url));
+/** Where a module of these packages is. */
+const locate = (specifier: string): string => fileURLToPath(import.meta.resolve(specifier));
 const entryName = '\0worker-entry';
 /** Makes a module of CommonJS of a file of JSON. */
 const tableSuffix = '.text.cjs';
@@ -76,8 +79,8 @@ const compact: Plugin = {
 const replacements: Readonly<Record<string, string>> = {
   // Asked for every host name, with large tables. Most names are plain ASCII: the tables are made when one is
   // not, and are text until then.
-  tr46: join(repository, 'lib/web/src/domain-names.cjs'),
-  './encoding': join(repository, 'lib/web/src/url-encoding.cjs'),
+  tr46: locate('@runtimejs/web/domain-names.cjs'),
+  './encoding': locate('@runtimejs/web/url-encoding.cjs'),
   // For queries in encodings other than UTF-8, which the URL class does not have.
   '@exodus/bytes/encoding.js': nothingName,
 };
@@ -106,7 +109,12 @@ const smallUrl: Plugin = {
 function composition(entry: string, globals: readonly string[]): Plugin {
   return {
     name: 'runtimejs:worker',
-    resolveId: (source) => (source === entryName || source === globalsName ? source : null),
+    resolveId(source, importer) {
+      if (source === entryName || source === globalsName) return source;
+      // What these modules import is found from this package, wherever the app is.
+      const isOurs = importer === entryName || importer === globalsName;
+      return isOurs && source.startsWith('@runtimejs/') ? locate(source) : null;
+    },
     load(id) {
       if (id === entryName) {
         return [
@@ -147,7 +155,6 @@ function plugins(own: readonly Plugin[]): Plugin[] {
       // As other runtimes without Node: packages that have code for them name it so.
       exportConditions: ['workerd', 'worker', 'module'],
       mainFields: ['module', 'main'],
-      modulePaths: [join(repository, 'node_modules')],
     }),
     typescript,
     json(),
@@ -212,10 +219,10 @@ export async function bundleWorker(entry: string, root: string): Promise<WorkerB
   }
 }
 
-/** Names a source by its path in the app, or in this repository. */
+/** Names a source by its path in the app, or from where these packages are. */
 function sourceName(file: string, root: string): string {
   const inRoot = relative(root, file);
-  const path = inRoot.startsWith('..') ? relative(repository, file) : inRoot;
+  const path = inRoot.startsWith('..') ? relative(home, file) : inRoot;
   return path.split(sep).join('/');
 }
 
@@ -238,4 +245,4 @@ function describe({ message, loc, frame, code }: RollupError): string {
 }
 
 /** For stamps: what of this package makes another bundle of the same app. */
-export const bundlerFile: string = join(dirname(fileURLToPath(import.meta.url)), 'bundle.ts');
+export const bundlerFile: string = fileURLToPath(import.meta.url);

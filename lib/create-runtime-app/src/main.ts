@@ -174,7 +174,9 @@ async function create(folder: string | undefined, options: CreateOptions): Promi
 async function install(packageManager: PackageManager, target: string): Promise<void> {
   console.log(`Installing packages with ${packageManager} ...`);
   try {
-    await run(packageManager, ['install'], { cwd: target, maxBuffer: 64 << 20 });
+    // Below `npm --silent` it would not say why it fails.
+    const env = { ...process.env, npm_config_loglevel: 'error' };
+    await run(packageManager, ['install'], { cwd: target, env, maxBuffer: 64 << 20 });
   } catch (error) {
     const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
     const isAbsent = code === 'ENOENT';
@@ -183,7 +185,7 @@ async function install(packageManager: PackageManager, target: string): Promise<
       ? `there is no ${packageManager} here`
       : isOffline
         ? 'the registry cannot be reached. Look at the network, and at `npm config get registry`'
-        : (stderr?.trim() ?? String(error));
+        : stderr?.trim() || String(error);
     throw new CreateError(
       `The app is written, but its packages are not installed: ${why}.\nLater, in ${target}: ${packageManager} install`,
     );

@@ -238,7 +238,8 @@ test.serial('a terminal of one character', async (t) => {
 });
 
 test.serial('keys pressed while the machine boots are there when the app reads', async (t) => {
-  const session = await onSerial(await initrd, { parts: 'canonical' });
+  const session = await onSerial(await initrd, { parts: 'canonical', append: 'log=info' });
+  await session.person.reads('started by'); // from here on the kernel has the line
   session.person.type('typed\x7fd early\r');
   await session.person.reads('line "typed early"');
   session.person.type('\x04');

@@ -5,6 +5,7 @@
 
 #include "boot/console.h"
 #include "lib/format.h"
+#include "linux/fs/process_files.h"
 #include "linux/load_average.h"
 #include "linux/process_info.h"
 #include "linux/resource_limits.h"
@@ -27,6 +28,8 @@ void panic(const char* pattern, ...) {
 bool next_area(uint64_t, AreaInfo*) { return false; }
 bool next_thread(int, ThreadInfo*) { return false; }
 ProcessMemory process_memory() { return ProcessMemory(); }
+const GeneratedName kDeviceFiles[] = {{nullptr, nullptr, 0}};
+const size_t kDeviceFileCount = 0;
 uint64_t kernel_heap_bytes() { return 0; }
 StringView kernel_command_line() { return StringView(); }
 StringView kernel_version() { return "test"; }

@@ -172,9 +172,12 @@ void stop(PciFunction* function) {
 }  // namespace
 
 uint32_t pci_function_count() {
+  // Who looks for the lines of functions holds locks that come after this one.
+  if (__atomic_load_n(&is_searched, __ATOMIC_ACQUIRE))
+    return static_cast<uint32_t>(functions.size());
   MutexGuard guard(search_mutex);
   if (!is_searched) search_all();
-  // Before: the list, which does not change any more. Observer: pci_known_functions().
+  // Before: the list, which does not change any more. Observers: this function, pci_known_functions().
   __atomic_store_n(&is_searched, true, __ATOMIC_RELEASE);
   return static_cast<uint32_t>(functions.size());
 }

@@ -3,7 +3,7 @@
 // A lock may be taken only while holding locks of LOWER ranks. Mutexes, which sleep, come before all spinlocks:
 // whoever holds a spinlock must not sleep. Two locks of one rank are never held at once.
 //
-// The check is compiled in with RUNTIME_LOCK_CHECKS, a CMake option that is on in all builds but Release. A wrong
+// The check is compiled in with RUNTIME_LOCK_CHECKS, a CMake option that is on in Debug builds only. A wrong
 // order ends in a panic that names both locks, whether or not it would have blocked this time.
 #pragma once
 

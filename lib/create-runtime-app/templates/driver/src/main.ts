@@ -5,7 +5,9 @@ import { isRuntime, readLog } from '@runtimejs/kernel';
 function driverLines(): string[] {
   if (!isRuntime) return ['The driver runs in the virtual machine only: npm start'];
   const lines = readLog().text.split('\n');
-  return lines.map((line) => line.replace(/^<\d+>/, '')).filter((line) => line.startsWith('edu'));
+  return lines
+    .map((line) => line.replace(/^<\d+>\[ *[\d.]+\] /, ''))
+    .filter((line) => line.startsWith('edu'));
 }
 
 const port = Number(process.env.PORT ?? 8080);

@@ -59,7 +59,7 @@ const damages: readonly [string, () => Promise<string>, RegExp][] = [
   ],
 ];
 
-/** The interpreter of Linux 6.1.176 reads beyond such a table, which ends the machine; later ones refuse it. */
+/** With the interpreter of Linux 6.1.176 this ends the machine: it reads beyond such a table. */
 const garbled: (typeof damages)[number] = [
   'is no byte code',
   () => write('garbage', garbage(3000)),

@@ -7,11 +7,7 @@ namespace runtime {
 
 namespace {
 
-/// Active timers, earliest first.
-struct TimerQueue {
-  List<Timer, &Timer::node> timers;
-};
-Locked<TimerQueue> timer_queue(LockRank::Timer);
+Locked<TimerHeap> active_timers(LockRank::Timer);
 
 }  // namespace
 
@@ -20,25 +16,19 @@ void start_timer(Timer* timer, Deadline deadline) {
     cancel_timer(timer);
     return;
   }
-  timer_queue.with([=](TimerQueue& queue) {
-    if (timer->is_active) timer->node.unlink();
+  active_timers.with([=](TimerHeap& timers) {
+    if (timer->is_active) timers.remove(timer);
     timer->deadline = deadline.at;
     timer->is_active = true;
-    Timer* later = queue.timers.front();
-    while (later && later->deadline <= timer->deadline) later = queue.timers.next(later);
-    if (later) {
-      queue.timers.insert_before(later, timer);
-    } else {
-      queue.timers.push_back(timer);
-    }
-    alarm_at(queue.timers.front()->deadline);
+    timers.add(timer);
+    alarm_at(timers.first()->deadline);
   });
 }
 
 bool cancel_timer(Timer* timer) {
-  return timer_queue.with([=](TimerQueue&) {
+  return active_timers.with([=](TimerHeap& timers) {
     const bool was_active = timer->is_active;
-    if (was_active) timer->node.unlink();
+    if (was_active) timers.remove(timer);
     timer->is_active = false;
     return was_active;
   });
@@ -51,14 +41,14 @@ void cancel_timer_and_wait(Timer* timer) {
 void run_timers() {
   for (;;) {
     const uint64_t now = monotonic_nanoseconds();
-    Timer* due = timer_queue.with([now](TimerQueue& queue) -> Timer* {
-      Timer* first = queue.timers.front();
+    Timer* due = active_timers.with([now](TimerHeap& timers) -> Timer* {
+      Timer* const first = static_cast<Timer*>(timers.first());
       if (!first) return nullptr;
       if (first->deadline > now) {
         alarm_at(first->deadline);
         return nullptr;
       }
-      first->node.unlink();
+      timers.remove(first);
       first->is_active = false;
       note_running_timer(first);
       return first;

@@ -1,21 +1,19 @@
 // One-shot timers on the monotonic clock; the timer interrupt is programmed for the earliest one.
 #pragma once
 
-#include "lib/list.h"
 #include "time/clock.h"
+#include "time/timer_heap.h"
 
 namespace runtime {
 
 /// A callback at a deadline. Owned by its user, who cancels it before it goes away.
-struct Timer {
+struct Timer : TimerHeapEntry {
   /// Runs in interrupt context with interrupts off and no timer lock held; may start timers again.
   using Callback = void (*)(Timer* timer);
 
   Callback callback = nullptr;
   void* context = nullptr;
-  uint64_t deadline = 0;
   bool is_active = false;
-  ListNode node;
 };
 
 /// Starts `timer` (again, if it was active) for `deadline`; a passed deadline fires at once.

@@ -23,4 +23,5 @@ list(APPEND KERNEL_IPC_SOURCES
   ${_kernel}/memory/user.cpp
   ${_kernel}/sched/wait_queue.cpp
   ${_kernel}/sync/mutex.cpp
-  ${_kernel}/time/timer.cpp)
+  ${_kernel}/time/timer.cpp
+  ${_kernel}/time/timer_heap.cpp)

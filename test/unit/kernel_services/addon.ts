@@ -27,6 +27,7 @@ export interface CommandLine {
   error?: string;
   logLevel: number;
   traceSystemCalls: boolean;
+  haltsWhenIdle: boolean;
   fixedLayout: boolean;
   writableRoot: boolean;
   environment: string[];
@@ -67,6 +68,14 @@ export interface SecondEdge {
   widen(by: bigint): void;
   width(): bigint;
   nextReading(now: bigint): bigint;
+}
+
+export interface TimerHeap {
+  add(deadline: bigint): number;
+  remove(timer: number): void;
+  first(): number | undefined;
+  rank(): number;
+  isLeftist(): boolean;
 }
 
 export interface KernelServices {
@@ -118,6 +127,7 @@ export interface KernelServices {
   reportRegisters(): string;
   reportMemory(): string;
   FutexTable: new () => FutexTable;
+  TimerHeap: new () => TimerHeap;
   futexOperation(encoded: number, old: number): [number, boolean] | undefined;
   checkMove(size: number, from: number, to: number): boolean;
   checkSet(size: number, offset: number): boolean;

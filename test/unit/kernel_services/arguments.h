@@ -49,5 +49,6 @@ void register_devices(Napi::Env env, Napi::Object exports);
 void register_symbols(Napi::Env env, Napi::Object exports);
 void register_futex(Napi::Env env, Napi::Object exports);
 void register_memory_functions(Napi::Env env, Napi::Object exports);
+void register_timer_heap(Napi::Env env, Napi::Object exports);
 
 }  // namespace kernel_services

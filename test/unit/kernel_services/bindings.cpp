@@ -11,5 +11,6 @@ Napi::Object register_kernel_services(Napi::Env env) {
   kernel_services::register_symbols(env, exports);
   kernel_services::register_futex(env, exports);
   kernel_services::register_memory_functions(env, exports);
+  kernel_services::register_timer_heap(env, exports);
   return exports;
 }

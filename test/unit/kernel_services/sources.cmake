@@ -12,6 +12,7 @@ set(KERNEL_SERVICES_SOURCES
   ${_here}/bind_random.cpp
   ${_here}/bind_symbols.cpp
   ${_here}/bind_text.cpp
+  ${_here}/bind_timer_heap.cpp
   ${_here}/kernel_memory_functions.cpp
   ${_kernel}/acpi/device_search.cpp
   ${_kernel}/acpi/fixed_description.cpp
@@ -30,4 +31,5 @@ set(KERNEL_SERVICES_SOURCES
   ${_kernel}/linux/futex_operation.cpp
   ${_kernel}/linux/futex_table.cpp
   ${_kernel}/linux/load_average_math.cpp
-  ${_kernel}/time/frequency.cpp)
+  ${_kernel}/time/frequency.cpp
+  ${_kernel}/time/timer_heap.cpp)

@@ -11,6 +11,7 @@ import {
   field,
   type KernelInterface,
   kernelFunction,
+  memoryRange,
   parameter,
   structure,
 } from './declare.ts';
@@ -209,5 +210,14 @@ export const kernelInterface: KernelInterface = {
     }),
     ...serviceFunctions,
     ...terminalFunctions,
+    kernelFunction({
+      name: 'generation_id',
+      doc:
+        "Gives the memory with the machine's generation id, 16 bytes that the hypervisor changes when it lets the machine " +
+        'go on from a saved state. It stays, and may not be written to.',
+      parameters: [parameter('into', memoryRange, 'Where it is.')],
+      returns: 'i32',
+      returnsDoc: '0, or -errno: ENOENT when the machine has none',
+    }),
   ],
 };

@@ -1,6 +1,7 @@
 // Runs in the app's Node and in each of its Workers before the app does, as the body of a function
-// with the parameters `process` and `require`, the latter Node's internal one. The shim calls it
-// (src/app_preload.cc).
+// with the parameters `process`, `require`, which is Node's internal one, and `generation`: a
+// Uint32Array over 16 bytes that change when the machine goes on from a saved state, undefined when
+// it has none. The shim calls it (src/app_preload.cc).
 //
 // A unikernel runs one process. Everything in node:child_process and node:cluster ends in one of
 // two native functions; they are replaced here by ones that fail as for a program which does not
@@ -11,7 +12,7 @@
 
 'use strict';
 
-const { internalBinding } = require('internal/bootstrap/realm');
+const { BuiltinModule, internalBinding } = require('internal/bootstrap/realm');
 
 /**
  * @param {string} file the program that was to be run
@@ -73,3 +74,65 @@ internalBinding('spawn_sync').spawn = function spawn({ file }) {
     },
   });
 };
+
+// Two machines that go on from one saved state must not give out the same random numbers. OpenSSL's
+// come from the kernel, which knows (src/openssl_random.cc); but Node keeps some in advance for
+// randomInt(), randomUUID() and randomUUIDv7(). These are used up before the next one is given out.
+
+/** Numbers that Node keeps at most: kRandomCache entries of 6 bytes, and kBatchSize ids. */
+const keptIntegers = 1024;
+const keptIds = 128;
+
+/** Watches for a second life of this machine. */
+function resumptions() {
+  const known = Array.from(generation, (_, index) => Atomics.load(generation, index));
+  return {
+    /** Whether there was one since this was called last. */
+    hasCome() {
+      let isAnother = false;
+      for (let index = 0; index < known.length; index++) {
+        const word = Atomics.load(generation, index);
+        if (word === known[index]) continue;
+        known[index] = word;
+        isAnother = true;
+      }
+      return isAnother;
+    },
+  };
+}
+
+/** @param {Record<string, Function>} random what internal/crypto/random exports */
+function forgetWhenResumed(random) {
+  const watch = resumptions();
+  const { randomInt, randomUUID, randomUUIDv7 } = random;
+  const forget = () => {
+    for (let count = 0; count < keptIntegers; count++) randomInt(2 ** 32);
+    for (let count = 0; count < keptIds; count++) {
+      randomUUID();
+      randomUUIDv7();
+    }
+  };
+  for (const original of [randomInt, randomUUID, randomUUIDv7]) {
+    const { name, length } = original;
+    const replacement = function (...values) {
+      if (watch.hasCome()) forget();
+      const result = Reflect.apply(original, this, values);
+      if (result === undefined || !watch.hasCome()) return result;
+      forget(); // it has come since
+      return Reflect.apply(original, this, values);
+    };
+    Object.defineProperties(replacement, { name: { value: name }, length: { value: length } });
+    random[name] = replacement;
+  }
+}
+
+if (generation !== undefined) {
+  // Not loaded here, as few apps need it at their start.
+  const random = BuiltinModule.map.get('internal/crypto/random');
+  random.compileForInternalLoader = () => {
+    delete random.compileForInternalLoader;
+    const exports = random.compileForInternalLoader();
+    forgetWhenResumed(exports);
+    return exports;
+  };
+}

@@ -153,9 +153,10 @@ export function runOnFakeKernel(
     files?: Readonly<Record<string, string>>;
     version?: number;
     events?: boolean;
+    environment?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<KernelOutcome> {
-  const { system, files = {}, version, events = false } = options;
+  const { system, files = {}, version, events = false, environment = {} } = options;
   return withFiles(
     { ...files, ...(system === undefined ? {} : { 'system.js': system }) },
     (folder) =>
@@ -163,6 +164,7 @@ export function runOnFakeKernel(
         ...(system === undefined ? {} : { system: path.join(folder, 'system.js') }),
         ...(version === undefined ? {} : { version }),
         events,
+        environment,
       }),
   );
 }
@@ -170,11 +172,20 @@ export function runOnFakeKernel(
 async function runOnFakeKernelIn(
   folder: string,
   args: readonly string[],
-  options: { system?: string; version?: number; events: boolean },
+  {
+    environment,
+    ...options
+  }: {
+    system?: string;
+    version?: number;
+    events: boolean;
+    environment: Readonly<Record<string, string>>;
+  },
 ): Promise<KernelOutcome> {
   const log = path.join(folder, 'kernel.log');
   await writeFile(log, '');
-  const outcome = await runNode({ kind: 'kernel', log, ...options }, args, { cwd: folder });
+  const under = { kind: 'kernel', log, ...options } as const;
+  const outcome = await runNode(under, args, { cwd: folder, environment });
   const lines = (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '');
   return {
     ...outcome,

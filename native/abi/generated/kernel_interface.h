@@ -679,8 +679,15 @@ struct RuntimeKernelInterface {
    * register that were seen
    */
   uint32_t (*serial_receive)(uint32_t port, char* into, size_t capacity);
+  /**
+   * Gives the memory with the machine's generation id, 16 bytes that the hypervisor changes when it
+   * lets the machine go on from a saved state. It stays, and may not be written to.
+   * @param into Where it is.
+   * @returns 0, or -errno: ENOENT when the machine has none
+   */
+  int32_t (*generation_id)(struct RuntimeMemoryRange* into);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 512, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 520, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -744,5 +751,6 @@ static_assert(offsetof(RuntimeKernelInterface, serial_read) == 480, "layout of R
 static_assert(offsetof(RuntimeKernelInterface, serial_write) == 488, "layout of RuntimeKernelInterface::serial_write");
 static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 496, "layout of RuntimeKernelInterface::serial_transmit");
 static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 504, "layout of RuntimeKernelInterface::serial_receive");
+static_assert(offsetof(RuntimeKernelInterface, generation_id) == 512, "layout of RuntimeKernelInterface::generation_id");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -36,7 +36,6 @@ constexpr size_t kBytesPerHold = 1024;
 Locked<RandomPool> pool(LockRank::Log);
 unsigned seed_bits = 0;
 
-constexpr size_t kGenerationSize = 16;
 /// In memory that the hypervisor writes; null when there is none.
 const volatile uint64_t* generation = nullptr;
 uint64_t known_generation[2];  // guarded by the pool's lock
@@ -154,6 +153,8 @@ void random_find_generation() {
     return;
   }
 }
+
+const volatile void* random_generation() { return generation; }
 
 Result<void> random_wait_until_ready() {
   // On most machines one round is one too many.

@@ -22,6 +22,9 @@ void random_add_device(const void* data, size_t size);
 /// Looks for the machine's generation id, which is compared before all output from then on: a machine that
 /// is resumed from a saved state gives other numbers than the one that was saved. Needs ACPI's tables.
 void random_find_generation();
+/// Where the hypervisor writes the generation id; null when the machine has none.
+constexpr size_t kGenerationSize = 16;
+const volatile void* random_generation();
 /// Estimated entropy of the seed in bits, at most 256. From 256 on the generator is ready.
 unsigned random_seed_bits();
 /// Collects timing jitter until the generator is ready; takes a while on a machine without any other source,

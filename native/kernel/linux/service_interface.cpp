@@ -143,6 +143,14 @@ int32_t screen_font(RuntimeMemoryRange* into) {
   return 0;
 }
 
+int32_t generation_id(RuntimeMemoryRange* into) {
+  const volatile void* const id = random_generation();
+  if (!id) return failure(Errno::NoEntry);
+  into->address = reinterpret_cast<uint64_t>(id);
+  into->size = kGenerationSize;
+  return 0;
+}
+
 int32_t arena_allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {
   const Result<ArenaBlock> block = runtime::arena_allocate(size, contiguous != 0);
   if (block.is_error()) return failure(block.error());

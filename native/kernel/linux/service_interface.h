@@ -36,6 +36,7 @@ uint32_t platform_port_read(uint32_t index, uint32_t port);
 int32_t platform_port_write(uint32_t index, uint32_t port, uint32_t value);
 int32_t platform_framebuffer(uint32_t index, RuntimeFramebuffer* into);
 int32_t screen_font(RuntimeMemoryRange* into);
+int32_t generation_id(RuntimeMemoryRange* into);
 
 int32_t arena_allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into);
 void arena_free(uint32_t offset);

@@ -29,8 +29,18 @@ using v8::Value;
   std::_Exit(1);
 }
 
-void Run(const std::string& source, Local<Context> context, Local<Value> process,
-         Local<Value> require) {
+// The id as a Uint32Array over the kernel's memory; undefined when the machine has none.
+Local<Value> GenerationId(v8::Isolate* isolate, const RuntimeKernelInterface& kernel) {
+  RuntimeMemoryRange range;
+  if (kernel.generation_id(&range) != 0) return v8::Undefined(isolate);
+  auto memory = v8::ArrayBuffer::NewBackingStore(
+      reinterpret_cast<void*>(range.address), range.size, [](void*, size_t, void*) {}, nullptr);
+  return v8::Uint32Array::New(v8::ArrayBuffer::New(isolate, std::move(memory)), 0,
+                              range.size / sizeof(uint32_t));
+}
+
+void Run(const std::string& source, const RuntimeKernelInterface& kernel, Local<Context> context,
+         Local<Value> process, Local<Value> require) {
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope handle_scope(isolate);
   const v8::TryCatch caught(isolate);
@@ -44,17 +54,18 @@ void Run(const std::string& source, Local<Context> context, Local<Value> process
   const v8::ScriptOrigin origin(String::NewFromUtf8Literal(isolate, kPreloadPath));
   v8::ScriptCompiler::Source compiled(text, origin);
   Local<String> parameters[] = {String::NewFromUtf8Literal(isolate, "process"),
-                                String::NewFromUtf8Literal(isolate, "require")};
-  Local<Value> arguments[] = {process, require};
-  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, 2, parameters).ToLocal(&function) ||
-      function->Call(context, v8::Undefined(isolate), 2, arguments).IsEmpty()) {
+                                String::NewFromUtf8Literal(isolate, "require"),
+                                String::NewFromUtf8Literal(isolate, "generation")};
+  Local<Value> arguments[] = {process, require, GenerationId(isolate, kernel)};
+  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, 3, parameters).ToLocal(&function) ||
+      function->Call(context, v8::Undefined(isolate), 3, arguments).IsEmpty()) {
     Fail(isolate, caught);
   }
 }
 
 }  // namespace
 
-node::EmbedderPreloadCallback AppPreload() {
+node::EmbedderPreloadCallback AppPreload(const RuntimeKernelInterface& kernel) {
   std::optional<std::string> text = ReadFile(kPreloadPath);
   if (!text.has_value()) {
     std::fprintf(stderr, "%s cannot be read (%s): child_process will fail less helpfully.\n",
@@ -63,8 +74,9 @@ node::EmbedderPreloadCallback AppPreload() {
   }
   // Workers call it from their own threads, possibly after RunApp() has returned.
   const auto source = std::make_shared<const std::string>(*std::move(text));
-  return [source](node::Environment* environment, Local<Value> process, Local<Value> require) {
-    Run(*source, node::GetMainContext(environment), process, require);
+  return [source, &kernel](node::Environment* environment, Local<Value> process,
+                           Local<Value> require) {
+    Run(*source, kernel, node::GetMainContext(environment), process, require);
   };
 }
 

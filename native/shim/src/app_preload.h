@@ -4,15 +4,17 @@
 
 #include <node.h>
 
+#include "kernel_interface.h"
+
 namespace runtime {
 
 /**
- * Reads kPreloadPath once and returns the callback that runs it with `process` and Node's internal
- * `require`, in the main environment and in every Worker. It leaves no trace in process.execArgv or
+ * Reads kPreloadPath once and returns the callback that runs it with `process`, Node's internal
+ * `require` and the machine's generation id, in the main environment and in every Worker. It leaves no trace in process.execArgv or
  * NODE_OPTIONS.
  * @returns an empty function when there is no such file
  */
-node::EmbedderPreloadCallback AppPreload();
+node::EmbedderPreloadCallback AppPreload(const RuntimeKernelInterface& kernel);
 
 }  // namespace runtime
 

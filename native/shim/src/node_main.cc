@@ -26,6 +26,7 @@
 
 #include "app_preload.h"
 #include "kernel.h"
+#include "openssl_random.h"
 #include "system_thread.h"
 
 namespace runtime {
@@ -93,7 +94,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   const v8::Context::Scope context_scope(node::GetMainContext(environment.get()));
 
   node::EmbedderPreloadCallback preload;
-  if (kernel != nullptr) preload = AppPreload();
+  if (kernel != nullptr) preload = AppPreload(*kernel);
   if (system != nullptr) {
     // V8's platform goes away in process.exit(): no other thread may run JavaScript by then.
     node::SetProcessExitHandler(environment.get(), [&system](Environment* exiting, int code) {
@@ -147,6 +148,7 @@ int RunNode(int argc, char** argv) {
     std::fprintf(stderr, "%s: %s\n", init->args().at(0).c_str(), error.c_str());
   }
   if (init->early_return()) return init->exit_code();
+  if (kernel != nullptr) TakeRandomNumbersFromKernel();
   uv_loop_configure(uv_default_loop(), UV_METRICS_IDLE_TIME);
   const int code = RunApp(*init, kernel);
   node::TearDownOncePerProcess();

@@ -6,15 +6,19 @@
 //   FAKE_KERNEL_SYSTEM_BUNDLE  for /system/main.js
 //   FAKE_KERNEL_PRELOAD        for /lib/runtime/preload.cjs
 //   FAKE_KERNEL_VERSION        version that the interface claims, default the true one
+//   FAKE_KERNEL_GENERATION     file whose first 16 bytes are the machine's generation id
+// With FAKE_KERNEL_RANDOM=counted it stands in front of getrandom(2): each call gives bytes that are all its number.
 // Log messages go to the file that FAKE_KERNEL_LOG names, one line each: level, space, text with
 // newlines as \n.
 // Time stands still while threads run, and jumps to the deadline when one waits for it: tests need
 // not wait. With FAKE_KERNEL_CLOCK=real it is the host's time, to measure by.
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdarg>
@@ -151,6 +155,14 @@ extern "C" unsigned long getauxval(unsigned long type) {
   const auto next =
       reinterpret_cast<unsigned long (*)(unsigned long)>(dlsym(RTLD_NEXT, "getauxval"));
   return next(type);
+}
+
+extern "C" ssize_t getrandom(void* into, size_t length, unsigned flags) {
+  static const bool is_counted = std::getenv("FAKE_KERNEL_RANDOM") != nullptr;
+  if (!is_counted) return syscall(SYS_getrandom, into, length, flags);
+  static std::atomic<uint8_t> calls{0};
+  std::memset(into, ++calls, length);
+  return static_cast<ssize_t>(length);
 }
 
 extern "C" int open(const char* path, int flags, ...) {

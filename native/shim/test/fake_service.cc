@@ -1,7 +1,9 @@
 #include "fake_service.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -131,6 +133,18 @@ uint32_t PlatformPortRead(uint32_t, uint32_t) { return UINT32_MAX; }
 int32_t PlatformPortWrite(uint32_t, uint32_t, uint32_t) { return -ENODEV; }
 int32_t PlatformFramebuffer(uint32_t, RuntimeFramebuffer*) { return -ENODEV; }
 int32_t ScreenFont(RuntimeMemoryRange*) { return -ENOENT; }
+// The test changes it by writing into the file.
+int32_t GenerationId(RuntimeMemoryRange* into) {
+  const char* const path = std::getenv("FAKE_KERNEL_GENERATION");
+  const int file = path == nullptr ? -1 : open(path, O_RDWR);
+  if (file < 0) return -ENOENT;
+  void* const memory = mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (memory == MAP_FAILED) std::abort();
+  *into = {reinterpret_cast<uint64_t>(memory), 16};
+  return 0;
+}
+
 int32_t OpenEchoSocket(uint32_t) { return -EPROTONOSUPPORT; }
 
 int32_t Allocate(uint32_t size, uint32_t contiguous, RuntimeArenaBlock* into) {
@@ -210,6 +224,7 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->platform_framebuffer = PlatformFramebuffer;
   interface->screen_font = ScreenFont;
   interface->open_echo_socket = OpenEchoSocket;
+  interface->generation_id = GenerationId;
   interface->arena_allocate = Allocate;
   interface->arena_free = Free;
   interface->broker_attach = Attach;

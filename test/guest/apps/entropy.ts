@@ -1,5 +1,6 @@
-// Random numbers: `main.mjs stream`, a line of them now and then; `main.mjs blocks COUNT`, figures about many;
+// Random numbers: `main.mjs stream`, a line of them now and then, from the kernel and in Node's own ways; `main.mjs blocks COUNT`, figures about many;
 // `main.mjs serve COUNT`, so many bytes of them for who connects to port 9.
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import { createServer } from 'node:net';
 
@@ -93,7 +94,8 @@ if (what === 'blocks') {
   console.log(`random ${take(16).toString('hex')}`);
 } else {
   for (let line = 0; line < Number(count); line++) {
-    console.log(`random ${line} ${take(16).toString('hex')}`);
+    const numbers = [take(16).toString('hex'), randomBytes(16).toString('hex')];
+    console.log(`random ${line} ${numbers.join(' ')} ${randomUUID()} ${randomInt(2 ** 47)}`);
     await new Promise((done) => setTimeout(done, 50));
   }
 }

@@ -35,6 +35,7 @@ interface Options {
   readonly figures: boolean;
   readonly system?: SystemName;
   readonly runtime?: string;
+  readonly append?: string;
 }
 
 /** What Workers took: by the clock, and the processor time of each virtual processor. */
@@ -75,6 +76,9 @@ async function run(
   const running = await startMachine({
     ...machine,
     ...(options.runtime && name === 'ours' ? { runtime: options.runtime } : {}),
+    ...(options.append && name === 'ours'
+      ? { append: `${options.append} ${machine.append ?? ''}` }
+      : {}),
     timeoutMilliseconds: machineLimit,
     onOutput: (piece) => {
       text += piece;
@@ -227,6 +231,7 @@ const program = new Command()
   .option('--memory <MiB>', 'memory of the machine', parseWhole, 768)
   .option('--system <name>', 'measure only ours, or only the peer', parseSystem)
   .option('--runtime <file>', 'another kernel than dist/runtime')
+  .option('--append <words>', "options for our kernel's command line, such as idle=halt")
   .option('--no-workers', 'leave the Workers out')
   .option('--no-figures', 'leave all but the Workers out')
   .action((options: Omit<Options, 'workers'> & { readonly workers: number | false }) =>

@@ -7,7 +7,7 @@ namespace {
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
-    "clock=kvm-clock|tsc|hpet|acpi_pm, root=rw, shutdown=SECONDS, "
+    "clock=kvm-clock|tsc|hpet|acpi_pm, idle=halt, root=rw, shutdown=SECONDS, "
     "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, "
     "screen=, "
     "shell=, "
@@ -288,8 +288,16 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     result->provoked_lockup = ProvokedLockup::WithInterrupts;
   } else if (word == StringView("provoke=hard-lockup")) {
     result->provoked_lockup = ProvokedLockup::WithoutInterrupts;
+  } else if (word == StringView("provoke=stopped-clock")) {
+    result->provoked_clock = ProvokedClock::Stops;
+  } else if (word == StringView("provoke=backward-clock")) {
+    result->provoked_clock = ProvokedClock::GoesBack;
+  } else if (word == StringView("provoke=stray-interrupts")) {
+    result->provokes_stray_interrupts = true;
   } else if (word == StringView("trace=syscalls")) {
     result->trace_system_calls = true;
+  } else if (word == StringView("idle=halt")) {
+    result->halts_when_idle = true;
   } else if (word == StringView("layout=fixed")) {
     result->fixed_layout = true;
   } else if (word == StringView("root=rw")) {

@@ -9,6 +9,7 @@
 #include "lockup/lockup.h"
 #include "power/restart.h"
 #include "time/clock_source.h"
+#include "time/reference.h"
 
 namespace runtime {
 
@@ -26,6 +27,7 @@ struct VirtioMmioOption {
 ///   profile=HERTZ               samples of what runs, for a tool on the host to read (1 to 10000)
 ///   clock=kvm-clock|tsc|hpet|acpi_pm
 ///                               what the clocks run from, where the machine has it
+///   idle=halt                   CPUs without work halt at once, rather than look for some first
 ///   layout=fixed                no randomisation of addresses
 ///   root=rw                     files outside /tmp can be written (in memory)
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
@@ -36,6 +38,9 @@ struct VirtioMmioOption {
 ///                               when the machine starts again by itself after the app has ended (never)
 ///   provoke=lockup|hard-lockup  for tests: a CPU that is stuck in the kernel for 25 s, with interrupts on or
 ///                               off, 8 s after boot
+///   provoke=stopped-clock|backward-clock
+///                               likewise: the HPET stops, or goes back by an hour
+///   provoke=stray-interrupts    10,000 interrupts on a vector that nobody uses, once the app has started
 ///   console=NAME[,NAME...]      terminals that the console is on: serial, virtio, screen ... (all)
 ///   terminal=COLUMNSxROWS       size of terminals that do not know theirs (80x24)
 ///   keyboard=, screen=, shell=  for the services of these names
@@ -52,10 +57,13 @@ struct CommandLine {
   bool trace_system_calls = false;
   uint32_t profile_hertz = 0;                    // 0: no profile
   ClockSource clock_source = ClockSource::None;  // None: the best
+  bool halts_when_idle = false;
   bool fixed_layout = false;
   bool writable_root = false;
   uint32_t shutdown_seconds = 30;
   ProvokedLockup provoked_lockup = ProvokedLockup::None;
+  ProvokedClock provoked_clock = ProvokedClock::None;
+  bool provokes_stray_interrupts = false;
   RestartPolicy restart_policy = RestartPolicy::Never;
   StringView environment[kMaximumEntries];  // NAME=value
   size_t environment_count = 0;

@@ -251,11 +251,19 @@ void start_program() {
   Scheduler::make_runnable(thread.value().get());
 }
 
+/// For tests: what a device does whose message was set up wrongly.
+void provoke_stray_interrupts() {
+  constexpr unsigned kCount = 10000;
+  constexpr unsigned kUnusedVector = 0x45;
+  for (unsigned i = 0; i < kCount; ++i) apic_send(apic_id(), kUnusedVector);
+}
+
 /// What can wait until the app has started and the CPU has nothing else to do.
 void finish_boot() {
   set_kernel_symbols(view_file_in_place("/system/kernel.symbols"));
   power_initialise();
   check_other_cpus();
+  if (command_line.provokes_stray_interrupts) provoke_stray_interrupts();
   acpi_interpreter_start();
 }
 
@@ -295,6 +303,8 @@ extern "C" [[noreturn]] void boot_main() {
   set_shutdown_seconds(command_line.shutdown_seconds);
   set_restart_policy(command_line.restart_policy);
   lockup_provoke(command_line.provoked_lockup);
+  provoke_clock(command_line.provoked_clock);
+  if (command_line.halts_when_idle) scheduler_halt_when_idle();
   platform_devices_initialise(command_line, information.framebuffer);
   settings_initialise(command_line);
   set_default_window_size(command_line.terminal_columns, command_line.terminal_rows);

@@ -169,8 +169,7 @@ void device_interrupt(const TrapFrame* frame) {
         return;
       }
       apic_end_of_interrupt();
-      log(LogLevel::Warn, "interrupt on vector %llu, which nobody asked for",
-          static_cast<unsigned long long>(frame->vector));
+      note_stray_interrupt(static_cast<unsigned>(frame->vector));
   }
 }
 

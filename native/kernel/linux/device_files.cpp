@@ -35,13 +35,22 @@ void write_function_name(TextWriter& text, uint32_t function) {
   text.print("%04x:%02x:%02x.%x", at.segment, at.bus, at.device, at.function);
 }
 
-/// Nothing is written for a vector that nobody uses.
+bool has_come(unsigned vector) {
+  for (unsigned cpu = 0; cpu < cpu_count(); ++cpu)
+    if (interrupt_count(cpu, vector) > 0) return true;
+  return false;
+}
+
+/// Nothing is written for a vector that nobody uses, unless it has come all the same.
 void write_device_vector(TextWriter& text, unsigned vector) {
   DeviceVectorUse use;
-  if (!device_vector_use(vector, &use)) return;
+  const bool is_used = device_vector_use(vector, &use);
+  if (!is_used && !has_come(vector)) return;
   text.print("%3u:", vector);
   write_counts(text, vector);
-  if (use.is_line) {
+  if (!is_used) {
+    text.put("  nobody's\n");
+  } else if (use.is_line) {
     text.print("  IO-APIC  line %u\n", use.line);
   } else {
     text.put("  PCI-MSI  ");
@@ -58,8 +67,8 @@ Result<void> write_interrupts(TextWriter& text, uint64_t) {
   text.print("%3u:", kConsoleVector);
   write_counts(text, kConsoleVector);
   text.print("  IO-APIC  line %u  console\n", kConsoleInterrupt);
-  for (unsigned vector = kDeviceVectorBase; vector < kDeviceVectorEnd; ++vector)
-    write_device_vector(text, vector);
+  for (unsigned vector = kFirstCountedVector; vector < kTimerVector; ++vector)
+    if (vector != kConsoleVector) write_device_vector(text, vector);
   for (const NamedVector& own : kOwnVectors) {
     text.print("%s:", own.name);
     write_counts(text, own.vector);

@@ -18,6 +18,7 @@ namespace {
 /// CPUs join one after the other.
 SpinLock join_lock(LockRank::Scheduler);
 bool several_cpus = false;
+bool polls_when_idle = true;
 
 /// Charges the running thread for the time since it was last charged.
 void charge(Thread* thread, uint64_t now) {
@@ -88,6 +89,25 @@ void schedule(CpuLocal& cpu, uint64_t now) {
   next->run_started = now;
   next->accounting_mark = now;
   switch_to(next);
+}
+
+/// How long this CPU was without work until it came, or was announced.
+void note_end_of_idleness(CpuLocal& cpu) {
+  if (!cpu.idle_since) return;
+  const uint64_t asked = __atomic_load_n(&cpu.asked_time, __ATOMIC_RELAXED);
+  const uint64_t end = asked > cpu.idle_since ? asked : monotonic_nanoseconds();
+  cpu.idle_poll.note(end > cpu.idle_since ? end - cpu.idle_since : 0);
+  cpu.idle_since = 0;
+}
+
+/// Looks for work for a while. Returns false when the CPU had better halt. A clock that is slow to read is
+/// one that a hypervisor emulates: then looking costs more than it saves.
+bool poll_when_idle(CpuLocal& cpu) {
+  if (!polls_when_idle || cpu_count() < 2 || !clock_is_fast()) return false;
+  const uint64_t now = monotonic_nanoseconds();
+  if (!cpu.idle_since) cpu.idle_since = now;
+  const uint64_t end = cpu.idle_since + cpu.idle_poll.limit();
+  return now < end && poll_for_reschedule(end);
 }
 
 }  // namespace
@@ -186,12 +206,15 @@ void join_scheduler(CpuLocal& cpu) {
 
 void scheduler_expect_several_cpus() { several_cpus = true; }
 
+void scheduler_halt_when_idle() { polls_when_idle = false; }
+
 void run_idle_loop(void (*first_idle)()) {
   disable_interrupts();
   CpuLocal& cpu = this_cpu();  // idle threads stay where they are
   for (;;) {
     announce_idle(cpu);
     if (queue_of(cpu).threads.length() > 0 || steal_for(cpu)) {
+      note_end_of_idleness(cpu);
       Scheduler::yield();
     } else if (first_idle) {
       withdraw_idle(cpu);
@@ -202,7 +225,7 @@ void run_idle_loop(void (*first_idle)()) {
     } else {
       // What was queued here since came from a handler, or its sender's interrupt ends the halt.
       begin_halt();
-      asm volatile("sti; hlt; cli" : : : "memory");
+      if (!poll_when_idle(cpu)) asm volatile("sti; hlt; cli" : : : "memory");
       end_halt();
     }
   }

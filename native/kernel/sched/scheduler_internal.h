@@ -31,6 +31,8 @@ bool prepare_idle_thread(CpuLocal& cpu);
 void join_scheduler(CpuLocal& cpu);
 /// Further CPUs will join; called before the first application thread exists.
 void scheduler_expect_several_cpus();
+/// CPUs without work halt at once, rather than after a while in which they look for some.
+void scheduler_halt_when_idle();
 
 /// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
 Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);

@@ -3,6 +3,7 @@
 #include "interrupts/apic.h"
 #include "linux/cpu_features.h"
 #include "smp/cpu_table.h"
+#include "time/clock.h"
 #include "time/clock_source.h"
 
 namespace runtime {
@@ -31,9 +32,30 @@ void add_cpu(CpuLocal* cpu) {
 void request_reschedule(CpuLocal& cpu) {
   if (&cpu == &this_cpu()) {
     cpu.reschedule_wanted = 1;
-  } else if (!__atomic_exchange_n(&cpu.reschedule_sent, 1, __ATOMIC_SEQ_CST)) {
-    apic_send(cpu.apic_id, kRescheduleVector);
+    return;
   }
+  if (__atomic_exchange_n(&cpu.reschedule_sent, 1, __ATOMIC_SEQ_CST)) return;
+  if (__atomic_load_n(&cpu.is_halted, __ATOMIC_RELAXED))
+    __atomic_store_n(&cpu.asked_time, monotonic_nanoseconds(), __ATOMIC_RELAXED);
+  // Either the other CPU sees the request after it has said that it does not poll any more, or this one
+  // sees that it does not.
+  if (__atomic_load_n(&cpu.is_polling, __ATOMIC_SEQ_CST)) return;
+  apic_send(cpu.apic_id, kRescheduleVector);
+}
+
+bool poll_for_reschedule(uint64_t deadline) {
+  CpuLocal& cpu = this_cpu();
+  __atomic_store_n(&cpu.is_polling, 1, __ATOMIC_SEQ_CST);
+  enable_interrupts();
+  // A handler ends what is like a halt.
+  while (__atomic_load_n(&cpu.is_halted, __ATOMIC_RELAXED) &&
+         !__atomic_load_n(&cpu.reschedule_sent, __ATOMIC_ACQUIRE) &&
+         monotonic_nanoseconds() < deadline)
+    asm volatile("pause");
+  disable_interrupts();
+  __atomic_store_n(&cpu.is_polling, 0, __ATOMIC_SEQ_CST);
+  const bool was_asked = __atomic_exchange_n(&cpu.reschedule_sent, 0, __ATOMIC_SEQ_CST) != 0;
+  return was_asked || !cpu.is_halted;
 }
 
 void receive_reschedule() {

@@ -18,6 +18,11 @@ uint64_t cpu_mask();
 void request_reschedule(CpuLocal& cpu);
 /// Runs on the CPU that was made to. Interrupts are off.
 void receive_reschedule();
+/// Waits until this CPU is made to look at its queue, an interrupt was handled, or the clock reads
+/// `deadline` (monotonic nanoseconds); a CPU that waits so is made to look without an interrupt. Called
+/// between begin_halt() and end_halt(), with interrupts off; they are on meanwhile. Returns false when
+/// only time has passed.
+bool poll_for_reschedule(uint64_t deadline);
 /// Stops all others for good, for a report of this one's.
 void stop_other_cpus();
 /// Runs on a CPU that was told to stop.

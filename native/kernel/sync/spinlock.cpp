@@ -18,9 +18,12 @@ bool SpinLock::lock() {
 #endif
   held.add(rank);
   while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) {
-    // Who holds the lock may wait for this CPU to forget translations.
-    serve_flush();
-    asm volatile("pause");
+    // Looks on without writing, which would take the line away from who holds the lock.
+    do {
+      // Who holds it may wait for this CPU to forget translations.
+      serve_flush();
+      asm volatile("pause");
+    } while (is_locked());
   }
   return enabled;
 }

@@ -47,6 +47,7 @@ const ReferenceCounter* slow_counter = nullptr;  // with sources Hpet and PowerT
 uint64_t slow_ticks = 0;                         // its latest reading, without wraps
 int64_t rate_correction = 0;                     // parts per billion
 uint64_t tsc_frequency = 0;
+bool is_counter_good = true;  // the time-stamp counter
 
 Timer background_timer;
 
@@ -281,21 +282,30 @@ const char* clock_source_name() {
 
 const void* clock_pages() { return &pages; }
 
-void clock_abandon_counter(const char* why) {
+void clock_abandon_source(ClockSource abandoned, const char* why) {
+  if (slow_counter && abandoned != ClockSource::TimeStampCounter)
+    abandon_reference(slow_counter->kind);
   const ReferenceCounter* const next = best_reference();
-  if (!next || slow_counter) return;
+  bool has_changed = false;
   // No CPU reads the new counter before the page says so.
-  write_page([next](ClockPage& page) {
+  write_page([=, &has_changed](ClockPage& page) {
+    if (source != abandoned || !(next || is_counter_good)) return;
+    has_changed = true;
+    if (abandoned == ClockSource::TimeStampCounter) is_counter_good = false;
     rebase(page);
-    __atomic_store_n(&slow_ticks, next->read() & next->mask, __ATOMIC_RELEASE);
-    slow_counter = next;
-    source = next->kind == ReferenceKind::Hpet ? ClockSource::Hpet : ClockSource::PowerTimer;
-    page.counter = ClockCounter::KernelOnly;
+    if (next) {
+      __atomic_store_n(&slow_ticks, next->read() & next->mask, __ATOMIC_RELEASE);
+      slow_counter = next;
+      source = next->kind == ReferenceKind::Hpet ? ClockSource::Hpet : ClockSource::PowerTimer;
+    } else {
+      source = ClockSource::TimeStampCounter;  // readers that are late still find the slow counter
+    }
+    page.counter = counter_of_source();
     page.base_ticks = read_ticks(page.counter);
-    set_rates(page, fixed_ratio(kNanosecondsPerSecond, next->frequency));
+    set_rates(page, rate_of_source());
   });
-  log(LogLevel::Warn, "%s: the clocks run from the %s from now on, which is slower to read", why,
-      next->name);
+  if (has_changed)
+    log(LogLevel::Warn, "%s: the clocks run from %s from now on", why, clock_source_name());
 }
 
 uint64_t monotonic_nanoseconds() { return read(ClockKind::Monotonic); }

@@ -29,10 +29,15 @@ void clock_initialise_secondary();
 uint64_t clock_frequency_hertz();
 ClockSource clock_source();
 const char* clock_source_name();
+/// Reading the clock takes nanoseconds, not the microseconds of a device's register.
+inline bool clock_is_fast() {
+  return clock_source() == ClockSource::Kvmclock || clock_source() == ClockSource::TimeStampCounter;
+}
 /// Nanoseconds of CLOCK_MONOTONIC_RAW in which the source counts `ticks`.
 uint64_t clock_raw_of_ticks(uint64_t ticks);
-/// The source turned out to be wrong: goes on with the best counter that every CPU reads alike.
-void clock_abandon_counter(const char* why);
+/// The source, if it still is `source`, turned out to be wrong: goes on with the best counter that is left and
+/// that every CPU reads alike, or stays when there is none.
+void clock_abandon_source(ClockSource source, const char* why);
 
 /// The pages that the vDSO reads, vdso/layout.h.
 const void* clock_pages();

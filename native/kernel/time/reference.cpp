@@ -44,10 +44,11 @@ uint64_t read_pit() {
   return static_cast<uint16_t>(~(low | in8(kPitChannel2) << 8));
 }
 
-ReferenceCounter hpet_counter = {ReferenceKind::Hpet, "HPET", 0, 0, read_hpet};
-ReferenceCounter power_timer = {ReferenceKind::PowerTimer, "ACPI power timer", 0, 0xffffff,
-                                read_power_timer};
-ReferenceCounter pit = {ReferenceKind::Pit, "8254", 0, 0xffff, read_pit};
+ReferenceCounter hpet_counter = {ReferenceKind::Hpet, "HPET", 0, 0, read_hpet, false};
+ReferenceCounter power_timer = {
+    ReferenceKind::PowerTimer, "ACPI power timer", 0, 0xffffff, read_power_timer, false};
+ReferenceCounter pit = {ReferenceKind::Pit, "8254", 0, 0xffff, read_pit, false};
+ProvokedClock provoked = ProvokedClock::None;
 
 void find_hpet() {
   const uint8_t* table;
@@ -127,8 +128,26 @@ const ReferenceCounter* find_reference(ReferenceKind kind) {
 volatile uint64_t* hpet_registers() { return hpet_counter.frequency ? hpet : nullptr; }
 
 const ReferenceCounter* best_reference() {
-  const ReferenceCounter* found = find_reference(ReferenceKind::Hpet);
-  return found ? found : find_reference(ReferenceKind::PowerTimer);
+  const ReferenceCounter* const counters[] = {&hpet_counter, &power_timer};
+  for (const ReferenceCounter* const counter : counters)
+    if (counter->frequency && !__atomic_load_n(&counter->is_broken, __ATOMIC_RELAXED))
+      return counter;
+  return nullptr;
+}
+
+void abandon_reference(ReferenceKind kind) {
+  __atomic_store_n(&counter_of(kind).is_broken, true, __ATOMIC_RELAXED);
+}
+
+void provoke_clock(ProvokedClock what) { provoked = what; }
+
+void provoke_clock_now() {
+  if (provoked == ProvokedClock::None || !hpet_registers()) return;
+  constexpr uint64_t kHour = 3600;
+  hpet[kHpetConfiguration] = hpet[kHpetConfiguration] & ~kHpetEnable;
+  if (provoked == ProvokedClock::Stops) return;
+  hpet[kHpetCounter] = hpet[kHpetCounter] - kHour * hpet_counter.frequency;
+  hpet[kHpetConfiguration] = hpet[kHpetConfiguration] | kHpetEnable;
 }
 
 uint64_t reference_nanoseconds(const ReferenceCounter& counter, uint64_t from, uint64_t to) {

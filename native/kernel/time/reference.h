@@ -14,14 +14,23 @@ struct ReferenceCounter {
   uint64_t frequency;  // hertz
   uint64_t mask;
   uint64_t (*read)();
+  bool is_broken;  // it was seen to stand still
 };
 
 /// Looks for the counters. Needs ACPI's tables.
 void references_initialise();
 /// Null when the machine has none of that kind. The 8254 (Pit) wraps after 55 ms: for calibration only.
 const ReferenceCounter* find_reference(ReferenceKind kind);
-/// The best to compare with: HPET or the power timer; null when the machine has neither.
+/// The best to compare with: HPET or the power timer; null when the machine has neither that keeps time.
 const ReferenceCounter* best_reference();
+/// A counter that best_reference() has given does not keep time: it does not give it again.
+void abandon_reference(ReferenceKind kind);
+
+/// For tests: what happens to the HPET three seconds after the clocks have started.
+enum class ProvokedClock : uint8_t { None, Stops, GoesBack };
+void provoke_clock(ProvokedClock what);
+/// Does it.
+void provoke_clock_now();
 
 /// The HPET's registers, 64-bit words; null when the machine has none.
 volatile uint64_t* hpet_registers();

@@ -22,9 +22,17 @@ constexpr uint64_t kSpanFactor = 4;
 constexpr uint64_t kLongestSpan = 600 * kNanosecondsPerSecond;
 /// How far another CPU's counter may be ahead: more than a reading that an interrupt delays.
 constexpr uint64_t kAllowedLead = kNanosecondsPerMillisecond;
+/// A clock that does not move at all for so long, several times in a row, stands still or has gone back.
+constexpr uint64_t kStillness = kNanosecondsPerMillisecond;
+constexpr unsigned kStillStrikes = 3;
+constexpr uint64_t kProvokedDelay = 3 * kNanosecondsPerSecond;
 
 Timer timer;
 ClockJudge judge;
+const ReferenceCounter* judging = nullptr;  // what the last reading was of
+unsigned reference_stillness = 0;
+unsigned source_stillness = 0;
+Timer provoked_timer;
 PairedReading last = {0, 0, 0};
 uint64_t span = kFirstSpan;
 uint64_t span_watched = 0;    // raw nanoseconds since the last correction
@@ -42,14 +50,28 @@ void improve_frequency(uint64_t watched, uint64_t reference) {
   span_watched = span_reference = 0;
 }
 
+void note_still_reference(const ReferenceCounter& counter) {
+  if (++reference_stillness < kStillStrikes) return;
+  reference_stillness = 0;
+  abandon_reference(counter.kind);
+  log(LogLevel::Warn, "the %s stands still: the clocks are not compared with it any more",
+      counter.name);
+}
+
 void watch_counter(const ReferenceCounter& counter) {
   const PairedReading now = read_pair(counter);
-  const bool is_first = last.tsc == 0;
+  const bool is_first = judging != &counter;
+  judging = &counter;
   const uint64_t watched = clock_raw_of_ticks(now.tsc - last.tsc);
   const uint64_t reference = reference_nanoseconds(counter, last.reference, now.reference);
   const uint64_t uncertainty = clock_raw_of_ticks(now.uncertainty + last.uncertainty);
   last = now;
   if (is_first) return;
+  if (reference == 0 && watched >= kStillness) {
+    note_still_reference(counter);
+    return;
+  }
+  reference_stillness = 0;
   switch (judge.judge(watched, reference, uncertainty)) {
     case ClockVerdict::Good:
       improve_frequency(watched, reference);
@@ -58,7 +80,8 @@ void watch_counter(const ReferenceCounter& counter) {
       span_watched = span_reference = 0;
       break;
     case ClockVerdict::Broken:
-      clock_abandon_counter("the CPU's time-stamp counter does not keep time");
+      clock_abandon_source(ClockSource::TimeStampCounter,
+                           "the CPU's time-stamp counter does not keep time");
       break;
   }
 }
@@ -76,6 +99,8 @@ void watch(Timer*) {
 void watchdog_start() {
   timer.callback = watch;
   watch(&timer);
+  provoked_timer.callback = [](Timer*) { provoke_clock_now(); };
+  start_timer(&provoked_timer, Deadline::after(kProvokedDelay));
 }
 
 void watchdog_check_cpu() {
@@ -91,8 +116,20 @@ void watchdog_check_cpu() {
   if (now >= seen) {
     __atomic_store_n(&latest, now, __ATOMIC_RELEASE);
   } else if (clock_raw_of_ticks(seen - now) > kAllowedLead) {
-    clock_abandon_counter("the CPUs' time-stamp counters differ");
+    clock_abandon_source(ClockSource::TimeStampCounter, "the CPUs' time-stamp counters differ");
   }
+}
+
+void watchdog_check_alarm(uint64_t set, uint64_t wait) {
+  const ClockSource source = clock_source();
+  if (wait < kStillness) return;
+  if (monotonic_nanoseconds() > set) {
+    __atomic_store_n(&source_stillness, 0, __ATOMIC_RELAXED);
+    return;
+  }
+  if (__atomic_add_fetch(&source_stillness, 1, __ATOMIC_RELAXED) < kStillStrikes) return;
+  __atomic_store_n(&source_stillness, 0, __ATOMIC_RELAXED);
+  clock_abandon_source(source, "the clock stands still");
 }
 
 }  // namespace runtime

@@ -15,6 +15,7 @@ export const uefiFirmware = '/usr/share/ovmf/OVMF.fd';
  * @param initrd path of the initrd
  * @param commandLine the kernel's command line
  * @param before lines of GRUB's configuration before the menu
+ * @param files more files, by their name in /boot
  * @returns path of the image
  */
 export async function makeGrubImage(
@@ -22,6 +23,7 @@ export async function makeGrubImage(
   initrd: string,
   commandLine: string,
   before: readonly string[] = [],
+  files: Readonly<Record<string, Uint8Array>> = {},
 ): Promise<string> {
   const folder = path.join(guestFolder, name);
   const tree = path.join(folder, 'tree');
@@ -29,6 +31,8 @@ export async function makeGrubImage(
   mkdirSync(path.join(tree, 'boot/grub'), { recursive: true });
   copyFileSync(runtimeImage, path.join(tree, 'boot/runtime'));
   copyFileSync(initrd, path.join(tree, 'boot/initrd'));
+  for (const [file, content] of Object.entries(files))
+    writeFileSync(path.join(tree, 'boot', file), content);
   writeFileSync(
     path.join(tree, 'boot/grub/grub.cfg'),
     [

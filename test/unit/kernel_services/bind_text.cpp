@@ -91,6 +91,7 @@ Napi::Value parse_command_line(const Napi::CallbackInfo& info) {
   }
   result.Set("logLevel", static_cast<int>(options->log_level));
   result.Set("traceSystemCalls", options->trace_system_calls);
+  result.Set("haltsWhenIdle", options->halts_when_idle);
   result.Set("fixedLayout", options->fixed_layout);
   result.Set("writableRoot", options->writable_root);
   result.Set("environment", to_array(info.Env(), options->environment, options->environment_count));

@@ -68,6 +68,7 @@ test('an empty command line gives the defaults', (t) => {
   t.deepEqual(kernel.parseCommandLine('  \t '), {
     logLevel: 1,
     traceSystemCalls: false,
+    haltsWhenIdle: false,
     fixedLayout: false,
     writableRoot: false,
     environment: [],
@@ -77,11 +78,12 @@ test('an empty command line gives the defaults', (t) => {
 
 test('the command line gives every option', (t) => {
   const line =
-    'log=debug env.A=1 trace=syscalls layout=fixed root=rw env.B=x=y "env.C=two words" ' +
+    'log=debug env.A=1 trace=syscalls idle=halt layout=fixed root=rw env.B=x=y "env.C=two words" ' +
     'env.D="also two" env.E= -- --port 80 "a b" "" log=error';
   t.deepEqual(kernel.parseCommandLine(line), {
     logLevel: 3,
     traceSystemCalls: true,
+    haltsWhenIdle: true,
     fixedLayout: true,
     writableRoot: true,
     environment: ['A=1', 'B=x=y', 'C=two words', 'D=also two', 'E='],

@@ -39,6 +39,8 @@ interface KernelSmp {
   LocalApic: new (hasX2Apic: boolean, baseRegister: number, id: number) => LocalApic;
   RunQueue: new () => RunQueue;
   HeldRanks: new () => HeldRanks;
+  /** Nanoseconds: the limit after each time without work. */
+  idlePollLimits(...idle: number[]): number[];
   weightedRuntime(used: bigint, nice: number): bigint;
   readonly lockRanks: Readonly<Record<string, number>>;
   readonly mutexRanks: Readonly<Record<string, number>>;

@@ -5,6 +5,7 @@
 
 namespace kernel_smp {
 
+void register_idle_poll(Napi::Env env, Napi::Object exports);
 void register_local_apic(Napi::Env env, Napi::Object exports);
 void register_lock_order(Napi::Env env, Napi::Object exports);
 void register_run_queue(Napi::Env env, Napi::Object exports);

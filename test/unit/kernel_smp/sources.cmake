@@ -4,6 +4,7 @@ get_filename_component(_kernel "${_here}/../../../native/kernel" ABSOLUTE)
 
 set(KERNEL_SMP_SOURCES
   ${_here}/bindings.cpp
+  ${_here}/bind_idle_poll.cpp
   ${_here}/bind_local_apic.cpp
   ${_here}/bind_lock_order.cpp
   ${_here}/bind_run_queue.cpp

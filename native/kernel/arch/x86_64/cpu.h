@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sched/idle_poll.h"
 #include "sync/lock_order.h"
 
 namespace runtime {
@@ -30,10 +31,16 @@ struct CpuLocal {
   uint32_t flush_wanted = 0;     // smp/shootdown.cpp
   uint32_t flush_deferred = 0;   // likewise
   uint32_t is_halted = 0;        // likewise
-  uint32_t reschedule_sent = 0;  // an interrupt is on its way that has this CPU look at its queue
+  uint32_t reschedule_sent = 0;  // this CPU was asked to look at its queue, and has not yet
+  uint32_t is_polling = 0;       // it sees the above without an interrupt; smp/cpus.cpp
+  uint64_t asked_time = 0;       // when it was last asked while it was idle
+  uint64_t idle_since = 0;       // when it ran out of work, 0: it has some
+  IdlePoll idle_poll;
   Thread* departing_thread = nullptr;  // the next thread puts it into another CPU's queue
   uint64_t last_relief = 0;            // when a thread was last passed on from here, or to here
   uint64_t alarm = 0;                  // when the timer is programmed to fire, 0: it is not
+  uint64_t alarm_set = 0;              // what the clock read then
+  uint64_t alarm_wait = 0;             // nanoseconds until it comes
   Timer* running_timer = nullptr;      // whose callback runs here
   uint64_t interrupts = 0;
   uint64_t system_calls = 0;

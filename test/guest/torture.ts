@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { Command } from 'commander';
 import { bootMachine } from '../../lib/cli/src/machine.ts';
 import { parseWhole, runProgram } from '../bench/support/program.ts';
+import { checkedRuntime } from './support/checked.ts';
 import { guestInitrd, runOnHost, tail } from './support/guest.ts';
 import { buildNativeAddon } from './support/native.ts';
 import { systemMachine } from './support/network.ts';
@@ -20,6 +21,8 @@ export interface TortureOptions {
   readonly only?: string;
   /** A kernel other than dist/runtime. */
   readonly runtime?: string;
+  /** With a kernel that panics when it takes locks in a wrong order. */
+  readonly lockChecks?: boolean;
   /** On this Linux instead: the torture itself has to be right. */
   readonly host?: boolean;
   /** On Debian's cloud kernel in the same machine. */
@@ -58,10 +61,11 @@ export async function runTorture(options: TortureOptions): Promise<TortureResult
       { ...app, environment: { TORTURE: words.join(',') }, processors, memoryMegabytes: 1024 },
       options.peer === true,
     );
+    const runtime = options.lockChecks ? await checkedRuntime() : options.runtime;
     const result = await bootMachine({
       ...machine,
       timeoutMilliseconds: (seconds + stall + spareSeconds) * 1000,
-      ...(options.runtime ? { runtime: options.runtime } : {}),
+      ...(runtime ? { runtime } : {}),
       ...(onOutput ? { onOutput } : {}),
     });
     output = result.output;
@@ -90,6 +94,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     .option('--stall <seconds>', 'an activity without a step for so long hangs', parseWhole, 60)
     .option('--only <activity>', 'one activity alone')
     .option('--runtime <file>', 'another kernel than dist/runtime')
+    .option('--lock-checks', 'with a kernel that panics when it takes locks in a wrong order')
     .option('--peer', "on Debian's cloud kernel in the same machine instead")
     .option('--host', 'on this Linux instead, to try the torture itself')
     .action(async (options: Omit<TortureOptions, 'seed'> & { readonly seed?: number }) => {

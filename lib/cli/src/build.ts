@@ -20,7 +20,7 @@ import {
   runtimeImage,
   shimLibrary,
 } from './paths.ts';
-import { step } from './progress.ts';
+import { type StepReport, step } from './progress.ts';
 import { version } from './version.ts';
 
 const baseArchive = path.join(buildFolder, 'base/base.cpio');
@@ -69,37 +69,62 @@ export async function buildRuntime(): Promise<void> {
       report.note(`There is no ${kernelAddon.folder}/CMakeLists.txt, so no addon.`);
     }
   });
-  await step('Assembling the base', async (report) => {
-    const { font } = await fetchFont(report);
-    await assembleBase({
-      node: nodeBinary,
-      kernel: kernelElf,
-      parts: {
-        'shim.so': shimLibrary,
-        'kernel.node': addonFile(kernelAddon),
-        'preload.cjs': preloadModule,
-      },
-      font,
-      version,
-      cacheFolder: strippedFolder,
-      output: baseArchive,
-      onNote: report.note,
-    });
-  });
+  await step('Assembling the base', (report) => makeBase(kernelElf, baseArchive, report));
   await step('Packing dist/runtime', async () => {
-    const packer = inRepository('lib/base/src/pack.ts');
-    const digest = await digestInputs([kernelElf, `${baseArchive}.stamp`, packer]);
-    const stamp = path.join(buildFolder, 'base/runtime.stamp');
     await mkdir(distFolder, { recursive: true });
-    await makeUnlessCurrent(
-      runtimeImage,
-      digest,
-      async () => {
-        await packRuntime(kernelElf, baseArchive, runtimeImage);
-      },
-      stamp,
-    );
+    const stamp = path.join(buildFolder, 'base/runtime.stamp');
+    await pack(kernelElf, baseArchive, runtimeImage, stamp);
   });
+}
+
+/**
+ * Makes a runtime with another kernel than dist/runtime has, from parts that buildRuntime() has made.
+ * @param kernel the kernel as linked
+ * @param folder where its base and the runtime go
+ * @param report says what takes long
+ * @returns path of the runtime
+ */
+export async function buildOtherRuntime(
+  kernel: string,
+  folder: string,
+  report: StepReport,
+): Promise<string> {
+  const base = path.join(folder, 'base.cpio');
+  const runtime = path.join(folder, 'runtime');
+  await makeBase(kernel, base, report);
+  await pack(kernel, base, runtime, `${runtime}.stamp`);
+  return runtime;
+}
+
+async function makeBase(kernel: string, output: string, report: StepReport): Promise<void> {
+  const { font } = await fetchFont(report);
+  await assembleBase({
+    node: nodeBinary,
+    kernel,
+    parts: {
+      'shim.so': shimLibrary,
+      'kernel.node': addonFile(kernelAddon),
+      'preload.cjs': preloadModule,
+    },
+    font,
+    version,
+    cacheFolder: strippedFolder,
+    output,
+    onNote: report.note,
+  });
+}
+
+async function pack(kernel: string, base: string, runtime: string, stamp: string): Promise<void> {
+  const packer = inRepository('lib/base/src/pack.ts');
+  const digest = await digestInputs([kernel, `${base}.stamp`, packer]);
+  await makeUnlessCurrent(
+    runtime,
+    digest,
+    async () => {
+      await packRuntime(kernel, base, runtime);
+    },
+    stamp,
+  );
 }
 
 /** Bundles the system isolate's code when any TypeScript that may be in it changed. */

@@ -89,23 +89,26 @@ for (const [clock, what, processors, ticks, said] of [
   ['tsc', 'stopped', 2, 150, /the HPET stands still: the clocks are not compared with it any more/],
   ['tsc', 'backward', 1, 60, undefined],
 ] as const) {
-  test.serial(`provoke=${what}-clock while the clocks run from ${clock}: time goes on`, async (t) => {
-    // What is provoked some seconds after the boot lets timers of the app wait until it is noticed.
-    const { output, code } = await bootApp(app, {
-      processors,
-      append: `log=info clock=${clock} provoke=${what}-clock -- ticks=${ticks} date`,
-    });
-    t.is(code, 0, output);
-    if (said) t.regex(output, said);
-    else t.notRegex(output, /stands still|does not keep time|from now on/);
-    const times = [...output.matchAll(/"monotonic":(\d+)/g)].map(([, time]) => Number(time));
-    t.is(times.length, ticks);
-    t.deepEqual(
-      times,
-      times.toSorted((x, y) => x - y),
-    );
-    t.true(Math.abs(reportOf(output).date!.now - Date.now()) < 60_000, 'the date is the host’s');
-  });
+  test.serial(
+    `provoke=${what}-clock while the clocks run from ${clock}: time goes on`,
+    async (t) => {
+      // What is provoked some seconds after the boot lets timers of the app wait until it is noticed.
+      const { output, code } = await bootApp(app, {
+        processors,
+        append: `log=info clock=${clock} provoke=${what}-clock -- ticks=${ticks} date`,
+      });
+      t.is(code, 0, output);
+      if (said) t.regex(output, said);
+      else t.notRegex(output, /stands still|does not keep time|from now on/);
+      const times = [...output.matchAll(/"monotonic":(\d+)/g)].map(([, time]) => Number(time));
+      t.is(times.length, ticks);
+      t.deepEqual(
+        times,
+        times.toSorted((x, y) => x - y),
+      );
+      t.true(Math.abs(reportOf(output).date!.now - Date.now()) < 60_000, 'the date is the host’s');
+    },
+  );
 }
 
 test.serial('a clock that there is not is refused with the names that there are', async (t) => {

@@ -50,30 +50,37 @@ const lyingCpus = acpiTable(
   ]),
 );
 
-test.serial('CPUs that firmware tells of and that do not answer are named, and do without', async (t) => {
-  const image = await makeGrubImage(
-    'lying-cpus',
-    await guestInitrd('processors', 'apps/processors.ts'),
-    'log=debug -- 2 3000',
-    ['acpi --exclude=APIC /boot/apic.aml'],
-    { 'apic.aml': lyingCpus },
-  );
-  const { stdout } = await execa(
-    'qemu-system-x86_64',
-    [
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults'],
-      ...['-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot', '-vga', 'std'],
-      ...['-cdrom', image],
-    ],
-    { stdin: 'ignore', reject: false, timeout: bootLimit, killSignal: 'SIGKILL' },
-  );
-  for (const id of [7, 9])
-    t.is(stdout.match(new RegExp(`CPU with APIC id ${id} does not answer`, 'g'))?.length, 1, stdout);
-  t.notRegex(stdout, /APIC id [^79] does not answer/);
-  t.regex(stdout, /2 CPUs, their APICs/);
-  const report = JSON.parse(/^\{.*\}\r?$/m.exec(stdout)?.[0] ?? '{}') as { available?: number };
-  t.is(report.available, 2, stdout);
-});
+test.serial(
+  'CPUs that firmware tells of and that do not answer are named, and do without',
+  async (t) => {
+    const image = await makeGrubImage(
+      'lying-cpus',
+      await guestInitrd('processors', 'apps/processors.ts'),
+      'log=debug -- 2 3000',
+      ['acpi --exclude=APIC /boot/apic.aml'],
+      { 'apic.aml': lyingCpus },
+    );
+    const { stdout } = await execa(
+      'qemu-system-x86_64',
+      [
+        ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '512', '-nodefaults'],
+        ...['-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot', '-vga', 'std'],
+        ...['-cdrom', image],
+      ],
+      { stdin: 'ignore', reject: false, timeout: bootLimit, killSignal: 'SIGKILL' },
+    );
+    for (const id of [7, 9])
+      t.is(
+        stdout.match(new RegExp(`CPU with APIC id ${id} does not answer`, 'g'))?.length,
+        1,
+        stdout,
+      );
+    t.notRegex(stdout, /APIC id [^79] does not answer/);
+    t.regex(stdout, /2 CPUs, their APICs/);
+    const report = JSON.parse(/^\{.*\}\r?$/m.exec(stdout)?.[0] ?? '{}') as { available?: number };
+    t.is(report.available, 2, stdout);
+  },
+);
 
 test.serial('the sleep button is heard, and the machine does not sleep', async (t) => {
   const folder = path.join(guestFolder, 'acpi');
@@ -103,7 +110,10 @@ test.serial('interrupts that nobody asked for are counted, and named once', asyn
     strays?: string[];
   };
   t.is(strays?.length, 1, result.output);
-  const count = strays![0]!.match(/\d+/g)!.slice(1).reduce((sum, text) => sum + Number(text), 0);
+  const count = strays![0]!
+    .match(/\d+/g)!
+    .slice(1)
+    .reduce((sum, text) => sum + Number(text), 0);
   // A second one that comes before the first is taken is no other.
   t.true(count > 1000 && count <= 10_000, result.output);
 });

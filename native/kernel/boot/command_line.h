@@ -39,7 +39,7 @@ struct VirtioMmioOption {
 ///   provoke=lockup|hard-lockup  for tests: a CPU that is stuck in the kernel for 25 s, with interrupts on or
 ///                               off, 8 s after boot
 ///   provoke=stopped-clock|backward-clock
-///                               likewise: the HPET stops, or goes back by an hour
+///                               likewise: the HPET stops, or goes back by two seconds
 ///   provoke=stray-interrupts    10,000 interrupts on a vector that nobody uses, once the app has started
 ///   console=NAME[,NAME...]      terminals that the console is on: serial, virtio, screen ... (all)
 ///   terminal=COLUMNSxROWS       size of terminals that do not know theirs (80x24)

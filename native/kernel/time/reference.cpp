@@ -143,10 +143,11 @@ void provoke_clock(ProvokedClock what) { provoked = what; }
 
 void provoke_clock_now() {
   if (provoked == ProvokedClock::None || !hpet_registers()) return;
-  constexpr uint64_t kHour = 3600;
+  constexpr uint64_t kSeconds =
+      2;  // no further than to where it began: QEMU's does not wrap as it should
   hpet[kHpetConfiguration] = hpet[kHpetConfiguration] & ~kHpetEnable;
   if (provoked == ProvokedClock::Stops) return;
-  hpet[kHpetCounter] = hpet[kHpetCounter] - kHour * hpet_counter.frequency;
+  hpet[kHpetCounter] = hpet[kHpetCounter] - kSeconds * hpet_counter.frequency;
   hpet[kHpetConfiguration] = hpet[kHpetConfiguration] | kHpetEnable;
 }
 

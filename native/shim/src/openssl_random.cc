@@ -47,7 +47,8 @@ constexpr RAND_METHOD kKernel = {Seed, Fill, nullptr, Add, Fill, Status};
 
 void TakeRandomNumbersFromKernel() {
   if (RAND_set_rand_method(&kKernel) == 1) return;
-  std::fputs("OpenSSL does not take its random numbers from the kernel, the base is broken.\n", stderr);
+  std::fputs("OpenSSL does not take its random numbers from the kernel, the base is broken.\n",
+             stderr);
   std::abort();
 }
 

@@ -4,7 +4,9 @@ import { kernel } from './addon.ts';
 
 const microsecond = 1000;
 const limits = (...idle: number[]) =>
-  kernel.idlePollLimits(...idle.map((time) => time * microsecond)).map((limit) => limit / microsecond);
+  kernel
+    .idlePollLimits(...idle.map((time) => time * microsecond))
+    .map((limit) => limit / microsecond);
 
 test('a CPU that is idle for long does not look', (t) => {
   t.deepEqual(limits(1_000_000, 5000, 300), [0, 0, 0]);
@@ -17,7 +19,8 @@ test('work that comes soon makes it look as long as that takes', (t) => {
 });
 
 test('it gives up step by step when work stays away', (t) => {
-  t.deepEqual(limits(150, 150, 150, 150, 201, 5000, 5000, 5000, 5000), [
-    25, 50, 100, 200, 100, 50, 25, 0, 0,
-  ]);
+  t.deepEqual(
+    limits(150, 150, 150, 150, 201, 5000, 5000, 5000, 5000),
+    [25, 50, 100, 200, 100, 50, 25, 0, 0],
+  );
 });

@@ -59,17 +59,8 @@ const damages: readonly [string, () => Promise<string>, RegExp][] = [
   ],
 ];
 
-/** With the interpreter of Linux 6.1.176 this ends the machine: it reads beyond such a table. */
-const garbled: (typeof damages)[number] = [
-  'is no byte code',
-  () => write('garbage', garbage(3000)),
-  /SSDT:DAMAGED .*while loading table/,
-];
-
-for (const damage of [...damages, garbled]) {
-  const [what, make, complaint] = damage;
-  const declare = damage === garbled ? test.serial.skip : test.serial;
-  declare(`a table that ${what}`, async (t) => {
+for (const [what, make, complaint] of damages) {
+  test.serial(`a table that ${what}`, async (t) => {
     const table = await make();
     const { end, press, seen } = await startWithButton('none', {
       append: 'log=debug',
@@ -82,6 +73,20 @@ for (const damage of [...damages, garbled]) {
     expectEnd(t, await end(), 143);
   });
 }
+
+// Some versions of the interpreter refuse such a table, some read beyond it and fault.
+test.serial('bytes that are no byte code: the button works all the same', async (t) => {
+  const table = await write('garbage', garbage(3000));
+  const { end, press, seen } = await startWithButton('none', {
+    append: 'log=debug',
+    extraArguments: ['-acpitable', `file=${table}`],
+  });
+  await seen(/ready/);
+  await seen(/SSDT:DAMAGED .*while loading table|fault at address .* in /);
+  await seen(/ACPI: byte code loaded|only the fixed power button is listened to/);
+  await press();
+  expectEnd(t, await end(), 143);
+});
 
 test.serial('byte code that loops is stopped, and the button works meanwhile', async (t) => {
   const table = await compile('loop');

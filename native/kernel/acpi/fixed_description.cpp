@@ -8,6 +8,7 @@ namespace {
 
 // Offsets into the FADT: ACPI 6.5, table 5.9.
 constexpr size_t kDsdt = 40;
+constexpr size_t kInterrupt = 46;
 constexpr size_t kSmiCommand = 48;
 constexpr size_t kAcpiEnable = 52;
 constexpr size_t kEventA = 56;
@@ -75,6 +76,7 @@ bool parse_fixed_description(const uint8_t* table, size_t size, FixedDescription
   FixedDescription description;
   const uint64_t extended_dsdt = fields.read<uint64_t>(kExtendedDsdt);
   description.dsdt = extended_dsdt ? extended_dsdt : fields.read<uint32_t>(kDsdt);
+  description.interrupt = fields.read<uint16_t>(kInterrupt);
   description.smi_command_port = static_cast<uint16_t>(fields.read<uint32_t>(kSmiCommand));
   description.acpi_enable = fields.read<uint8_t>(kAcpiEnable);
   description.control_a = fields.read_register_or_port(kExtendedControlA, kControlA);

@@ -26,6 +26,7 @@ struct FixedDescription {
   uint8_t reset_value = 0;
   AcpiRegister sleep_control;  // hardware-reduced machines only
   bool is_hardware_reduced = false;
+  uint16_t interrupt = 0;           // the system control interrupt's line
   uint16_t button_status_port = 0;  // PM1a_STS, 0: there is no fixed power button at a port
   uint16_t button_enable_port = 0;  // PM1a_EN
   uint16_t power_timer_port = 0;    // PM_TMR_BLK; 0: there is none

@@ -1,5 +1,6 @@
 // ACPICA's host layer: spinlocks, mutexes, semaphores, threads.
 #include "acpi/host.h"
+#include "acpi/interpreter_call.h"
 #include "arch/x86_64/cpu.h"
 #include "lib/new.h"
 #include "sched/scheduler_internal.h"
@@ -12,6 +13,9 @@ using runtime::LockRank;
 using runtime::SpinLock;
 using runtime::WaitQueue;
 using runtime::WaitResult;
+
+/// How often a thread that waits for a lock looks whether ACPICA is still there.
+constexpr uint64_t kLookInterval = 1000 * kNanosecondsPerMillisecond;
 
 struct acpi_host_lock {
   explicit acpi_host_lock(LockRank rank) : lock(rank) {}
@@ -47,9 +51,16 @@ struct acpi_host_semaphore {
     const Deadline deadline = timeout == ACPI_WAIT_FOREVER
                                   ? Deadline::never()
                                   : Deadline::after(timeout * kNanosecondsPerMillisecond);
-    const WaitResult result =
-        waiters.wait([this, wanted] { return try_take(wanted); }, deadline, false);
-    return result == WaitResult::Ready ? AE_OK : AE_TIME;
+    // Who holds it may have been ended by a fault.
+    while (!runtime::acpi_is_abandoned()) {
+      const Deadline look = Deadline::at_nanoseconds(
+          runtime::min_of(deadline.at, Deadline::after(kLookInterval).at));
+      const WaitResult result =
+          waiters.wait([this, wanted] { return try_take(wanted); }, look, false);
+      if (result == WaitResult::Ready) return AE_OK;
+      if (deadline.has_passed()) return AE_TIME;
+    }
+    return AE_ERROR;
   }
 
   const uint32_t maximum;

@@ -3,6 +3,7 @@
 // Two kernel threads run what ACPICA defers: one the handlers of events (byte code, which may take long or
 // loop until ACPICA stops it), one the notifications. A notification is served while byte code runs.
 #include "acpi/host.h"
+#include "acpi/interpreter_call.h"
 #include "arch/x86_64/ports.h"
 #include "lib/list.h"
 #include "lib/new.h"
@@ -56,7 +57,7 @@ class WorkQueue {
             return work != nullptr;
           },
           Deadline::never(), false);
-      work->function(work->context);
+      (void)acpi_call(work->function, work->context);
       delete work;
       state_.with([](State& state) { --state.unfinished; });
       changed_.wake_all();

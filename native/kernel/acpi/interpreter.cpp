@@ -2,7 +2,9 @@
 
 #include "acpi/events.h"
 #include "acpi/host.h"
+#include "acpi/interpreter_call.h"
 #include "acpi/interrupt_routing.h"
+#include "acpi/plain_button.h"
 #include "acpi/power.h"
 #include "acpi/tables.h"
 #include "acpi/view.h"
@@ -37,7 +39,7 @@ WaitQueue state_changed;
 State current_state() { return __atomic_load_n(&state, __ATOMIC_ACQUIRE); }
 
 bool is_finished() {
-  return current_state() == State::Failed ||
+  return current_state() == State::Failed || acpi_is_abandoned() ||
          (current_state() == State::Ready && acpi_interrupt_routing_is_read());
 }
 
@@ -95,36 +97,54 @@ const Step kSteps[] = {
     {"enabling general purpose events", [] { return acpi_update_all_gpes(); }, false},
 };
 
+/// One step, with what came of it.
+struct StepRun {
+  const Step* step;
+  acpi_status status;
+};
+
+void run_step(void* argument) {
+  StepRun* const run = static_cast<StepRun*>(argument);
+  run->status = run->step->run();
+}
+
 bool run_steps() {
   if (acpi_root_pointer().value == 0) return false;  // said at boot
   (void)pci_function_count();  // byte code reaches configuration space, which must have been opened
   acpi_gbl_max_loop_iterations = kLongestLoopSeconds;
   for (const Step& step : kSteps) {
-    const acpi_status status = step.run();
-    if (status == AE_OK) continue;
-    log(LogLevel::Warn, "ACPI: %s failed (%s)%s", step.what, acpi_format_exception(status),
-        step.is_vital ? "; the power button will not work" : "");
-    if (step.is_vital) return false;
+    StepRun run = {&step, AE_ERROR};
+    const bool has_returned = acpi_call(run_step, &run);
+    if (has_returned && run.status == AE_OK) continue;
+    log(LogLevel::Warn, "ACPI: %s failed (%s)", step.what,
+        has_returned ? acpi_format_exception(run.status) : "a fault");
+    if (step.is_vital || !has_returned) return false;
   }
   return true;
+}
+
+void listen(void*) { acpi_listen_to_devices(); }
+
+void read_routing(void*) { acpi_read_interrupt_routing(); }
+
+void prepare_soft_off(void* argument) {
+  *static_cast<acpi_status*>(argument) = acpi_enter_sleep_state_prep(ACPI_STATE_S5);
 }
 
 void load(void*) {
   const uint64_t started = monotonic_nanoseconds();
   const bool has_workers = acpi_start_work_threads();
-  const bool is_loaded = has_workers && run_steps();
+  const bool is_loaded = has_workers && run_steps() && acpi_call(listen, nullptr);
   if (is_loaded) {
-    acpi_listen_to_devices();
     log(LogLevel::Debug, "ACPI: byte code loaded in %llu us, begun %llu ms after boot",
         static_cast<unsigned long long>((monotonic_nanoseconds() - started) / 1000),
         static_cast<unsigned long long>(started / kNanosecondsPerMillisecond));
   }
   __atomic_store_n(&state, is_loaded ? State::Ready : State::Failed, __ATOMIC_RELEASE);
-  if (is_loaded) {
-    acpi_read_interrupt_routing();
-  }
+  if (!is_loaded) plain_button_start();
+  const bool has_routes = is_loaded && acpi_call(read_routing, nullptr);
   state_changed.wake_all();
-  if (is_loaded) pci_check_line_interrupts();
+  if (has_routes) pci_check_line_interrupts();
 }
 
 }  // namespace
@@ -153,7 +173,9 @@ void acpi_interpreter_start() {
   Scheduler::make_runnable(loader);
 }
 
-bool acpi_interpreter_is_ready() { return current_state() == State::Ready; }
+bool acpi_interpreter_is_ready() {
+  return current_state() == State::Ready && !acpi_is_abandoned();
+}
 
 bool acpi_interpreter_wait(Deadline deadline) {
   if (!is_finished()) {
@@ -167,7 +189,8 @@ bool acpi_interpreter_wait(Deadline deadline) {
 bool acpi_prepare_soft_off() {
   if (!acpi_interpreter_is_ready()) return false;
   acpi_stop_yielding();
-  const acpi_status status = acpi_enter_sleep_state_prep(ACPI_STATE_S5);
+  acpi_status status = AE_ERROR;
+  if (!acpi_call(prepare_soft_off, &status)) return false;
   if (status == AE_OK) return true;
   log(LogLevel::Debug, "ACPI: preparing to power off: %s", acpi_format_exception(status));
   return false;

@@ -2,6 +2,7 @@
 #include "acpi/interrupt_routing.h"
 
 #include "acpi/host.h"
+#include "acpi/interpreter_call.h"
 #include "acpi/link_device.h"
 #include "lib/format.h"
 #include "lib/vector.h"
@@ -114,6 +115,18 @@ acpi_status read_bridge(acpi_handle node, u32, void*, void**) {
 }
 
 /// The route of a pin; null when there is none. `has_table` is whether the bus has any.
+struct Connection {
+  const Route* route;
+  InterruptLine* line;
+  bool is_made;
+};
+
+void connect(void* argument) {
+  Connection* const connection = static_cast<Connection*>(argument);
+  connection->is_made =
+      acpi_connect_link(connection->route->link, connection->route->selection, connection->line);
+}
+
 const Route* find_route(const PciAddress& address, unsigned pin, bool* has_table) {
   *has_table = false;
   for (const Route& route : routes) {
@@ -154,7 +167,10 @@ bool acpi_find_interrupt_line(const PciAddress& function, unsigned pin, Interrup
   for (unsigned depth = 0; depth < kDeepestBridge; ++depth) {
     bool has_table = false;
     if (const Route* route = find_route(address, index, &has_table)) {
-      if (route->link) return acpi_connect_link(route->link, route->selection, line);
+      if (route->link) {
+        Connection connection = {route, line, false};
+        return acpi_call(connect, &connection) && connection.is_made;
+      }
       *line = {route->selection, true, false};
       return true;
     }

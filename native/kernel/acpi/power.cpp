@@ -207,6 +207,10 @@ void latch_power_button() {
         static_cast<uint16_t>(in16(description.button_enable_port) | kPowerButton));
 }
 
+void power_enable_acpi_mode() {
+  if (!fixed.is_hardware_reduced && is_control_register(control_a)) enable_acpi_mode();
+}
+
 void write_soft_off(uint32_t control_a_value, uint32_t control_b_value) {
   if (fixed.is_hardware_reduced) {
     if (sleep_control.is_usable()) write_byte(sleep_control, static_cast<uint8_t>(control_a_value));

@@ -14,6 +14,9 @@ void power_initialise();
 /// after acpi_initialise.
 void latch_power_button();
 
+/// Has the machine report its fixed events by the system control interrupt, as ACPICA does when it starts.
+void power_enable_acpi_mode();
+
 /// Writes what ACPICA has put together into the registers that switch the machine off: PM1a_CNT and
 /// PM1b_CNT, or `control_a` into the sleep control register of a hardware-reduced machine. Returns when
 /// that had no effect. Interrupts are off.

@@ -212,6 +212,19 @@ void report_stuck_cpu(const TrapFrame* frame, unsigned cpu, uint64_t seconds) {
   __atomic_store_n(&is_stuck_report_taken, false, __ATOMIC_RELEASE);
 }
 
+void report_contained_fault(const TrapFrame* frame, uint64_t address) {
+  char place[256];
+  if (!resolve_kernel_only(nullptr, frame->rip, place, sizeof(place)))
+    format(place, sizeof(place), "0x%llx", static_cast<unsigned long long>(frame->rip));
+  if (frame->vector == kPageFaultVector) {
+    log(LogLevel::Warn, "page fault at address 0x%llx in %s",
+        static_cast<unsigned long long>(address), place);
+  } else {
+    log(LogLevel::Warn, "exception %llu in %s", static_cast<unsigned long long>(frame->vector),
+        place);
+  }
+}
+
 void report_application_crash(const TrapFrame* frame, int signal) {
   Report report;
   TextBuilder& text = report.text();

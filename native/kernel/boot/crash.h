@@ -12,6 +12,8 @@ namespace runtime {
 /// A CPU has been stuck in the kernel for so long. Prints where, without locks, and returns: usable in a
 /// non-maskable interrupt.
 void report_stuck_cpu(const TrapFrame* frame, unsigned cpu, uint64_t seconds);
+/// A fault ends a contained call (interrupts/contain.h): one line in the log.
+void report_contained_fault(const TrapFrame* frame, uint64_t address);
 /// The app's native code crashed: signal, address, registers, backtrace, memory.
 void report_application_crash(const TrapFrame* frame, int signal);
 /// No frame is left for a page that was touched.

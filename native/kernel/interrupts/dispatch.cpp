@@ -7,6 +7,7 @@
 #include "boot/exit_status.h"
 #include "boot/image_layout.h"
 #include "interrupts/apic.h"
+#include "interrupts/contain.h"
 #include "interrupts/device_interrupts.h"
 #include "interrupts/statistics.h"
 #include "interrupts/where.h"
@@ -128,7 +129,7 @@ void kernel_exception(TrapFrame* frame, uint64_t address) {
     if (outcome == FaultOutcome::Resolved) return;
     if (outcome == FaultOutcome::OutOfMemory) out_of_memory(frame, address);
   }
-  if (apply_fixup(frame)) return;
+  if (apply_fixup(frame) || end_contained_call(frame, address)) return;
   panic_with_frame(
       frame, frame->vector == kPageFault ? "page fault in the kernel" : "exception in the kernel");
 }
@@ -190,6 +191,8 @@ extern "C" void interrupt_dispatch(runtime::TrapFrame* frame) {
   if (application && Thread::current()) account_time(true);
   if (frame->vector < kExceptionCount) {
     if (application) {
+      // The app never runs with interrupts off.
+      if (!(frame->rflags & kFlagInterrupt)) panic_with_frame(frame, "the kernel left its code");
       enable_interrupts();
       if (frame->vector == kPageFault) {
         application_page_fault(frame, address);

@@ -84,7 +84,8 @@ class Thread : public RefCounted, public RunQueueEntry {
   // CPU context.
   uint64_t kernel_stack_base = 0;
   uint64_t kernel_stack_top = 0;
-  uint64_t saved_stack_pointer = 0;  // while not running
+  uint64_t saved_stack_pointer = 0;   // while not running
+  uint64_t contained_call_stack = 0;  // where a fault continues (interrupts/contain.h); 0: nowhere
   uint64_t fs_base = 0;
   uint8_t* extended_state = nullptr;  // XSAVE area
   unsigned extended_state_cpu = ~0u;  // index of the CPU that loaded it last

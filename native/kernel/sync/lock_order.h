@@ -43,11 +43,11 @@ enum class MutexRank : uint8_t {
   Epoll,            // the registrations of one epoll instance
   FilePosition,     // the offset of one open file
   FileText,         // the text of one generated file
+  UnixState,        // whether one Unix socket is bound (to a name in the tree), listens, is connected
   FileTree,         // names and directories
   FileWrite,        // the size and contents of one file
   FilePublished,    // the texts that the system publishes as files
   Inotify,          // one inotify instance
-  UnixState,        // whether one Unix socket is bound, listens, is connected
   UnixChannel,      // the bytes on their way through one connection
   Pipe,             // the bytes in one pipe
   Netlink,          // one netlink socket

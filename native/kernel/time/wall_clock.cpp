@@ -157,6 +157,9 @@ int64_t slew_left(const WallClock& state) {
 }  // namespace
 
 void wall_clock_start(bool has_hypervisor_clock) {
+  // Another CPU may run what the first check starts while this one is still in it.
+  slew_timer.callback = end_slew;
+  search_timer.callback = search;
   wall_clock.with([=](WallClock& state) {
     if (has_hypervisor_clock) {
       state.origin = Origin::Hypervisor;
@@ -175,8 +178,6 @@ void wall_clock_start(bool has_hypervisor_clock) {
 }
 
 void wall_clock_watch() {
-  slew_timer.callback = end_slew;
-  search_timer.callback = search;
   const Origin origin = wall_clock.with([](WallClock& state) { return state.origin; });
   if (origin == Origin::None)
     log(LogLevel::Warn,

@@ -251,6 +251,37 @@ kernel_gate_on_kernel_stack:
   sti                        // takes effect after the return
   ret
 
+// ---- calls that may fault --------------------------------------------------------------------------------
+// bool call_contained(void (*function)(void*), void* argument, uint64_t* resume_stack)
+// Stores where to continue and returns true after `function` has; a fault in it continues at
+// contained_call_failed with that stack (interrupts/contain.cpp).
+.globl call_contained
+call_contained:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  subq $8, %rsp              // the stack is aligned at the call
+  movq %rsp, (%rdx)
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  call *%rax
+  movl $1, %eax
+  jmp 1f
+.globl contained_call_failed
+contained_call_failed:       // interrupts are on
+  xorl %eax, %eax
+1:addq $8, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+
 // ---- copies from and to application memory ------------------------------------------------------------
 // uint64_t copy_bytes_guarded(void* destination, const void* source, uint64_t size)
 // Returns the count of bytes that were NOT copied.

@@ -103,6 +103,7 @@ for (const { processor, missing } of [
   { processor: 'qemu64,-nx', missing: 'NX' },
   // What the kernel itself uses while it starts, before it could say anything.
   { processor: 'qemu64,-cmov', missing: 'CMOV' },
+  { processor: 'Opteron_G1-v1', missing: 'LAHF and SAHF in 64-bit mode' },
   { processor: 'max,-sse,-sse2', missing: 'SSE' },
   { processor: 'max,-fxsr', missing: 'FXSR' },
   { processor: 'max,-pge', missing: 'PGE' },
@@ -122,7 +123,7 @@ test.serial('a processor without 64-bit mode', async (t) => {
   await refused(t, await hello(), /64-bit|long mode/i, { extraArguments: ['-cpu', 'pentium3'] });
 });
 
-for (const processor of ['qemu64', 'Opteron_G1-v1', 'Conroe-v1', 'Nehalem-v1', 'Haswell-v4']) {
+for (const processor of ['qemu64', 'core2duo-v1', 'Conroe-v1', 'Nehalem-v1', 'Haswell-v4']) {
   test.serial(`the processor model ${processor}`, async (t) => {
     const result = await boot(await hello(), { extraArguments: ['-cpu', processor] });
     t.is(result.code, 0, tail(result));

@@ -86,8 +86,10 @@ namespaceTest.serial(
       await namespace.run('ping', ['-c', '2', '-i', '0.3', `ff02::1%${site.tap}`]).catch(() => '');
       return namespace.run('ip', ['-6', 'neighbour', 'show', 'dev', site.tap]);
     };
-    const address = /^(fe80::\S+) lladdr 52:54:00:09:00:02/m.exec(await neighbours())?.[1];
-    t.truthy(address, 'no link-local address answers');
+    let address: string | undefined;
+    for (let tries = 0; tries < 60 && address === undefined; tries += 1)
+      address = /^(fe80::\S+) lladdr 52:54:00:09:00:02/m.exec(await neighbours())?.[1];
+    t.truthy(address, `no link-local address answers\n${await neighbours()}`);
     const guest = new TaskHost(`${address}%25${site.tap}`, guestBase, namespace.launcher);
     t.is(await guest.curl(guest.url('http', 'http', '/l')), 'GET /l over HTTP/1.1: \n');
     // A server that comes later is found.

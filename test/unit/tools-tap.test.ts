@@ -1,5 +1,5 @@
 import test from 'ava';
-import { addCounts, describeCounts, TapReader } from '../../lib/cli/src/tap.ts';
+import { addCounts, describeCounts, FailureCollector, TapReader } from '../../lib/cli/src/tap.ts';
 
 const output = `TAP version 13
 # unit › first
@@ -62,6 +62,16 @@ test('the closing line', (t) => {
   t.is(describeCounts(none), '0 passed, 0 failed');
   t.is(
     describeCounts(addCounts({ passed: 2, failed: 1, skipped: 3 }, { ...none, passed: 1 })),
-    '3 passed, 1 failed, 3 skipped',
+    '3 passed, 1 failed',
   );
+});
+
+test('failures are kept with their details, up to the next result', (t) => {
+  const failures = new FailureCollector();
+  const reader = new TapReader();
+  for (const line of output.split('\n').flatMap((text) => reader.take(text) ?? []))
+    failures.take(line);
+  t.is(failures.lines[0], '✘ unit › second');
+  t.is(failures.lines.at(-1), '  ...');
+  t.is(failures.lines.length, 9);
 });

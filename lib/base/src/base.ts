@@ -13,6 +13,7 @@
 import { access, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { CpioWriter } from './cpio.ts';
+import { keepInterruptFlag } from './interrupt-flag.ts';
 import { libraryFolders, resolveLibraries, type SharedLibrary } from './libraries.ts';
 import { digestInputs, makeUnlessCurrent } from './stamp.ts';
 import { stripElf } from './strip.ts';
@@ -81,10 +82,15 @@ async function exists(file: string): Promise<boolean> {
 /** Strips a binary into the cache and gives the path of the copy. */
 export async function stripped(file: string, cacheFolder: string): Promise<string> {
   const copy = path.join(cacheFolder, path.basename(file));
-  await makeUnlessCurrent(copy, await digestInputs([file], ['segments only']), async () => {
-    await mkdir(cacheFolder, { recursive: true });
-    await stripElf(file, copy);
-  });
+  await makeUnlessCurrent(
+    copy,
+    await digestInputs([file], ['segments only', 'interrupt flag']),
+    async () => {
+      await mkdir(cacheFolder, { recursive: true });
+      await stripElf(file, copy);
+      await keepInterruptFlag(copy);
+    },
+  );
   return copy;
 }
 
@@ -154,7 +160,7 @@ export async function assembleBase(inputs: BaseInputs): Promise<boolean> {
 
 /** The tools' own sources: when they change, so may the base. */
 function ownSources(): string[] {
-  return ['base', 'cpio', 'libraries', 'strip', 'symbols'].map((name) =>
+  return ['base', 'cpio', 'interrupt-flag', 'libraries', 'strip', 'symbols'].map((name) =>
     path.join(import.meta.dirname, name + path.extname(import.meta.filename)),
   );
 }

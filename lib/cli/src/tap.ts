@@ -21,9 +21,8 @@ export function addCounts(left: TestCounts, right: TestCounts): TestCounts {
  * @param counts of a run
  * @returns the closing line, such as "12 passed, 0 failed"
  */
-export function describeCounts({ passed, failed, skipped }: TestCounts): string {
-  const line = `${passed} passed, ${failed} failed`;
-  return skipped > 0 ? `${line}, ${skipped} skipped` : line;
+export function describeCounts({ passed, failed }: TestCounts): string {
+  return `${passed} passed, ${failed} failed`;
 }
 
 /** Takes TAP line by line, gives lines for people, and counts. */
@@ -68,5 +67,28 @@ export class TapReader {
     // The frame of the protocol, and titles.
     if (/^(TAP version|\d+\.\.\d+$|---$|# )/.test(line)) return undefined;
     return line.trim() === '' ? undefined : line;
+  }
+}
+
+/** Lines kept of one failure. */
+const longestFailure = 60;
+
+/** Keeps what was shown of tests that failed, for the end of a long run. */
+export class FailureCollector {
+  readonly #lines: string[] = [];
+  #left = 0;
+
+  /** @param line as TapReader gave it */
+  take(line: string): void {
+    if (line.startsWith('✘')) this.#left = longestFailure;
+    else if (/^[✔-]/.test(line)) this.#left = 0;
+    if (this.#left === 0) return;
+    this.#left--;
+    this.#lines.push(line);
+  }
+
+  /** The lines of all failures, in order. */
+  get lines(): readonly string[] {
+    return this.#lines;
   }
 }

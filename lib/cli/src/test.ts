@@ -7,7 +7,7 @@ import { build } from './build.ts';
 import { lint } from './lint.ts';
 import { acceleratorVariable, detectAccelerator } from './machine.ts';
 import { inRepository, nodeBinary, repository } from './paths.ts';
-import { addCounts, describeCounts, TapReader, type TestCounts } from './tap.ts';
+import { addCounts, describeCounts, FailureCollector, TapReader, type TestCounts } from './tap.ts';
 
 /**
  * Kinds of tests, in the order they run. Guest tests boot machines: each file is a run of its own, so that one
@@ -39,17 +39,23 @@ export async function test(options: TestOptions): Promise<number> {
   const linted = options.lint ? await lint() : true;
 
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
+  const failures = new FailureCollector();
   for (const { folder, apart } of suites) {
     const files = await testFiles(folder, options.files);
     if (files.length === 0) continue;
     console.log(`\n${folder}`);
-    const show = (line: string) => console.log(`  ${line}`);
+    const show = (line: string) => {
+      failures.take(line);
+      console.log(`  ${line}`);
+    };
     const found = apart ? await runApart(files, show) : await runAva(files, show);
     counts = addCounts(counts, found);
   }
 
+  if (failures.lines.length > 0) console.log(['\nWhat failed', ...failures.lines].join('\n  '));
   if (!linted) console.log('\nThe lint failed; see its messages above.');
   if (counts.passed + counts.failed === 0) console.log('\nNo test ran.');
+  if (counts.skipped > 0) console.log(`\n${counts.skipped} skipped`);
   console.log(`\n${describeCounts(counts)}`);
   return linted && counts.failed === 0 && counts.passed > 0 ? 0 : 1;
 }

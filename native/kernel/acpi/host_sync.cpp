@@ -53,8 +53,8 @@ struct acpi_host_semaphore {
                                   : Deadline::after(timeout * kNanosecondsPerMillisecond);
     // Who holds it may have been ended by a fault.
     while (!runtime::acpi_is_abandoned()) {
-      const Deadline look = Deadline::at_nanoseconds(
-          runtime::min_of(deadline.at, Deadline::after(kLookInterval).at));
+      const Deadline look =
+          Deadline::at_nanoseconds(runtime::min_of(deadline.at, Deadline::after(kLookInterval).at));
       const WaitResult result =
           waiters.wait([this, wanted] { return try_take(wanted); }, look, false);
       if (result == WaitResult::Ready) return AE_OK;

@@ -173,9 +173,7 @@ void acpi_interpreter_start() {
   Scheduler::make_runnable(loader);
 }
 
-bool acpi_interpreter_is_ready() {
-  return current_state() == State::Ready && !acpi_is_abandoned();
-}
+bool acpi_interpreter_is_ready() { return current_state() == State::Ready && !acpi_is_abandoned(); }
 
 bool acpi_interpreter_wait(Deadline deadline) {
   if (!is_finished()) {

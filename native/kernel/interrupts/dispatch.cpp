@@ -123,6 +123,20 @@ bool apply_fixup(TrapFrame* frame) {
   return false;
 }
 
+/// An exception in the app's half with interrupts off: the kernel's doing when the stack is the kernel's. The
+/// app cannot mean to, but its native code may: POPF loads the interrupt flag, too, in ring 0.
+void restore_interrupts(TrapFrame* frame) {
+  if (static_cast<int64_t>(frame->rsp) < 0) panic_with_frame(frame, "the kernel left its code");
+  frame->rflags |= kFlagInterrupt;
+  static bool is_told = false;
+  if (__atomic_exchange_n(&is_told, true, __ATOMIC_RELAXED)) return;
+  log(LogLevel::Warn,
+      "native code has turned interrupts off (POPF, CLI), near 0x%llx: they are on again, but "
+      "until then nothing "
+      "could interrupt it",
+      static_cast<unsigned long long>(frame->rip));
+}
+
 void kernel_exception(TrapFrame* frame, uint64_t address) {
   if (frame->vector == kPageFault && address < kUserEnd) {
     const FaultOutcome outcome = AddressSpace::handle_fault(address, access_of(frame->error));
@@ -191,8 +205,7 @@ extern "C" void interrupt_dispatch(runtime::TrapFrame* frame) {
   if (application && Thread::current()) account_time(true);
   if (frame->vector < kExceptionCount) {
     if (application) {
-      // The app never runs with interrupts off.
-      if (!(frame->rflags & kFlagInterrupt)) panic_with_frame(frame, "the kernel left its code");
+      if (!(frame->rflags & kFlagInterrupt)) restore_interrupts(frame);
       enable_interrupts();
       if (frame->vector == kPageFault) {
         application_page_fault(frame, address);
@@ -212,7 +225,10 @@ extern "C" void fatal_exception(runtime::TrapFrame* frame) {
   using namespace runtime;
   switch (frame->vector) {
     case 2:
-      if (lockup_take_non_maskable(frame)) return;
+      if (lockup_take_non_maskable(frame)) {
+        if (in_application(frame)) frame->rflags |= kFlagInterrupt;
+        return;
+      }
       panic_with_frame(frame, "non-maskable interrupt");
     case 8:
       panic_with_frame(frame, "double fault");

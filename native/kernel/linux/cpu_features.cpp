@@ -180,7 +180,8 @@ struct Requirement {
 
 // V8 checks for CMOV and SSE2 and has a way without everything newer (checked with Node 26 under
 // an emulated CPU that has neither SSE3 nor CMPXCHG16B); OpenSSL, simdutf and simdjson choose at
-// run time. The rest is the kernel's: NX for W^X, SYSCALL for the system-call instruction, FXSR to
+// run time. Without SAHF, V8 loads flags by POPF for every remainder of two floating-point numbers, and with
+// that turns interrupts off, as the app runs in ring 0. The rest is the kernel's: NX for W^X, SYSCALL for the system-call instruction, FXSR to
 // save SSE registers (XSAVE is used when there), TSC for clocks, APIC for timers and interrupts.
 const Requirement kRequirements[] = {
     {cpu_feature::kFpu, "FPU"},
@@ -195,6 +196,7 @@ const Requirement kRequirements[] = {
     {cpu_feature::kFxsr, "FXSR"},
     {cpu_feature::kSse, "SSE"},
     {cpu_feature::kSse2, "SSE2"},
+    {cpu_feature::kLahf, "LAHF and SAHF in 64-bit mode"},
     {cpu_feature::kSyscall, "SYSCALL"},
     {cpu_feature::kNx, "NX"},
 };

@@ -207,6 +207,7 @@ extern "C" bool system_call_dispatch(runtime::TrapFrame* frame) {
   using namespace runtime;
   ++this_cpu().system_calls;
   account_time(true);
+  frame->rflags |= kFlagInterrupt;  // the app's POPF may have cleared it
   const uint64_t number = frame->error;
   if (number < kCountedCalls) ++this_cpu().calls[number];
   enable_interrupts();

@@ -35,23 +35,23 @@ constexpr unsigned kLockRankCount = static_cast<unsigned>(LockRank::Log);
 
 /// Mutexes.
 enum class MutexRank : uint8_t {
-  PciSearch = 1,    // the search for PCI devices
-  PciNotes,         // what is noted of their interrupts
-  BrokerLife,       // the network service's coming and going
-  BrokerCreate,     // the table of sockets grows
-  EpollRegistry,    // which epoll instance watches which
-  Epoll,            // the registrations of one epoll instance
-  FilePosition,     // the offset of one open file
-  FileText,         // the text of one generated file
-  UnixState,        // whether one Unix socket is bound (to a name in the tree), listens, is connected
-  FileTree,         // names and directories
-  FileWrite,        // the size and contents of one file
-  FilePublished,    // the texts that the system publishes as files
-  Inotify,          // one inotify instance
-  UnixChannel,      // the bytes on their way through one connection
-  Pipe,             // the bytes in one pipe
-  Netlink,          // one netlink socket
-  EndpointSend,     // the send ring of one socket
+  PciSearch = 1,  // the search for PCI devices
+  PciNotes,       // what is noted of their interrupts
+  BrokerLife,     // the network service's coming and going
+  BrokerCreate,   // the table of sockets grows
+  EpollRegistry,  // which epoll instance watches which
+  Epoll,          // the registrations of one epoll instance
+  FilePosition,   // the offset of one open file
+  FileText,       // the text of one generated file
+  UnixState,      // whether one Unix socket is bound (to a name in the tree), listens, is connected
+  FileTree,       // names and directories
+  FileWrite,      // the size and contents of one file
+  FilePublished,  // the texts that the system publishes as files
+  Inotify,        // one inotify instance
+  UnixChannel,    // the bytes on their way through one connection
+  Pipe,           // the bytes in one pipe
+  Netlink,        // one netlink socket
+  EndpointSend,   // the send ring of one socket
   EndpointReceive,  // the receive ring of one socket
   TerminalPrepare,  // terminals are made
   TerminalBlocks,   // their memory is taken

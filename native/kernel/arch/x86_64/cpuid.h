@@ -62,6 +62,7 @@ constexpr CpuFeature kSmep = {7, 0, CpuidRegister::Ebx, 7};
 constexpr CpuFeature kErms = {7, 0, CpuidRegister::Ebx, 9};
 constexpr CpuFeature kRdseed = {7, 0, CpuidRegister::Ebx, 18};
 constexpr CpuFeature kXsaveopt = {0xd, 1, CpuidRegister::Eax, 0};
+constexpr CpuFeature kLahf = {0x80000001, 0, CpuidRegister::Ecx, 0};
 constexpr CpuFeature kSyscall = {0x80000001, 0, CpuidRegister::Edx, 11};
 constexpr CpuFeature kNx = {0x80000001, 0, CpuidRegister::Edx, 20};
 constexpr CpuFeature kHugePages = {0x80000001, 0, CpuidRegister::Edx, 26};

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { bootApp } from './support/endings.ts';
+import { tail } from './support/guest.ts';
 import { Monitor } from './support/monitor.ts';
 
 test('a kernel panic is one clear report with registers and a backtrace', async (t) => {
@@ -25,7 +26,7 @@ test('a kernel panic is one clear report with registers and a backtrace', async 
     },
   );
   await asked;
-  t.false(result.timedOut, 'the machine hangs');
+  t.false(result.timedOut, `the machine hangs:\n${tail(result)}`);
   t.is(result.code, 255);
   t.is(result.reason, 'panic');
   t.regex(result.output, /\[runtime\] kernel panic: non-maskable interrupt/);

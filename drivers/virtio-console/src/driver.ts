@@ -160,7 +160,7 @@ class VirtioConsole implements PortOwner {
       heard = this.counters.controlMessages;
       silentUntil = this.platform.now() + silenceTime;
     }
-    receive.enableInterrupts();
+    this.#serve();
     if (heard === 0) throw new Error('it does not tell which ports it has');
   }
 
@@ -183,14 +183,19 @@ class VirtioConsole implements PortOwner {
   #serve(): void {
     if (!this.#isRunning) return;
     this.#serveControl();
-    this.#controlReceive?.enableInterrupts();
+    if (this.#controlReceive?.enableInterrupts()) {
+      // More came meanwhile, which raises no interrupt; a device that never ends gets a turn of the loop at a time.
+      this.platform.at(this.platform.now(), () => this.#serve());
+    }
     for (const port of this.#ports.values()) port.serve();
   }
 
   #serveControl(): void {
     const queue = this.#controlReceive;
     if (queue === undefined) return;
-    for (let used = takeExchange(queue); used !== null; used = takeExchange(queue)) {
+    for (let left = controlBuffers; left > 0 && this.#isRunning; left -= 1) {
+      const used = takeExchange(queue);
+      if (used === null) break;
       const { replyOffset } = used;
       const message = parseControl(
         used.bytes.slice(replyOffset, replyOffset + Math.min(queue.usedLength, controlRoom)),
@@ -213,6 +218,7 @@ class VirtioConsole implements PortOwner {
     switch (event) {
       case controlEvent.deviceAdd:
         this.#send({ port, event: controlEvent.portReady, value: 1 });
+        this.#ports.get(port)?.reopen();
         break;
       case controlEvent.consolePort:
         // Which terminals there are is settled once.

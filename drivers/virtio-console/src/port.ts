@@ -1,6 +1,11 @@
 /** One port of a virtio console as a terminal device. */
 import type { Platform } from '@runtimejs/platform/platform.ts';
-import type { TerminalDevice, TerminalHost, TerminalSize } from '@runtimejs/tty/device.ts';
+import type {
+  TerminalCounters,
+  TerminalDevice,
+  TerminalHost,
+  TerminalSize,
+} from '@runtimejs/tty/device.ts';
 import {
   createExchange,
   type ExchangeQueue,
@@ -19,6 +24,8 @@ const lookPeriod = 1_000_000;
 /** What the device does for its ports. */
 export interface PortOwner {
   readonly platform: Platform;
+  /** What all ports have in common. */
+  readonly counters: TerminalCounters;
   /** Tells the device that the port is, or is not, in use. */
   setOpen(port: number, isOpen: boolean): void;
   /** The device broke the rules. */
@@ -34,7 +41,7 @@ export class ConsolePort implements TerminalDevice {
   size: TerminalSize | undefined;
   isConnected = true;
   unsent = 0;
-  readonly counters = { sentBytes: 0, receivedBytes: 0, lostInterrupts: 0 };
+  readonly #counters = { sentBytes: 0, receivedBytes: 0, lostInterrupts: 0 };
   readonly #owner: PortOwner;
   readonly #receive: ExchangeQueue;
   readonly #transmit: ExchangeQueue;
@@ -65,6 +72,10 @@ export class ConsolePort implements TerminalDevice {
     this.#transmit = queues.transmit;
   }
 
+  get counters(): TerminalCounters {
+    return { ...this.#owner.counters, ...this.#counters };
+  }
+
   start(host: TerminalHost): void {
     const { platform } = this.#owner;
     this.#host = host;
@@ -82,23 +93,12 @@ export class ConsolePort implements TerminalDevice {
 
   write(bytes: Uint8Array): number {
     let taken = 0;
-    this.#collect();
-    while (taken < bytes.length) {
-      const exchange = this.#idle.pop();
-      if (exchange === undefined) break;
-      const part = bytes.subarray(taken, taken + transmitBytes);
-      exchange.bytes.set(part);
-      if (exchange.start(this.#transmit, part.length, 0) === null) {
-        this.#idle.push(exchange);
-        break;
-      }
-      taken += part.length;
-    }
-    if (taken > 0) {
-      this.unsent += taken;
-      this.counters.sentBytes += taken;
-      this.#transmit.flush();
-    }
+    let submitted: number;
+    do {
+      this.#collect();
+      submitted = this.#submit(bytes.subarray(taken));
+      taken += submitted;
+    } while (submitted > 0 && taken < bytes.length);
     if (taken < bytes.length) this.#isAwaited = true;
     this.#look();
     return taken;
@@ -117,7 +117,7 @@ export class ConsolePort implements TerminalDevice {
       input.finish().start(this.#receive, 0, receiveBytes);
       this.#receive.flush();
     }
-    this.counters.receivedBytes += count;
+    this.#counters.receivedBytes += count;
     return count;
   }
 
@@ -127,16 +127,19 @@ export class ConsolePort implements TerminalDevice {
     this.#owner.setOpen(this.number, false);
   }
 
-  /** The device's interrupt: looks what it has done. */
+  /** The device's interrupt: looks what it has done. What came in asks for the next one when all of it has been read. */
   serve(): void {
     if (this.#host === undefined) return;
     if (this.#receive.hasUsed) this.#host.readable();
-    this.#receive.enableInterrupts();
     this.#collect();
-    this.#transmit.enableInterrupts();
     if (!this.#isAwaited || this.#idle.length === 0) return;
     this.#isAwaited = false;
     this.#host.writable();
+  }
+
+  /** The device was plugged in again. */
+  reopen(): void {
+    if (this.#host !== undefined) this.#owner.setOpen(this.number, true);
   }
 
   resize(size: TerminalSize): void {
@@ -151,12 +154,19 @@ export class ConsolePort implements TerminalDevice {
     this.#host?.connectionChanged();
   }
 
-  /** Takes the next buffer that came. */
+  /** Takes the next buffer that came; when there is none, asks for an interrupt. */
   #next(): boolean {
     for (;;) {
       const used = takeExchange(this.#receive);
-      if (this.#receive.violation !== null) this.#owner.fail(this.#receive.violation);
-      if (used === null) return false;
+      if (this.#receive.violation !== null) {
+        this.#owner.fail(this.#receive.violation);
+        return false;
+      }
+      if (used === null) {
+        // What comes before the device has seen the wish raises no interrupt.
+        if (this.#receive.enableInterrupts()) continue;
+        return false;
+      }
       const length = Math.min(this.#receive.usedLength, receiveBytes);
       if (length > 0) {
         this.#input = used;
@@ -169,14 +179,38 @@ export class ConsolePort implements TerminalDevice {
     }
   }
 
-  /** Takes back what the device has sent. */
-  #collect(): void {
-    for (;;) {
-      const used = takeExchange(this.#transmit);
-      if (this.#transmit.violation !== null) this.#owner.fail(this.#transmit.violation);
-      if (used === null) break;
-      this.#idle.push(used.finish());
+  /** Hands over as much as there are buffers for. @returns how many bytes */
+  #submit(bytes: Uint8Array): number {
+    let taken = 0;
+    while (taken < bytes.length) {
+      const exchange = this.#idle.pop();
+      if (exchange === undefined) break;
+      const part = bytes.subarray(taken, taken + transmitBytes);
+      exchange.bytes.set(part);
+      if (exchange.start(this.#transmit, part.length, 0) === null) {
+        this.#idle.push(exchange);
+        break;
+      }
+      taken += part.length;
     }
+    this.unsent += taken;
+    this.#counters.sentBytes += taken;
+    this.#transmit.flush();
+    return taken;
+  }
+
+  /** Takes back what the device has sent, and asks for an interrupt when it has sent more. */
+  #collect(): void {
+    const queue = this.#transmit;
+    do {
+      for (let used = takeExchange(queue); used !== null; used = takeExchange(queue)) {
+        this.#idle.push(used.finish());
+      }
+      if (queue.violation !== null) {
+        this.#owner.fail(queue.violation);
+        return;
+      }
+    } while (queue.enableInterrupts());
     if (this.#idle.length < transmitBuffers) return;
     this.unsent = 0;
     this.#cancelLook();
@@ -188,7 +222,7 @@ export class ConsolePort implements TerminalDevice {
     if (this.unsent === 0) return;
     const { platform } = this.#owner;
     this.#cancelLook = platform.at(platform.now() + lookPeriod, () => {
-      if (this.#transmit.hasUsed) this.counters.lostInterrupts += 1;
+      if (this.#transmit.hasUsed) this.#counters.lostInterrupts += 1;
       this.#transmit.kickIfStuck(false);
       this.serve();
       this.#look();

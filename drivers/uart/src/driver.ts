@@ -17,8 +17,10 @@ import {
 
 /** Causes that one interrupt may have before the port counts as broken for now. */
 const mostCauses = 256;
-/** Received bytes that wait for the host; beyond them the port makes its other side wait. */
-const inputCapacity = 16 * 1024;
+/** What arrives causes one of these; both are off while the host has not taken everything. */
+const inputInterrupts = interruptEnable.received | interruptEnable.lineStatus;
+/** Bytes that one read takes at most: each takes time. */
+const mostAtOnce = 1024;
 /** A transmitter that said nothing for so long is looked at without an interrupt, microseconds. */
 const lookPeriod = 1_000_000;
 
@@ -45,9 +47,6 @@ export class SerialLine implements TerminalDevice {
   };
   readonly #platform: Platform;
   readonly #port: SerialPort;
-  readonly #input = new Uint8Array(inputCapacity);
-  #inputBegin = 0;
-  #inputEnd = 0;
   #enabled = 0;
   #interrupt: Interrupt | undefined;
   #host: TerminalHost | undefined;
@@ -78,9 +77,7 @@ export class SerialLine implements TerminalDevice {
     }
     port.write(register.modemControl, modemControl.ready);
     interrupt.onInterrupt(() => this.#onInterrupt());
-    this.#enable(interruptEnable.received | interruptEnable.lineStatus);
-    // What arrived before raises no interrupt of its own.
-    this.#serve();
+    // What arrived before raises no interrupt of its own. Those are switched on by the read that finds nothing.
     host.readable();
   }
 
@@ -97,10 +94,10 @@ export class SerialLine implements TerminalDevice {
   }
 
   read(into: Uint8Array): number {
-    if (this.#inputBegin === this.#inputEnd) this.#fill();
-    const count = Math.min(into.length, this.#inputEnd - this.#inputBegin);
-    into.set(this.#input.subarray(this.#inputBegin, this.#inputBegin + count));
-    this.#inputBegin += count;
+    const count = this.#port.receive(into.subarray(0, mostAtOnce));
+    this.counters.receivedBytes += count;
+    this.#countErrors(this.#port.errors);
+    if (count === 0) this.#enable(this.#enabled | inputInterrupts);
     return count;
   }
 
@@ -116,26 +113,6 @@ export class SerialLine implements TerminalDevice {
     if (this.#enabled === interrupts) return;
     this.#enabled = interrupts;
     this.#port.write(register.interruptEnable, interrupts);
-  }
-
-  /** Takes what has arrived, as far as there is room; without room the port keeps it, and is not heard. */
-  #fill(): void {
-    if (this.#inputBegin === this.#inputEnd) {
-      this.#inputBegin = 0;
-      this.#inputEnd = 0;
-    }
-    if (this.#inputEnd < inputCapacity) {
-      const count = this.#port.receive(this.#input.subarray(this.#inputEnd));
-      this.#inputEnd += count;
-      this.counters.receivedBytes += count;
-      this.#countErrors(this.#port.errors);
-    }
-    const hasRoom = this.#inputEnd < inputCapacity;
-    this.#enable(
-      hasRoom
-        ? this.#enabled | interruptEnable.received
-        : this.#enabled & ~interruptEnable.received,
-    );
   }
 
   #countErrors(errors: number): void {
@@ -168,8 +145,8 @@ export class SerialLine implements TerminalDevice {
         case interruptIdentification.modemStatus:
           this.#port.read(register.modemStatus);
           break;
-        default: // received data, or an error with it: receiving takes both
-          this.#fill();
+        default: // received data, or an error with it: reading takes both
+          this.#enable(this.#enabled & ~inputInterrupts);
           this.#host?.readable();
           break;
       }

@@ -67,6 +67,8 @@ struct Input {
   uint64_t read = 0;
   uint64_t written = 0;
   ConsoleStatistics statistics = {0, 0, 0};
+  bool is_kept = false;  // what has no room stays in the port
+  bool is_full = false;  // and so does some now: the port does not interrupt
   int watched_key = -1;
   void (*pressed)() = nullptr;
 };
@@ -186,10 +188,15 @@ void console_interrupt() {
   {
     SpinGuard guard(input_lock);
     // Bounded, so that a port that always claims to have data cannot hold the CPU for ever.
-    for (size_t taken = 0; taken < Input::kCapacity; ++taken) {
+    for (size_t taken = 0; taken < Input::kCapacity && !console_is_lent(); ++taken) {
       const uint8_t status = in8(kLineStatus);
       if (status & kOverrun) ++input.statistics.overruns;
       if (!(status & kDataReady)) break;
+      if (input.is_kept && input.written - input.read == Input::kCapacity) {
+        input.is_full = true;
+        out8(kInterruptEnable, 0);
+        break;
+      }
       const char byte = static_cast<char>(in8(kData));
       if (static_cast<unsigned char>(byte) == input.watched_key) {
         pressed = input.pressed;
@@ -208,12 +215,33 @@ void console_interrupt() {
 }
 
 size_t console_read(char* buffer, size_t capacity) {
-  SpinGuard guard(input_lock);
   size_t count = 0;
-  while (count < capacity && input.read != input.written) {
-    buffer[count++] = input.bytes[input.read++ % Input::kCapacity];
+  bool has_room = false;
+  {
+    SpinGuard guard(input_lock);
+    while (count < capacity && input.read != input.written) {
+      buffer[count++] = input.bytes[input.read++ % Input::kCapacity];
+    }
+    if (input.is_full && count > 0) {
+      input.is_full = false;
+      has_room = true;
+    }
   }
+  if (has_room && !console_is_lent()) console_enable_receive();
   return count;
+}
+
+void console_keep_input(bool is_kept) {
+  bool was_full = false;
+  {
+    SpinGuard guard(input_lock);
+    input.is_kept = is_kept;
+    if (!is_kept) {
+      was_full = input.is_full;
+      input.is_full = false;
+    }
+  }
+  if (was_full && !console_is_lent()) console_enable_receive();
 }
 
 void console_watch_for(int key, void (*pressed)()) {
@@ -223,8 +251,9 @@ void console_watch_for(int key, void (*pressed)()) {
 }
 
 void console_lend() {
-  out8(kInterruptEnable, 0);
+  SpinGuard guard(input_lock);  // an interrupt on another CPU is over, or takes nothing
   __atomic_store_n(&is_lent, true, __ATOMIC_RELEASE);
+  out8(kInterruptEnable, 0);
 }
 
 void console_take_back() {
@@ -240,6 +269,11 @@ bool console_is_lent() { return __atomic_load_n(&is_lent, __ATOMIC_ACQUIRE); }
 size_t console_transmit(const char* bytes, size_t size) {
   if (!console_is_lent()) return 0;
   SpinGuard guard(output_lock);
+  if (output.dropped > 0) {
+    if (!wait_for(kHoldingRegisterEmpty, 1)) return 0;
+    output.idle_holds = 0;
+    tell_dropped();
+  }
   return send(bytes, min_of(size, kUninterruptedOutput), 1);
 }
 

@@ -6,6 +6,7 @@
 #include "boot/console_port.h"
 #include "interrupts/apic.h"
 #include "interrupts/device_interrupts.h"
+#include "lib/format.h"
 
 namespace runtime {
 
@@ -20,7 +21,8 @@ constexpr uint16_t kScratch = 7;
 constexpr uint32_t kRegisters = 8;
 
 constexpr uint8_t kDataReady = 0x01;
-constexpr uint8_t kErrors = 0x1e;  // overrun, parity, framing, break
+constexpr uint8_t kBreak = 0x10;
+constexpr uint8_t kErrors = 0x0e | kBreak;  // overrun, parity, framing
 constexpr uint8_t kHoldingRegisterEmpty = 0x20;
 constexpr size_t kFifoSize = 16;
 /// Bytes of one call: interrupts wait meanwhile.
@@ -46,6 +48,16 @@ bool holds(uint16_t base, uint8_t value) {
 
 Port* open_port(uint32_t port) {
   return port < kPorts && ports[port].is_open ? &ports[port] : nullptr;
+}
+
+/// Says how much was typed, since this was last said, that nobody read in time.
+void tell_dropped() {
+  static uint64_t told = 0;
+  const uint64_t dropped = console_statistics().dropped;
+  if (dropped == told) return;
+  log(LogLevel::Warn, "serial: %llu bytes of input were dropped: the app did not read",
+      static_cast<unsigned long long>(dropped - told));
+  told = dropped;
 }
 
 uint16_t address(const Port& port, uint32_t number) {
@@ -74,7 +86,10 @@ Result<uint32_t> serial_open(uint32_t port) {
   Result<uint32_t> interrupt = open_line_interrupt(apic_line_of_legacy(found.legacy_line));
   if (interrupt.is_error()) return interrupt;
   found.is_open = true;
-  if (is_boot_console(port)) console_lend();
+  if (is_boot_console(port)) {
+    console_lend();
+    tell_dropped();
+  }
   return interrupt;
 }
 
@@ -113,7 +128,9 @@ size_t serial_receive(uint32_t port, char* buffer, size_t capacity, uint32_t* er
     const uint8_t status = in8(address(*found, kLineStatus));
     *errors |= status & kErrors;
     if (!(status & kDataReady)) break;
-    buffer[count++] = static_cast<char>(in8(address(*found, kData)));
+    const char byte = static_cast<char>(in8(address(*found, kData)));
+    if (byte == 0 && (status & kBreak)) continue;  // a break is no byte
+    buffer[count++] = byte;
   }
   return count;
 }

@@ -40,6 +40,14 @@ bool g_is_settled = false;   // atomic
 
 void interrupt_from_boot_console() { signal_app(kSignalInterrupt); }
 
+/// From when the app wants terminals until the service has them nothing that is pasted may be lost. Earlier, and without
+/// a service, the key that interrupts is more important than what nobody reads.
+void keep_console_input() {
+  console_keep_input(__atomic_load_n(&g_is_wanted, __ATOMIC_SEQ_CST) &&
+                     terminal_service_state() != TerminalServiceState::Absent &&
+                     may_have_terminal_service());
+}
+
 }  // namespace
 
 Terminal::Terminal(WaitQueue* queue)
@@ -215,6 +223,7 @@ void terminals_detach() {
 }
 
 void terminals_wake() {
+  keep_console_input();
   for (uint32_t index = 0; index < RUNTIME_TERMINAL_MAXIMUM; ++index) {
     if (Terminal* const terminal = terminal_at(index)) terminal->queue().wake_all();
   }
@@ -231,6 +240,7 @@ void terminals_send_rest() { console_terminal().send_rest(); }
 
 void want_terminals() {
   if (__atomic_exchange_n(&g_is_wanted, true, __ATOMIC_SEQ_CST)) return;
+  keep_console_input();
   notify_terminal_service();
 }
 

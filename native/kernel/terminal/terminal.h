@@ -97,7 +97,8 @@ class Terminal {
     uint32_t bytes;
     bool has_end;  // of file
   };
-  Readable readable();
+  static constexpr uint32_t kAll = 0xffffffff;
+  Readable readable(uint32_t enough);
   bool has_input();
   void discard_input();
   Result<void> copy_input(IoBuffer& buffer, size_t size);

@@ -163,16 +163,17 @@ Result<size_t> Terminal::read(IoBuffer& buffer, bool is_non_blocking) {
   }
 }
 
-/// What can be read without waiting. Takes no lock: a waiter asks this between its preparation and its sleep.
-/// Beside a thread that reads the answer may be neither the one before nor the one after.
-Terminal::Readable Terminal::readable() {
+/// What can be read without waiting; what is beyond `enough` bytes need not be counted. Takes no lock: a waiter asks
+/// this between its preparation and its sleep. Beside a thread that reads the answer may be neither the one before
+/// nor the one after.
+Terminal::Readable Terminal::readable(uint32_t enough) {
   if (reads_boot_console() && console_has_input()) return {1, false};
   Readable found = {0, false};
   if (!block_) return found;
   if (has_record_) found.bytes = record_left_;
   uint32_t at = input_tail_ + (has_record_ ? record_left_ + record_padding_ : 0);
   const uint32_t head = load(block_->input_head);
-  while (head - at >= kHeader && head - at <= block_->input_capacity) {
+  while (found.bytes < enough && head - at >= kHeader && head - at <= block_->input_capacity) {
     uint32_t header;
     memcpy(&header, input_.bytes + (at & (block_->input_capacity - 1)), kHeader);
     const uint32_t length = header & 0xffff;
@@ -192,9 +193,10 @@ bool Terminal::has_input() {
            (reads_boot_console() && console_has_input());
   }
   const bool waits_for_many = now.control_characters[termios::kTime] == 0;
-  const uint32_t minimum = waits_for_many ? now.control_characters[termios::kMinimum] : 0;
-  const Readable found = readable();
-  return found.has_end || found.bytes >= max_of<uint32_t>(minimum, 1);
+  const uint32_t minimum =
+      max_of<uint32_t>(waits_for_many ? now.control_characters[termios::kMinimum] : 0, 1);
+  const Readable found = readable(minimum);
+  return found.has_end || found.bytes >= minimum;
 }
 
 /// TCIFLUSH.

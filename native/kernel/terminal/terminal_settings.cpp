@@ -190,7 +190,7 @@ Result<uint64_t> Terminal::ioctl(uint32_t request, uint64_t argument) {
       return give(argument, static_cast<int32_t>(waiting));
     }
     case kReadableInput:
-      return give(argument, static_cast<int32_t>(readable().bytes));
+      return give(argument, static_cast<int32_t>(readable(kAll).bytes));
     case kGetSize: {
       WindowSize size;
       {

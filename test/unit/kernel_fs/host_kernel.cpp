@@ -184,6 +184,7 @@ size_t console_read(char* buffer, size_t capacity) {
   return size;
 }
 void console_watch_for(int, void (*)()) {}
+void console_keep_input(bool) {}
 bool console_has_input() { return !host_kernel::console_input.empty(); }
 WaitQueue& console_input_queue() {
   static WaitQueue queue;

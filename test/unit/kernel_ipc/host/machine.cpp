@@ -53,6 +53,7 @@ void random_bytes(void* buffer, size_t size) { memset(buffer, 4, size); }
 void console_write(const char*, size_t) {}
 size_t console_read(char*, size_t) { return 0; }
 void console_watch_for(int, void (*)()) {}
+void console_keep_input(bool) {}
 bool console_has_input() { return false; }
 WaitQueue& console_input_queue() {
   static WaitQueue queue;

@@ -31,6 +31,8 @@ class ControllerModel {
   selfTest = 0x55;
   ignoresTranslation = false;
   keyboardAnswers: number[] | undefined = undefined;
+  /** What was typed while the keyboard is off: it comes as soon as it is on. */
+  typedAhead: number[] = [];
   #awaitsConfiguration = false;
 
   get device(): KeyboardControllerDevice {
@@ -68,12 +70,21 @@ class ControllerModel {
     else if (value === 0xab) answer(0);
     else if (value === 0x20) answer(this.configuration);
     else if (value === 0x60) this.#awaitsConfiguration = true;
+    else if (value === 0xad) this.configuration |= 0x10;
+    else if (value === 0xae) this.configuration &= ~0x10;
+    this.#type();
+  }
+
+  #type(): void {
+    if ((this.configuration & 0x10) !== 0 || this.typedAhead.length === 0) return;
+    this.send(...this.typedAhead.splice(0));
   }
 
   #data(value: number): void {
     if (this.#awaitsConfiguration) {
       this.#awaitsConfiguration = false;
       this.configuration = this.ignoresTranslation ? value & ~0x40 : value;
+      this.#type();
       return;
     }
     this.sent.push(value);
@@ -117,6 +128,18 @@ test('ps2: takes keys, drops what a mouse says, and acknowledges the line', (t) 
   t.true(model.interrupt.acknowledged > 0);
   keyboard?.stop();
   t.true(model.interrupt.isReleased);
+});
+
+test('ps2: keys that are pressed while the machine boots are no answers of the controller', (t) => {
+  const model = new ControllerModel();
+  model.configuration = 0x53; // with the keyboard off
+  model.typedAhead = [0x1d, 0x2e, 0xae, 0x9d];
+  const { events } = attachKeyboard(model);
+  model.interrupt.deliver();
+  t.deepEqual(
+    events.map(({ code, isDown }) => (isDown ? code : -code)),
+    [29, 46, -46, -29],
+  );
 });
 
 test('ps2: takes set 2 from a controller that does not translate', (t) => {

@@ -54,12 +54,13 @@ export class KeyboardController {
     const portTest = this.#ask(command.testKeyboardPort);
     if (portTest !== 0) return `the test of its keyboard port gave ${show(portTest)}`;
     const { keyboardInterrupt, mouseInterrupt, keyboardOff, translates } = configuration;
-    const wanted = (before | keyboardInterrupt | translates) & ~mouseInterrupt & ~keyboardOff;
+    // The keyboard stays off until there is nothing more to ask: keys that were pressed meanwhile are no answers.
+    const wanted = (before | keyboardInterrupt | translates | keyboardOff) & ~mouseInterrupt;
     if (!this.#command(command.writeConfiguration) || !this.send(wanted)) {
       return 'it does not take its configuration';
     }
-    if (!this.#command(command.enableKeyboard)) return 'it does not take commands any more';
     const after = this.#ask(command.readConfiguration);
+    if (!this.#command(command.enableKeyboard)) return 'it does not take commands any more';
     // Without translation the keyboard's own codes come, which are of set 2.
     return after !== undefined && (after & translates) === 0 ? 2 : 1;
   }

@@ -123,6 +123,13 @@ test.serial('/proc/net', (t) => {
   t.is(call('open', path('/proc/net/tcp'), 1, 0), 'EACCES');
 });
 
+test.serial('/proc/tty/runtime', (t) => {
+  t.is(readFile('/proc/tty/runtime'), '');
+  t.is(host.publishFile('tty/runtime', '{}'), 0);
+  t.is(readFile('/proc/tty/runtime'), '{}');
+  t.is(host.publishFile('tty/other', '{}'), -22);
+});
+
 test.serial('interfaces by ioctl(2), and if_inet6', (t) => {
   host.publishInterfaces(both);
   t.is((ask(0x8933, 'eth0') as Buffer).readInt32LE(16), 2); // SIOCGIFINDEX

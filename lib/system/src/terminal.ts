@@ -25,6 +25,9 @@ export interface TerminalOptions {
 }
 
 const consoleName = 'console';
+/** The file with all counters, as JSON: what @runtimejs/kernel's `terminals` reads; and how often it is renewed. */
+const countersFile = 'tty/runtime';
+const countersPeriod = 1_000_000;
 
 /** The terminal service. */
 export function terminal(options: TerminalOptions): Service {
@@ -37,23 +40,60 @@ export function terminal(options: TerminalOptions): Service {
  */
 function start(options: TerminalOptions, context: SystemContext): Turn {
   const { bindings } = context;
-  let terminals: readonly Terminal[] | undefined;
-  const open = (): readonly Terminal[] => {
+  let terminals: readonly NamedTerminal[] | undefined;
+  const open = (): readonly NamedTerminal[] => {
     terminals ??= openTerminals(options, context);
     return terminals;
   };
+  const publish = createPublisher(context);
   bindings.terminal.isWanted(); // tells the kernel that there is this service
   return () => {
     if (terminals === undefined && bindings.terminal.isWanted() === 0) {
       return Number.POSITIVE_INFINITY;
     }
     let deadline = Number.POSITIVE_INFINITY;
-    for (const opened of open()) deadline = Math.min(deadline, opened.turn());
+    let moved = 0;
+    for (const { terminal } of open()) {
+      deadline = Math.min(deadline, terminal.turn());
+      moved += terminal.movedBytes;
+    }
+    publish(open(), moved);
     return deadline;
   };
 }
 
-function openTerminals(options: TerminalOptions, context: SystemContext): readonly Terminal[] {
+interface NamedTerminal {
+  readonly name: string;
+  readonly terminal: Terminal;
+}
+
+/**
+ * Keeps the counters' file up to date: a second after something moved, so that nothing runs while nothing does.
+ * @returns to be called in each turn
+ */
+function createPublisher({
+  platform,
+  bindings,
+}: SystemContext): (terminals: readonly NamedTerminal[], movedBytes: number) => void {
+  let published = 0;
+  let isPending = false;
+  return (terminals, movedBytes) => {
+    if (isPending || movedBytes === published) return;
+    isPending = true;
+    platform.at(platform.now() + countersPeriod, () => {
+      isPending = false;
+      published = 0;
+      const counters: Record<string, Terminal['counters']> = {};
+      for (const { name, terminal } of terminals) {
+        published += terminal.movedBytes;
+        counters[name] = terminal.counters;
+      }
+      bindings.broker.publishFile(countersFile, JSON.stringify(counters));
+    });
+  };
+}
+
+function openTerminals(options: TerminalOptions, context: SystemContext): readonly NamedTerminal[] {
   const devices = options.drivers.flatMap((driver) => attachDriver(driver, context));
   const names = chooseConsole(options, devices, context);
   const isOnConsole = ({ name }: TerminalDevice): boolean => names.includes(name);
@@ -95,7 +135,7 @@ function openTerminal(
   name: string,
   devices: readonly TerminalDevice[],
   context: SystemContext,
-): Terminal {
+): NamedTerminal {
   const { bindings, memory, platform } = context;
   const { index, block } = bindings.terminal.open(name, { index: 0, block: 0 });
   const kernel: TerminalKernel = {
@@ -104,7 +144,7 @@ function openTerminal(
     signal: (signal, flush) => bindings.terminal.signal(index, signal, flush ? 1 : 0),
     resize: ({ columns, rows }) => bindings.terminal.resize(index, columns, rows),
   };
-  const opened = new Terminal(
+  const terminal = new Terminal(
     {
       memory,
       block,
@@ -120,7 +160,7 @@ function openTerminal(
   );
   const of = devices.length > 0 ? devices.map((device) => device.name).join(', ') : 'no device';
   context.log('info', `terminal: /dev/${name} is on ${of}`);
-  return opened;
+  return { name, terminal };
 }
 
 function message(error: unknown): string {

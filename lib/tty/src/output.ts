@@ -2,9 +2,14 @@
 import type { TerminalCounters, TerminalDevice } from './device.ts';
 import { distance, type SharedTerminal } from './shared-terminal.ts';
 
-/** Most bytes that a device is given at once, and in one turn: others get their turns. */
-const pieceBytes = 16 * 1024;
+/** Most bytes that a device is given at once, and in one turn. */
+const pieceBytes = 2 * 1024;
 const turnBytes = 64 * 1024;
+/**
+ * How long a device is given output in one turn, microseconds: a serial line takes some for each byte, and the
+ * network has its turn in between.
+ */
+const turnTime = 2_000;
 /** Echo that waits behind output; more is dropped. */
 const echoCapacity = 64 * 1024;
 const encoder = (text: string): Uint8Array =>
@@ -104,8 +109,12 @@ export class DeviceOutput {
     this.#echoBytes = 0;
   }
 
-  /** Gives the device what it takes. @returns whether there is more that it would take now */
-  pump(shared: SharedTerminal, now: number): boolean {
+  /**
+   * Gives the device what it takes, for as long as one turn may last.
+   * @param clock microseconds
+   * @returns whether there is more that it would take now
+   */
+  pump(shared: SharedTerminal, clock: () => number): boolean {
     const head = shared.outputHead;
     if (!this.device.isConnected) {
       this.#counters.unconnectedBytes += distance(this.position, head);
@@ -114,11 +123,12 @@ export class DeviceOutput {
       this.#echoBytes = 0;
       this.isBlocked = false;
     }
+    let now = clock();
+    const end = now + turnTime;
     if (!this.isBehind(head)) this.movedAt = now;
     if (this.isBlocked) return false;
     if (this.#untold > 0 && !this.#tell()) return false;
-    let budget = turnBytes;
-    while (budget > 0 && this.isBehind(head)) {
+    for (let budget = turnBytes; budget > 0 && now < end && this.isBehind(head); now = clock()) {
       const given = this.#next(shared, head, Math.min(budget, pieceBytes));
       const taken = this.device.write(given);
       if (taken > 0) this.movedAt = now;
@@ -150,16 +160,19 @@ export class DeviceOutput {
     else this.#echoes.shift();
   }
 
-  /** Somebody reads again: says how much was dropped. @returns false when it is blocked still */
+  /** Somebody reads again: says how much was dropped. @returns false when it is blocked, still or again */
   #tell(): boolean {
     const line = encoder(
       `\r\n[runtime] ${this.#untold} bytes of output were dropped: nobody read ${this.device.name}\r\n`,
     );
-    if (this.device.write(line) === 0) {
-      this.isBlocked = true;
-      return false;
-    }
+    const taken = this.device.write(line);
+    this.isBlocked = taken < line.length;
+    if (taken === 0) return false;
     this.#untold = 0;
-    return true;
+    if (this.isBlocked) {
+      this.#echoes.unshift({ at: this.position, bytes: line.subarray(taken) });
+      this.#echoBytes += line.length - taken;
+    }
+    return !this.isBlocked;
   }
 }

@@ -43,8 +43,8 @@ const patience = 2_000_000;
 /** How long Ctrl-S may keep an app that waits for room. */
 const holdPatience = 60_000_000;
 const inputPiece = 4096;
-/** Input that is taken from a device in one turn: others get their turns. */
-const inputPieces = 16;
+/** How long input is taken in one turn, microseconds: the network has its turn in between. */
+const inputTime = 2_000;
 /** The ring grows by this factor when the app writes faster than devices take. */
 const growth = 4;
 /** Of the ring: less is free, it is short; more is free, waiters are woken (as the kernel has it). */
@@ -68,6 +68,7 @@ export class Terminal implements LineDisciplineHost {
   readonly #shared: SharedTerminal;
   readonly #kernel: TerminalKernel;
   readonly #options: TerminalOptions;
+  readonly #now: () => number;
   readonly #discipline: LineDiscipline;
   readonly #outputs: DeviceOutput[] = [];
   readonly #inputs: DeviceInput[] = [];
@@ -83,6 +84,7 @@ export class Terminal implements LineDisciplineHost {
   /** Starts the devices; one that cannot be is left out, and given to `failed`. */
   constructor(options: TerminalOptions, failed: (device: TerminalDevice, error: unknown) => void) {
     this.#options = options;
+    this.#now = () => options.now();
     this.#kernel = options.kernel;
     this.#shared = new SharedTerminal(options.memory, options.block);
     this.#discipline = new LineDiscipline(this, defaultSettings());
@@ -94,9 +96,9 @@ export class Terminal implements LineDisciplineHost {
   }
 
   #start(device: TerminalDevice, failed: (device: TerminalDevice, error: unknown) => void): void {
-    const { wake, now } = this.#options;
+    const { wake } = this.#options;
     const position = device.isBootConsole ? this.#shared.earlyHead : this.#shared.outputTail;
-    const output = new DeviceOutput(device, position, now());
+    const output = new DeviceOutput(device, position, this.#now());
     const input = {
       device,
       buffer: new Uint8Array(inputPiece),
@@ -143,13 +145,18 @@ export class Terminal implements LineDisciplineHost {
     return { ...Object.fromEntries(byDevice), discipline: own };
   }
 
+  /** Bytes of input and output so far, which differs whenever counters do. */
+  get movedBytes(): number {
+    return this.#shared.outputHead + this.#inputBytes;
+  }
+
   /** Does what there is to do. @returns when there is more to do by itself, on the clock of now() */
   turn(): number {
-    const now = this.#options.now();
+    const now = this.#now();
     this.#followSettings();
     this.#followFlushes();
-    const hasInput = this.#takeInput();
-    const hasOutput = this.#giveOutput(now);
+    const hasInput = this.#takeInput(now + inputTime);
+    const hasOutput = this.#giveOutput();
     this.#giveUp(now);
     this.#publish(now);
     this.#tellKernel();
@@ -190,7 +197,7 @@ export class Terminal implements LineDisciplineHost {
   }
 
   holdOutput(isHeld: boolean): void {
-    if (isHeld) this.#heldSince = this.#options.now();
+    if (isHeld) this.#heldSince = this.#now();
   }
 
   #followSettings(): void {
@@ -218,17 +225,21 @@ export class Terminal implements LineDisciplineHost {
     }
   }
 
-  /** @returns whether some is left that could be taken now */
-  #takeInput(): boolean {
+  /**
+   * @param end when to leave the rest to the next turn; a piece of each device is taken in any case
+   * @returns whether some may be left that could be taken now
+   */
+  #takeInput(end: number): boolean {
     let isLeft = false;
     for (const input of this.#inputs) {
-      for (let piece = 0; piece < inputPieces; piece += 1) {
-        if (input.begin === input.end && !this.#fill(input)) break;
+      while (input.begin < input.end || this.#fill(input)) {
         const given = input.buffer.subarray(input.begin, input.end);
         const taken = this.#discipline.receive(given);
         input.begin += taken;
         if (taken < given.length) break; // the app has to read first, which wakes this service
-        isLeft = piece === inputPieces - 1 || isLeft;
+        if (this.#now() < end) continue;
+        isLeft = true;
+        break;
       }
     }
     if (this.#inputs.length === 0 && this.#shared.isInputEmpty) this.#end();
@@ -255,10 +266,10 @@ export class Terminal implements LineDisciplineHost {
   }
 
   /** @returns whether devices would take more now */
-  #giveOutput(now: number): boolean {
+  #giveOutput(): boolean {
     if (this.#isHeld) return false;
     let isLeft = false;
-    for (const output of this.#outputs) isLeft = output.pump(this.#shared, now) || isLeft;
+    for (const output of this.#outputs) isLeft = output.pump(this.#shared, this.#now) || isLeft;
     return isLeft;
   }
 
@@ -283,7 +294,7 @@ export class Terminal implements LineDisciplineHost {
     }
   }
 
-  #publish(now = this.#options.now()): void {
+  #publish(now = this.#now()): void {
     const shared = this.#shared;
     const head = shared.outputHead;
     let tail = head;
@@ -316,13 +327,20 @@ export class Terminal implements LineDisciplineHost {
     if (this.#canGrow) this.#options.wake();
   }
 
+  /**
+   * When to look whether somebody waits for a device that takes nothing. Whether somebody waits now does not matter: who
+   * begins to wait does not always say so.
+   */
   #deadline(now: number): number {
-    if (!this.#isAwaited) return Number.POSITIVE_INFINITY;
-    if (this.#discipline.isOutputHeld) return this.#heldSince + holdPatience;
+    const next = (since: number, period: number): number =>
+      now - since >= period ? now + period : since + period;
+    if (this.#isHeld) {
+      const isByKey = this.#discipline.isOutputHeld;
+      return isByKey ? next(this.#heldSince, holdPatience) : Number.POSITIVE_INFINITY;
+    }
     let deadline = Number.POSITIVE_INFINITY;
     for (const output of this.#outputs) {
-      const { isBlocked, movedAt } = output;
-      if (isBlocked) deadline = Math.min(deadline, Math.max(movedAt + patience, now + 1));
+      if (output.isBlocked) deadline = Math.min(deadline, next(output.movedAt, patience));
       if (output.unsent(now, patience) > 0) {
         deadline = Math.min(deadline, output.unsentDeadline(patience));
       }

@@ -331,6 +331,82 @@ test.serial('who does not read does not keep the app, or the others, for ever', 
   service.end();
 });
 
+test.serial('what was dropped is told whole to who takes little at a time', (t) => {
+  const device = new FakeTerminalDevice('serial', true);
+  const service = new Service([device]);
+  const file = console_(O.NONBLOCK);
+  device.capacity = 0;
+  for (let step = 0; step < 40; step += 1) {
+    write(file, 'z'.repeat(32 * 1024));
+    kernel.pollTerminal(0);
+    service.run();
+  }
+  service.now += patience;
+  kernel.pollTerminal(0);
+  service.run();
+  write(file, 'the next line\n');
+  for (let step = 0; step < 100; step += 1) {
+    device.drain(3);
+    service.run();
+  }
+  t.regex(
+    device.shown,
+    /^\r\n\[runtime\] \d+ bytes of output were dropped: nobody read serial\r\nthe next line\r\n$/,
+  );
+  service.end();
+});
+
+test.serial('a slow device, or a long paste, leaves others their turn', (t) => {
+  const device = new FakeTerminalDevice('serial', true);
+  const service = new Service([device]);
+  const file = console_(O.NONBLOCK);
+  const show = device.write.bind(device);
+  device.write = (bytes) => {
+    service.now += 1000;
+    return show(bytes);
+  };
+  write(file, 'x'.repeat(30_000));
+  t.is(service.terminal.turn(), 0, 'there is more to do');
+  t.true(device.shown.length > 0 && device.shown.length < 10_000, `${device.shown.length}`);
+  service.run();
+  t.is(device.shown.length, 30_000);
+  setMode(file, 0);
+  service.run();
+  device.type('y'.repeat(30_000));
+  const take = device.read.bind(device);
+  device.read = (into) => {
+    service.now += 1000;
+    return take(into);
+  };
+  t.is(service.terminal.turn(), 0);
+  t.true(device.waiting > 10_000 && device.waiting < 30_000, `${device.waiting}`);
+  service.run();
+  t.is(String(read(file, 40_000)).length, 30_000);
+  setMode(file, usual);
+  service.end();
+});
+
+test.serial('a device that stands still is looked at though nobody has said that he waits', (t) => {
+  const device = new FakeTerminalDevice('serial', true);
+  const service = new Service([device]);
+  const file = console_(O.NONBLOCK);
+  t.is(service.terminal.turn(), Number.POSITIVE_INFINITY, 'an idle terminal sleeps');
+  device.capacity = 0;
+  for (let step = 0; step < 10; step += 1) write(file, 'x'.repeat(16 * 1024));
+  const began = service.now;
+  t.is(service.terminal.turn(), began + patience);
+  kernel.pollTerminal(0); // waits now, without a turn
+  service.now += patience;
+  service.run();
+  t.is(kernel.pollTerminal(0) & canWrite, canWrite, 'the app goes on');
+  service.now += 10 * patience;
+  t.is(service.terminal.turn(), service.now + patience, 'it is looked at now and then, no more');
+  device.drain(Number.POSITIVE_INFINITY);
+  service.run();
+  t.is(service.terminal.turn(), Number.POSITIVE_INFINITY);
+  service.end();
+});
+
 test.serial('a paste that nobody reads waits in the device, and arrives whole', (t) => {
   const device = new FakeTerminalDevice('serial', true);
   const service = new Service([device]);

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRuntime, memory, readLog, reboot } from '@runtimejs/kernel';
+import { isRuntime, memory, readLog, reboot, terminals } from '@runtimejs/kernel';
 import {
   type Command,
   type CommandContext,
@@ -351,6 +351,24 @@ function signalName(text: string): NodeJS.Signals | number {
   return name as NodeJS.Signals;
 }
 
+const tty: Command = {
+  name: 'tty',
+  summary: 'shows terminals, their devices, and what they counted',
+  usage: '',
+  async run(context) {
+    const rows: string[][] = [];
+    for (const [terminal, parts] of Object.entries(terminals.statistics())) {
+      for (const [part, counters] of Object.entries(parts)) {
+        for (const [name, count] of Object.entries(counters)) {
+          if (count !== 0) rows.push([terminal, part, name, String(count)]);
+        }
+      }
+    }
+    await context.print(table(rows, [3]));
+    return 0;
+  },
+};
+
 const poweroff: Command = {
   name: 'poweroff',
   summary: 'ends the app in an orderly way, and switches the machine off',
@@ -383,6 +401,7 @@ export const systemCommands: readonly Command[] = [
   dmesg,
   lspci,
   irq,
+  tty,
   date,
   kill,
   poweroff,

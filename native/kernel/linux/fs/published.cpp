@@ -14,13 +14,16 @@ const char* const kNames[] = {
     "igmp6", "ipv6_route", "mcfilter", "netstat",   "raw",  "raw6",  "route",    "runtime",
     "snmp",  "snmp6",      "sockstat", "sockstat6", "tcp",  "tcp6",  "udp",      "udp6",
 };
+/// And one in /proc/tty, whose text is behind those.
+constexpr const char* kTerminals = "runtime";
+constexpr size_t kTerminalText = array_size(kNames);
 
 struct Published {
   Mutex mutex{MutexRank::FilePublished};
-  String texts[array_size(kNames)];  // mutex
-  WaitQueue waiters;                 // for resolv.conf
-  RefPtr<Inode> awaited;             // set before the app starts
-  bool is_awaited = false;           // atomic: an open would wait
+  String texts[kTerminalText + 1];  // mutex
+  WaitQueue waiters;                // for resolv.conf
+  RefPtr<Inode> awaited;            // set before the app starts
+  bool is_awaited = false;          // atomic: an open would wait
   uint64_t longest_wait = 0;
   uint64_t deadline = 0;  // atomic; 0 until somebody waits
 };
@@ -36,15 +39,18 @@ Result<void> write_published(TextWriter& text, uint64_t index) {
   return {};
 }
 
+Result<void> publish_text(size_t index, StringView text) {
+  String fresh;
+  if (!fresh.assign(text)) return Errno::NoMemory;
+  Published& all = published();
+  MutexGuard guard(all.mutex);
+  all.texts[index] = move(fresh);
+  return {};
+}
+
 Result<void> publish_in_net(StringView name, StringView text) {
   for (size_t i = 0; i < array_size(kNames); ++i) {
-    if (name != StringView(kNames[i])) continue;
-    String fresh;
-    if (!fresh.assign(text)) return Errno::NoMemory;
-    Published& all = published();
-    MutexGuard guard(all.mutex);
-    all.texts[i] = move(fresh);
-    return {};
+    if (name == StringView(kNames[i])) return publish_text(i, text);
   }
   return Errno::Invalid;
 }
@@ -88,6 +94,7 @@ Result<void> publish_file(StringView name, StringView text) {
   if (text.size > kPublishedMaximum) return Errno::FileTooBig;
   const StringView net("net/");
   if (name.starts_with(net)) return publish_in_net(name.from(net.size), text);
+  if (name == StringView("tty/runtime")) return publish_text(kTerminalText, text);
   if (name == StringView("hosts")) return publish_in_etc("/etc/hosts", text);
   if (name != StringView("resolv.conf")) return Errno::Invalid;
   Result<void> done = publish_in_etc("/etc/resolv.conf", text);
@@ -132,7 +139,9 @@ Result<void> build_published(TreeDirectory* processes) {
     Result<void> added = add_generated(net.value().get(), kNames[i], write_published, i);
     if (added.is_error()) return added;
   }
-  return {};
+  Result<RefPtr<TreeDirectory>> terminals = make_directories(processes, "tty", 0555);
+  if (terminals.is_error()) return terminals.error();
+  return add_generated(terminals.value().get(), kTerminals, write_published, kTerminalText);
 }
 
 }  // namespace runtime

@@ -6,7 +6,8 @@
  * serveShell(); // on the console that the kernel's option shell= names, if it is given; the app goes on
  * ```
  */
-import { openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isatty, ReadStream, WriteStream } from 'node:tty';
 import { describeError } from './command.ts';
 import { runSession } from './session.ts';
@@ -17,6 +18,9 @@ export { runSession } from './session.ts';
 const greeting = 'Runtime.JS shell. help lists the commands.\n';
 /** Between two tries after the terminal has gone, in milliseconds. */
 const pause = 1000;
+/** How long a terminal may take to appear, which it does after the app's main module is loaded; milliseconds. */
+const appearanceLimit = 10_000;
+const appearancePeriod = 20;
 
 /** Runs the shell on the app's own console until `exit`. @returns its exit code */
 export function runShell(): Promise<number> {
@@ -31,40 +35,49 @@ export interface ShellServer {
 
 /**
  * Runs a shell on a terminal of its own, beside the app, for as long as the app runs: after `exit` it begins anew.
- * Whoever reaches the terminal may do anything with the machine.
+ * Whoever reaches the terminal may do anything with the machine. When there is no such terminal, standard error says so.
  * @param device the terminal's file, such as /dev/ttyS1 or /dev/hvc1; by default what the kernel's option
  * `shell=ttyS1` names, and without that option there is no shell
  * @returns undefined when none was asked for
- * @throws Error when there is no such terminal
  */
 export function serveShell(device: string | undefined = wantedTerminal()): ShellServer | undefined {
   if (device === undefined) return undefined;
   let isClosed = false;
-  let current = openTerminal(device);
+  let current: OpenTerminal | undefined;
+  const close = (): void => {
+    isClosed = true;
+    current?.input.destroy();
+    current?.output.destroy();
+  };
   const serve = async (): Promise<void> => {
+    await appears(device);
     while (!isClosed) {
+      current ??= openTerminal(device);
+      const { input, output } = current;
+      let hasFailed = false;
       try {
-        await runSession(current.input, current.output, greeting);
+        await runSession(input, output, greeting);
       } catch (error) {
+        hasFailed = true;
         console.error(`The shell on ${device} ended: ${describeError(error)}`);
       }
-      if (isClosed) return;
-      if (current.input.destroyed || current.input.readableEnded) {
-        await new Promise((resolve) => setTimeout(resolve, pause).unref());
-        current = openTerminal(device);
-      }
+      if (input.destroyed || input.readableEnded) current = undefined;
+      if (hasFailed || current === undefined) await sleep(pause, undefined, { ref: false });
     }
   };
   void serve().catch((error: unknown) => {
-    console.error(`There is no shell on ${device} any more: ${describeError(error)}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`There is no shell on ${device}: ${reason}`);
   });
-  return {
-    close: () => {
-      isClosed = true;
-      current.input.destroy();
-      current.output.destroy();
-    },
-  };
+  return { close };
+}
+
+/** Waits for a terminal's file, which may not be there yet while the app starts. */
+async function appears(device: string): Promise<void> {
+  const end = performance.now() + appearanceLimit;
+  while (!existsSync(device) && performance.now() < end) {
+    await sleep(appearancePeriod, undefined, { ref: false });
+  }
 }
 
 /** What the kernel's command line names; undefined when it names nothing. */
@@ -75,21 +88,23 @@ function wantedTerminal(): string | undefined {
   return wanted.startsWith('/') ? wanted : `/dev/${wanted}`;
 }
 
-function openTerminal(device: string): {
+interface OpenTerminal {
   readonly input: ReadStream;
   readonly output: WriteStream;
-} {
+}
+
+function openTerminal(device: string): OpenTerminal {
   let descriptor: number;
   try {
     descriptor = openSync(device, 'r+');
   } catch (error) {
     throw new Error(
-      `There is no terminal ${device} for a shell (${describeError(error)}): ` +
+      `the terminal cannot be opened (${describeError(error)}); ` +
         'name a second serial port or a port of a virtio console that the machine has.',
       { cause: error },
     );
   }
-  if (!isatty(descriptor)) throw new Error(`${device} is no terminal: a shell needs one.`);
+  if (!isatty(descriptor)) throw new Error('it is no terminal, and a shell needs one.');
   const input = new ReadStream(descriptor);
   // The app may end although a shell waits for somebody to type.
   input.unref();

@@ -23,9 +23,6 @@ interface SessionOptions {
   readonly machine?: BootOptions;
 }
 
-/** With several devices under way at once. */
-const long = process.env['RUNTIMEJS_TEST_LONG'] === '1' ? test.serial : test.serial.skip;
-
 const bootOptions = { timeoutMilliseconds: 300_000 } as const;
 
 /** Starts a machine whose serial line is a pseudo-terminal. */
@@ -190,39 +187,42 @@ test.serial('Ctrl-C ends an app that does nothing about it', async (t) => {
   await ends(t, session, 130);
 });
 
-long('a second port is a terminal of its own; the console can be on several devices', async (t) => {
-  const [first, second] = [await listenForLine(), await listenForLine()];
-  const session = await onSerial(await initrd, {
-    parts: 'second=hvc1 canonical',
-    machine: {
-      extraArguments: [
-        ...['-device', 'virtio-serial-pci'],
-        ...[...socketDevice('first', first.path), ...socketDevice('second', second.path)],
-      ],
-    },
-  });
-  const onFirst = new Person(await first.line);
-  const onSecond = new Person(await second.line);
-  await onSecond.reads('this is hvc1, true true');
-  onSecond.type('hello\r');
-  await onSecond.reads('you said hello');
-  onSecond.type('bye\r');
-  await session.person.reads('type lines');
-  await onFirst.reads('type lines');
-  onFirst.type('from virtio\r');
-  await session.person.reads('line "from virtio"');
-  session.person.type('from serial\r\x04');
-  await onFirst.reads('line "from serial"');
-  await ends(t, session);
-  t.deepEqual(onSecond.lines, [
-    'this is hvc1, true true',
-    'hello',
-    'you said hello',
-    'bye',
-    'you said bye',
-  ]);
-  await Promise.all([first.close(), second.close()]);
-});
+test.serial(
+  'a second port is a terminal of its own; the console can be on several devices',
+  async (t) => {
+    const [first, second] = [await listenForLine(), await listenForLine()];
+    const session = await onSerial(await initrd, {
+      parts: 'second=hvc1 canonical',
+      machine: {
+        extraArguments: [
+          ...['-device', 'virtio-serial-pci'],
+          ...[...socketDevice('first', first.path), ...socketDevice('second', second.path)],
+        ],
+      },
+    });
+    const onFirst = new Person(await first.line);
+    const onSecond = new Person(await second.line);
+    await onSecond.reads('this is hvc1, true true');
+    onSecond.type('hello\r');
+    await onSecond.reads('you said hello');
+    onSecond.type('bye\r');
+    await session.person.reads('type lines');
+    await onFirst.reads('type lines');
+    onFirst.type('from virtio\r');
+    await session.person.reads('line "from virtio"');
+    session.person.type('from serial\r\x04');
+    await onFirst.reads('line "from serial"');
+    await ends(t, session);
+    t.deepEqual(onSecond.lines, [
+      'this is hvc1, true true',
+      'hello',
+      'you said hello',
+      'bye',
+      'you said bye',
+    ]);
+    await Promise.all([first.close(), second.close()]);
+  },
+);
 
 test.serial('a terminal of one character', async (t) => {
   const session = await onSerial(await initrd, {

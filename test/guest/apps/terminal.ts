@@ -50,10 +50,9 @@ async function signals(): Promise<void> {
   stdin.pause();
 }
 
-/** Takes what is pasted in raw mode, and says what it was. */
-async function paste(): Promise<void> {
+/** Takes so many bytes that are pasted in raw mode, and says what they were. */
+async function paste(total: number): Promise<void> {
   const { createHash } = await import('node:crypto');
-  const total = 10 * 1024 * 1024;
   stdin.setRawMode(true);
   stdin.resume();
   console.log('paste');
@@ -71,32 +70,39 @@ async function paste(): Promise<void> {
   console.log(`pasted ${count} ${hash.digest('hex')}`);
 }
 
-/** Writes 10 MB while a server answers. */
-async function flood(): Promise<void> {
+const floodLine = `${'0123456789abcdef'.repeat(8).slice(1)}\n`;
+
+/** Writes that many bytes in lines once it is asked over HTTP, and answers until it is asked for /end. */
+async function flood(total: number): Promise<void> {
   const { createServer } = await import('node:http');
-  let answered = 0;
-  const server = createServer((_, response) => {
-    answered += 1;
+  const [asked, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const server = createServer((request, response) => {
     response.end('here');
+    asked.resolve();
+    if (request.url === '/end') ended.resolve();
   });
   await new Promise<void>((resolve) => server.listen(8080, resolve));
   console.log('listening');
-  await new Promise<void>((resolve) => server.once('request', () => resolve()));
-  const line = `${'0123456789abcdef'.repeat(8).slice(1)}\n`;
-  const before = answered;
-  for (let block = 0; block < 160; block += 1) {
-    stdout.write(line.repeat(512));
+  await asked.promise;
+  // The terminal ends each line with two bytes.
+  const lines = Math.ceil(total / (floodLine.length + 1));
+  for (let written = 0; written < lines; ) {
+    const block = Math.min(512, lines - written);
+    stdout.write(floodLine.repeat(block));
+    written += block;
     await new Promise((resolve) => setImmediate(resolve));
   }
-  console.log(`flooded; answered ${answered - before > 0 ? 'meanwhile' : 'never'}`);
+  console.log('flooded');
+  await ended.promise;
   server.close();
   server.closeAllConnections();
 }
 
-/** Writes more than all rings hold, whether somebody reads or not. */
-function unread(): void {
-  for (let block = 0; block < 320; block += 1) stdout.write(`${'x'.repeat(127)}\n`.repeat(1024));
-  stdout.write('not held up\n');
+/** Writes so many bytes, whether somebody reads or not. */
+function unread(total: number): void {
+  for (let left = total; left > 0; left -= 128 * 1024) {
+    stdout.write(`${'x'.repeat(127)}\n`.repeat(1024));
+  }
 }
 
 /** Terminals other than the console appear soon after the app has started. */
@@ -114,14 +120,16 @@ async function second(name: string): Promise<void> {
     output.write(`you said ${line}\n`);
     if (line === 'bye') break;
   }
+  input.destroy();
+  output.end();
   console.log('second is done');
 }
 
 /** Says on another terminal that it got here. */
-async function tell(name: string): Promise<void> {
+async function tell(name: string, word: string): Promise<void> {
   await appears(name);
   const terminal = openSync(`/dev/${name}`, 'r+');
-  writeSync(terminal, 'done\n');
+  writeSync(terminal, `${word} time\n`);
   closeSync(terminal);
 }
 
@@ -140,13 +148,15 @@ for (const part of process.argv.slice(2)) {
   else if (part === 'canonical') await canonical();
   else if (part === 'raw') await raw();
   else if (part === 'signals') await signals();
-  else if (part === 'paste') await paste();
-  else if (part === 'flood') await flood();
-  else if (part === 'unread') unread();
+  else if (part.startsWith('paste=')) await paste(Number(part.slice('paste='.length)));
+  else if (part.startsWith('flood=')) await flood(Number(part.slice('flood='.length)));
+  else if (part.startsWith('unread=')) unread(Number(part.slice('unread='.length)));
   else if (part === 'synchronous') synchronous();
   else if (part.startsWith('second=')) await second(part.slice('second='.length));
-  else if (part.startsWith('tell=')) await tell(part.slice('tell='.length));
-  else if (part === 'forever') setInterval(() => {}, 1000);
+  else if (part.startsWith('tell=')) {
+    const [, name = '', word = ''] = part.split('=');
+    await tell(name, word);
+  } else if (part === 'forever') setInterval(() => {}, 1000);
   else throw new Error(`There is no part ${part}.`);
 }
 console.log('that is all');

@@ -1,10 +1,11 @@
 // A person at a terminal: what a machine's console sends is shown by a terminal emulator, and tests type and look at
 // the screen.
 import { openSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ReadStream, WriteStream } from 'node:tty';
 import xterm from '@xterm/headless';
 
@@ -194,6 +195,49 @@ export async function listenForLine(): Promise<LineSocket> {
     close: async () => {
       server.close();
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A file that QEMU writes a character device's output to. Nothing can be typed. */
+export async function fileLine(): Promise<LineSocket> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'runtimejs-line-'));
+  const file = path.join(folder, 'line');
+  const input = await open(file, 'w+');
+  const listeners: ((bytes: Uint8Array) => void)[] = [];
+  let position = 0;
+  let isClosed = false;
+  const read = async (): Promise<void> => {
+    const buffer = Buffer.alloc(1024 * 1024);
+    while (!isClosed) {
+      const { bytesRead } = await input.read(buffer, 0, buffer.length, position);
+      position += bytesRead;
+      for (const listener of listeners) listener(buffer.subarray(0, bytesRead));
+      if (bytesRead === 0) await sleep(20);
+    }
+    await input.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const reading = read();
+  const line: Line = {
+    write: () => {
+      throw new Error('Nothing can be typed at a file.');
+    },
+    onData: (listener) => {
+      listeners.push(listener);
+    },
+    pause: () => {},
+    resume: () => {},
+    close: () => {
+      isClosed = true;
+    },
+  };
+  return {
+    path: file,
+    line: Promise.resolve(line),
+    close: async () => {
+      isClosed = true;
+      await reading;
     },
   };
 }

@@ -4,12 +4,16 @@ import { bootApp } from './support/endings.ts';
 
 const app = { name: 'processors', entry: 'apps/processors.ts' } as const;
 
-for (const processors of [2, 4]) {
-  test.serial(`${processors} CPUs share threads, memory, files and wake-ups`, async (t) => {
+for (const [processors, options] of [
+  [2, ''],
+  [4, ''],
+  [2, 'idle=halt'], // idle CPUs are woken by interrupts only
+] as const) {
+  test.serial(`${processors} CPUs share threads, memory, files and wake-ups ${options}`, async (t) => {
     const { output, code } = await bootApp(app, {
       processors,
       memoryMegabytes: 1024,
-      append: '-- 4 6000',
+      append: `${options} -- 4 6000`,
     });
     t.is(code, 0, output);
     const report = JSON.parse(/^\{.*\}$/m.exec(output)?.[0] ?? '{}') as {

@@ -206,6 +206,7 @@ extern "C" void interrupt_dispatch(runtime::TrapFrame* frame) {
   if (frame->vector < kExceptionCount) {
     if (application) {
       if (!(frame->rflags & kFlagInterrupt)) restore_interrupts(frame);
+      ++this_cpu().exceptions;
       enable_interrupts();
       if (frame->vector == kPageFault) {
         application_page_fault(frame, address);

@@ -30,6 +30,7 @@ struct Watched {
   uint64_t progress_time = 0;  // when it was last seen to get on
   uint64_t switches = 0;
   uint64_t system_calls = 0;
+  uint64_t exceptions = 0;
   bool has_reported = false;
 
   uint64_t interrupts = 0;
@@ -132,9 +133,11 @@ void lockup_note_interrupt(const TrapFrame* frame) {
   Watched& self = watched[cpu.index];
   const uint64_t now = monotonic_nanoseconds();
   if (!is_at_work(frame) || cpu.context_switches != self.switches ||
-      cpu.system_calls != self.system_calls || self.progress_time == 0) {
+      cpu.system_calls != self.system_calls || cpu.exceptions != self.exceptions ||
+      self.progress_time == 0) {
     self.switches = cpu.context_switches;
     self.system_calls = cpu.system_calls;
+    self.exceptions = cpu.exceptions;
     __atomic_store_n(&self.progress_time, now, __ATOMIC_RELAXED);
   } else if (now - self.progress_time >= kLimit) {
     report(frame, self);

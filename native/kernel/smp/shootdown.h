@@ -18,8 +18,11 @@ void membarrier_everywhere();
 /// More than one CPU runs.
 bool other_cpus_may_translate();
 
-/// A CPU that halts need not be woken for this: it says so before it halts, and catches up as soon as it
-/// runs anything again, also an interrupt's handler.
+/// A CPU that waits for a lock, interrupts off, need not be waited for: it says so, and catches up before it
+/// goes on. On a host with fewer processors than the machine it may be long until each has had its turn.
+void begin_flush_deferral();
+void end_flush_deferral();
+/// Likewise one that halts, until it runs anything again, also an interrupt's handler.
 void begin_halt();
 void end_halt();
 

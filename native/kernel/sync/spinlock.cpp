@@ -17,15 +17,21 @@ bool SpinLock::lock() {
           lock_rank_name(held.highest()));
 #endif
   held.add(rank);
-  while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) {
+  if (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE)) wait();
+  return enabled;
+}
+
+void SpinLock::wait() {
+  begin_flush_deferral();
+  do {
     // Looks on without writing, which would take the line away from who holds the lock.
     do {
-      // Who holds it may wait for this CPU to forget translations.
+      // Who holds it may wait for this CPU, since before it said that it defers.
       serve_flush();
       asm volatile("pause");
     } while (is_locked());
-  }
-  return enabled;
+  } while (__atomic_exchange_n(&taken_, true, __ATOMIC_ACQUIRE));
+  end_flush_deferral();
 }
 
 void SpinLock::unlock(bool interrupts_were_enabled) {

@@ -23,6 +23,9 @@ class SpinLock {
   bool is_locked() const { return __atomic_load_n(&taken_, __ATOMIC_RELAXED); }
 
  private:
+  /// Takes the lock once whoever holds it lets it go.
+  void wait();
+
   bool taken_ = false;
   LockRank rank_;
 };

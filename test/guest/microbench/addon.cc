@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -170,6 +171,28 @@ Samples protections() {
   return samples;
 }
 
+int start_timer(int timer, time_t seconds) {
+  itimerspec when = {};
+  when.it_value.tv_sec = seconds;
+  return timerfd_settime(timer, 0, &when, nullptr);
+}
+
+/// Starts a timer that is due after many others.
+Samples timer_starts() {
+  constexpr unsigned kOthers = 900;  // Linux lets a process have 1024 descriptors
+  constexpr time_t kHour = 3600;
+  std::vector<int> others;
+  while (others.size() < kOthers) {
+    others.push_back(timerfd_create(CLOCK_MONOTONIC, 0));
+    start_timer(others.back(), kHour + static_cast<time_t>(others.size()));
+  }
+  const int timer = timerfd_create(CLOCK_MONOTONIC, 0);
+  const Samples samples = measure(200, [timer] { start_timer(timer, 2 * kHour); });
+  close(timer);
+  for (const int other : others) close(other);
+  return samples;
+}
+
 napi_value to_array(napi_env env, const Samples& samples) {
   napi_value array;
   napi_create_array_with_length(env, samples.size(), &array);
@@ -196,6 +219,7 @@ napi_value run(napi_env env, napi_callback_info) {
   }
   add("page fault", page_faults());
   add("thread creation and join", thread_creation());
+  add("start of a timer behind 900 others", timer_starts());
   return result;
 }
 

@@ -30,7 +30,8 @@ struct CpuLocal {
   uint32_t apic_id = 0;
   uint32_t flush_wanted = 0;     // smp/shootdown.cpp
   uint32_t flush_deferred = 0;   // likewise
-  uint32_t is_halted = 0;        // likewise
+  uint32_t defers_flush = 0;     // likewise
+  uint32_t is_halted = 0;        // or looks for work
   uint32_t reschedule_sent = 0;  // this CPU was asked to look at its queue, and has not yet
   uint32_t is_polling = 0;       // it sees the above without an interrupt; smp/cpus.cpp
   uint64_t asked_time = 0;       // when it was last asked while it was idle
@@ -44,6 +45,7 @@ struct CpuLocal {
   Timer* running_timer = nullptr;      // whose callback runs here
   uint64_t interrupts = 0;
   uint64_t system_calls = 0;
+  uint64_t exceptions = 0;  // of the application
   uint64_t context_switches = 0;
   uint64_t user_nanoseconds = 0;
   uint64_t system_nanoseconds = 0;

@@ -88,6 +88,20 @@ test.serial('bytes that are no byte code: the button works all the same', async 
   expectEnd(t, await end(), 143);
 });
 
+test.serial('byte code can be left alone, and the button works all the same', async (t) => {
+  const table = await write('garbage', garbage(3000));
+  const { end, press, seen } = await startWithButton('none', {
+    append: 'log=debug acpi=tables',
+    extraArguments: ['-acpitable', `file=${table}`],
+  });
+  await seen(/ready/);
+  await seen(/only the fixed power button is listened to/);
+  await press();
+  const result = await end();
+  expectEnd(t, result, 143);
+  t.notRegex(result.output, /SSDT:DAMAGED|byte code loaded/);
+});
+
 test.serial('byte code that loops is stopped, and the button works meanwhile', async (t) => {
   const table = await compile('loop');
   const { end, press, seen } = await startWithButton('ignore', {

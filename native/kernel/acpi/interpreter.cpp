@@ -32,6 +32,7 @@ enum class State : uint32_t { Waiting, Loading, Ready, Failed };
 
 State state = State::Waiting;
 bool is_started = false;
+bool leaves_byte_code = false;
 Thread* loader = nullptr;  // ends when the work is done
 Timer latest_start;
 WaitQueue state_changed;
@@ -133,8 +134,8 @@ void prepare_soft_off(void* argument) {
 
 void load(void*) {
   const uint64_t started = monotonic_nanoseconds();
-  const bool has_workers = acpi_start_work_threads();
-  const bool is_loaded = has_workers && run_steps() && acpi_call(listen, nullptr);
+  const bool is_loaded =
+      !leaves_byte_code && acpi_start_work_threads() && run_steps() && acpi_call(listen, nullptr);
   if (is_loaded) {
     log(LogLevel::Debug, "ACPI: byte code loaded in %llu us, begun %llu ms after boot",
         static_cast<unsigned long long>((monotonic_nanoseconds() - started) / 1000),
@@ -148,6 +149,8 @@ void load(void*) {
 }
 
 }  // namespace
+
+void acpi_leave_byte_code() { leaves_byte_code = true; }
 
 void acpi_interpreter_prepare() {
   latch_power_button();

@@ -9,6 +9,9 @@
 
 namespace runtime {
 
+/// Leaves the byte code alone: of ACPI the tables are used only, and the fixed power button. For firmware whose
+/// byte code does harm. Before the rest.
+void acpi_leave_byte_code();
 /// Makes the thread that will do the work, and arms a timer, so that an app which never lets the CPU
 /// idle does not keep ACPI out for ever. Once, when threads can be made.
 void acpi_interpreter_prepare();

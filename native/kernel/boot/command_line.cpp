@@ -7,7 +7,8 @@ namespace {
 constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
-    "clock=kvm-clock|tsc|hpet|acpi_pm, idle=halt, root=rw, shutdown=SECONDS, "
+    "clock=kvm-clock|tsc|hpet|acpi_pm, idle=halt, acpi=tables, "
+    "root=rw, shutdown=SECONDS, "
     "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, "
     "screen=, "
     "shell=, "
@@ -298,6 +299,8 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     result->trace_system_calls = true;
   } else if (word == StringView("idle=halt")) {
     result->halts_when_idle = true;
+  } else if (word == StringView("acpi=tables")) {
+    result->leaves_byte_code = true;
   } else if (word == StringView("layout=fixed")) {
     result->fixed_layout = true;
   } else if (word == StringView("root=rw")) {

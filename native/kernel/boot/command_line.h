@@ -28,6 +28,7 @@ struct VirtioMmioOption {
 ///   clock=kvm-clock|tsc|hpet|acpi_pm
 ///                               what the clocks run from, where the machine has it
 ///   idle=halt                   CPUs without work halt at once, rather than look for some first
+///   acpi=tables                 ACPI's byte code is not run
 ///   layout=fixed                no randomisation of addresses
 ///   root=rw                     files outside /tmp can be written (in memory)
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
@@ -58,6 +59,7 @@ struct CommandLine {
   uint32_t profile_hertz = 0;                    // 0: no profile
   ClockSource clock_source = ClockSource::None;  // None: the best
   bool halts_when_idle = false;
+  bool leaves_byte_code = false;
   bool fixed_layout = false;
   bool writable_root = false;
   uint32_t shutdown_seconds = 30;

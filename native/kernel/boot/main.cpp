@@ -305,6 +305,7 @@ extern "C" [[noreturn]] void boot_main() {
   lockup_provoke(command_line.provoked_lockup);
   provoke_clock(command_line.provoked_clock);
   if (command_line.halts_when_idle) scheduler_halt_when_idle();
+  if (command_line.leaves_byte_code) acpi_leave_byte_code();
   platform_devices_initialise(command_line, information.framebuffer);
   settings_initialise(command_line);
   set_default_window_size(command_line.terminal_columns, command_line.terminal_rows);

@@ -24,6 +24,7 @@ const answers: Readonly<Record<string, RegExp>> = {
   http: /"hello":"world"/,
   fastify: /"hello":"world"/,
   hono: /"hello":"world"/,
+  worker: /"hello":"world"/,
   driver: /edu0: 10! = 3628800/,
 };
 

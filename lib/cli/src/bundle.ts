@@ -90,7 +90,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   const current = existsSync(contentFile(outFile)) ? currentInputs(outFile, key) : undefined;
   if (current !== undefined) return { rebuilt: false, inputs: current };
 
-  const isBare = isBareApp(project);
+  const isBare = isBareApp(project) && options.entries === undefined; // its tests run in Node
   const app = isBare
     ? await (await import('./bundle/worker.ts')).bundleWorkerApp(project)
     : await bundleApp(project, options.entries, options.wholePackages);

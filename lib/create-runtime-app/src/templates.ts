@@ -8,6 +8,7 @@ export const templates = [
   { name: 'http', hint: 'a web server with nothing but node:http' },
   { name: 'fastify', hint: 'a web server with Fastify' },
   { name: 'hono', hint: 'a web server with Hono' },
+  { name: 'worker', hint: 'a fetch handler without Node: smaller, and faster to start' },
   { name: 'driver', hint: 'a device driver in TypeScript, with a test on a fake device' },
 ] as const;
 

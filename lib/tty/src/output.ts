@@ -66,6 +66,11 @@ export class DeviceOutput {
     return now - this.#unsentSince >= patience ? 0 : unsent;
   }
 
+  /** The device has sent something of what it took since unsent() was called. */
+  get hasSent(): boolean {
+    return this.device.unsent !== this.#unsentBefore;
+  }
+
   /** Until when the device has time to send what it took. */
   unsentDeadline(patience: number): number {
     return this.#unsentBefore > 0 ? this.#unsentSince + patience : Number.POSITIVE_INFINITY;

@@ -12,6 +12,16 @@ export interface SharedMemory {
   readonly words: Int32Array;
 }
 
+/** What the kernel changes when there is something to do. */
+const watchedFields = [
+  terminalBlock.outputHead,
+  terminalBlock.inputTail,
+  terminalBlock.settingsSequence,
+  terminalBlock.inputFlushes,
+  terminalBlock.outputFlushes,
+  terminalBlock.outputIsStopped,
+  terminalBlock.kernelWaits,
+];
 const header = 4;
 /** Longest record; lines are shorter. */
 const longestRecord = 16 * 1024;
@@ -27,6 +37,9 @@ export class SharedTerminal {
   readonly #inputOffset: number;
   readonly #inputCapacity: number;
   #inputHead: number;
+  /** Places of the watched fields in the words, and what was last seen there. */
+  readonly #watched: Uint32Array;
+  readonly #seen = new Int32Array(watchedFields.length);
 
   /** @param block place of the block in the memory */
   constructor(memory: SharedMemory, block: number) {
@@ -35,6 +48,22 @@ export class SharedTerminal {
     this.#inputOffset = this.#load(terminalBlock.inputOffset);
     this.#inputCapacity = this.#load(terminalBlock.inputCapacity);
     this.#inputHead = this.#load(terminalBlock.inputHead);
+    this.#watched = Uint32Array.from(watchedFields, (field) => (block + field) >>> 2);
+  }
+
+  /** Whether the kernel has changed something since noteChanges() was called. */
+  get hasChanged(): boolean {
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      const place = this.#watched[index] as number;
+      if (Atomics.load(this.#memory.words, place) !== this.#seen[index]) return true;
+    }
+    return false;
+  }
+
+  noteChanges(): void {
+    for (let index = 0; index < this.#seen.length; index += 1) {
+      this.#seen[index] = Atomics.load(this.#memory.words, this.#watched[index] as number);
+    }
   }
 
   #load(field: number): number {

@@ -80,6 +80,10 @@ export class Terminal implements LineDisciplineHost {
   #size: TerminalSize | undefined;
   #inputBytes = 0;
   #hasHungUp = false;
+  /** A device, or the last turn, has left something to do. */
+  #isTouched = true;
+  /** What the last turn returned. */
+  #nextTurn = 0;
 
   /** Starts the devices; one that cannot be is left out, and given to `failed`. */
   constructor(options: TerminalOptions, failed: (device: TerminalDevice, error: unknown) => void) {
@@ -96,7 +100,6 @@ export class Terminal implements LineDisciplineHost {
   }
 
   #start(device: TerminalDevice, failed: (device: TerminalDevice, error: unknown) => void): void {
-    const { wake } = this.#options;
     const position = device.isBootConsole ? this.#shared.earlyHead : this.#shared.outputTail;
     const output = new DeviceOutput(device, position, this.#now());
     const input = {
@@ -110,22 +113,22 @@ export class Terminal implements LineDisciplineHost {
       device.start({
         readable: () => {
           input.isReadable = true;
-          wake();
+          this.#touch();
         },
         writable: () => {
           output.isBlocked = false;
-          wake();
+          this.#touch();
         },
         resized: () => {
           this.#followSize();
         },
         breakReceived: () => {
           this.#discipline.receiveBreak();
-          wake();
+          this.#touch();
         },
         connectionChanged: () => {
           this.#followConnection(device);
-          wake();
+          this.#touch();
         },
       });
     } catch (error) {
@@ -150,8 +153,14 @@ export class Terminal implements LineDisciplineHost {
     return this.#shared.outputHead + this.#inputBytes;
   }
 
-  /** Does what there is to do. @returns when there is more to do by itself, on the clock of now() */
+  /**
+   * Does what there is to do. It is called in every turn of the loop, so that little is done where nothing is to do.
+   * @returns when there is more to do by itself, on the clock of now()
+   */
   turn(): number {
+    if (this.#isQuiet()) return this.#nextTurn;
+    this.#isTouched = false;
+    this.#shared.noteChanges();
     const now = this.#now();
     this.#followSettings();
     this.#followFlushes();
@@ -160,7 +169,22 @@ export class Terminal implements LineDisciplineHost {
     this.#giveUp(now);
     this.#publish(now);
     this.#tellKernel();
-    return hasInput || hasOutput ? 0 : this.#deadline(now);
+    if (hasInput || hasOutput) this.#isTouched = true;
+    this.#nextTurn = this.#isTouched ? 0 : this.#deadline(now);
+    return this.#nextTurn;
+  }
+
+  #isQuiet(): boolean {
+    if (this.#isTouched || this.#shared.hasChanged) return false;
+    for (let index = 0; index < this.#outputs.length; index += 1) {
+      if ((this.#outputs[index] as DeviceOutput).hasSent) return false;
+    }
+    return this.#nextTurn === Number.POSITIVE_INFINITY || this.#now() < this.#nextTurn;
+  }
+
+  #touch(): void {
+    this.#isTouched = true;
+    this.#options.wake();
   }
 
   // LineDisciplineHost
@@ -205,7 +229,7 @@ export class Terminal implements LineDisciplineHost {
     if (sequence === this.#settingsSequence) return;
     const settings = this.#shared.readSettings();
     if (settings === undefined) {
-      this.#options.wake();
+      this.#touch();
       return;
     }
     this.#settingsSequence = sequence;
@@ -283,7 +307,7 @@ export class Terminal implements LineDisciplineHost {
     if (this.#isHeld) {
       if (this.#discipline.isOutputHeld && now - this.#heldSince >= holdPatience) {
         this.#discipline.releaseOutput();
-        this.#options.wake();
+        this.#touch();
       }
       return;
     }
@@ -324,7 +348,7 @@ export class Terminal implements LineDisciplineHost {
   #grow(capacity: number): void {
     if (!this.#canGrow || this.#isHeld) return;
     this.#canGrow = this.#kernel.grow(capacity * growth);
-    if (this.#canGrow) this.#options.wake();
+    if (this.#canGrow) this.#touch();
   }
 
   /**

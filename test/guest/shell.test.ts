@@ -179,3 +179,15 @@ test.serial('ps and top see a busy Worker, as this host does', async (t) => {
   // QEMU cannot have used more than the machine says; less it may, on a busy host.
   t.true(host <= (100 - idleShare(busy)) / 100 + 0.5, `${host} processors`);
 });
+
+test.serial('tty shows what the terminals counted', async (t) => {
+  await run(`node -p "process.getBuiltinModule('fs').writeSync(1, 'to be counted')"`);
+  let { output } = await run('tty');
+  // Counters are about a second old.
+  for (let left = 100; left > 0 && !/sentBytes/.test(output); left -= 1) {
+    await sleep(100);
+    ({ output } = await run('tty'));
+  }
+  const sent = Number(/^console +serial +sentBytes +(\d+)$/m.exec(output)?.[1]);
+  t.true(sent > 0 && sent <= machine.output().length * 2, output);
+});

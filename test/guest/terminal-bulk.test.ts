@@ -98,6 +98,7 @@ for (const kind of ['serial', 'virtio'] as const) {
   test.serial(`${kind}: ${megabytes[kind]} MB pasted arrive whole`, async (t) => {
     t.timeout(timeoutMilliseconds + 10_000);
     const { machine, line, collector } = await start(`paste=${size}`);
+    t.teardown(() => machine.kill());
     // From the app's first word on: the terminals may still be the kernel's.
     await collector.expect('paste\r\n', machine);
     const paste = Buffer.alloc(size);
@@ -117,6 +118,7 @@ for (const kind of ['serial', 'virtio'] as const) {
       t.timeout(timeoutMilliseconds + 10_000);
       const port = await findFreePort(18_080);
       const { machine, collector } = await start(`flood=${size}`, port);
+      t.teardown(() => machine.kill());
       const ask = async (path: string): Promise<void> => {
         const response = await fetch(`http://127.0.0.1:${port}${path}`, {
           signal: AbortSignal.timeout(60_000),
@@ -146,7 +148,7 @@ for (const kind of ['serial', 'virtio'] as const) {
         .split('\n')
         .filter((each) => each.startsWith('123456789abcdef0'));
       t.is(lines.length, Math.ceil(size / floodLine.length));
-      t.true(lines.every((each) => `${each}\n` === floodLine));
+      t.deepEqual(lines.filter((each) => `${each}\n` !== floodLine).slice(0, 3), []);
     },
   );
 }

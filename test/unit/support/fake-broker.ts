@@ -312,8 +312,9 @@ export class FakeSocket {
     return (this.flags & serviceFlagGone) !== 0;
   }
 
+  /** Once it is released, its block may be another socket's. */
   get isClosed(): boolean {
-    return (this.#get(field.kernelFlags) & kernelFlagClosed) !== 0;
+    return this.isReleased || (this.#get(field.kernelFlags) & kernelFlagClosed) !== 0;
   }
 
   /** Takes the pending error (SO_ERROR), 0 for none. */

@@ -119,9 +119,7 @@ test('keys go to the machine, Ctrl-C too; Ctrl-] presses the power button, then 
 
 test('a machine without a power button is ended; hasty Ctrl-C are told of Ctrl-]', async (t) => {
   const shown = await onTerminal(t, '/nosuch/socket', [
-    ['ready', '\x03'],
-    ['key 03', '\x03'],
-    ['key 03', '\x03'],
+    ['ready', '\x03\x03\x03'],
     ['To end the machine, press Ctrl-]', '\x1d'],
   ]);
   t.regex(shown, /\(Ctrl-C goes to the app\. To end the machine, press Ctrl-\]\.\)/);

@@ -294,7 +294,7 @@ test.serial('create: a fresh repository is no obstacle, an unknown template is',
     folder,
   );
   t.is(code, 1);
-  t.regex(text, /'wroker' is invalid\. Allowed choices are http, fastify, hono, driver/);
+  t.regex(text, /'wroker' is invalid\. Allowed choices are http, fastify, hono, worker, driver/);
 });
 
 test.serial('create: no network', async (t) => {

@@ -50,6 +50,8 @@ const growth = 4;
 /** Of the ring: less is free, it is short; more is free, waiters are woken (as the kernel has it). */
 const shortPart = 8;
 const wakePart = 4;
+/** Bytes that are enough in a large ring. The same in native/kernel/terminal/terminal_output.cpp. */
+const enoughSpace = 32 * 1024;
 const longestColumnSearch = 512;
 
 /** A device's part in the input. */
@@ -342,7 +344,7 @@ export class Terminal implements LineDisciplineHost {
     const free = outputCapacity - distance(outputTail, outputHead);
     if (free < outputCapacity / shortPart && waits & terminalWaitsSpace) this.#grow(outputCapacity);
     // Who waits for the end is told of every step: it gives up when there is none.
-    if (free >= outputCapacity / wakePart || waits & terminalWaitsDrain) this.#kernel.notify();
+    if (free >= Math.min(outputCapacity / wakePart, enoughSpace) || waits & terminalWaitsDrain) this.#kernel.notify();
   }
 
   #grow(capacity: number): void {

@@ -16,8 +16,10 @@ using terminal_words::store;
 namespace {
 
 constexpr size_t kPiece = 256;
-/// Waiters are woken, and poll says so, when this part of the ring is free.
+/// Waiters are woken, and poll says so, when this part of the ring is free, or so many bytes: on a slow line a part of
+/// a large ring would keep the app for minutes. The same in lib/tty/src/terminal.ts.
 constexpr uint32_t kFreePart = 4;
+constexpr uint32_t kEnoughSpace = 32 * 1024;
 
 }  // namespace
 
@@ -41,7 +43,7 @@ bool Terminal::has_space() {
   if (!is_attached()) return true;
   const uint32_t capacity = load(output_capacity_);
   const uint32_t used = load(output_head_) - load(block_->output_tail);
-  return used <= capacity && capacity - used >= capacity / kFreePart;
+  return used <= capacity && capacity - used >= min_of(capacity / kFreePart, kEnoughSpace);
 }
 
 /// As has_space, and lets the service know that it is waited for.

@@ -344,7 +344,8 @@ export class Terminal implements LineDisciplineHost {
     const free = outputCapacity - distance(outputTail, outputHead);
     if (free < outputCapacity / shortPart && waits & terminalWaitsSpace) this.#grow(outputCapacity);
     // Who waits for the end is told of every step: it gives up when there is none.
-    if (free >= Math.min(outputCapacity / wakePart, enoughSpace) || waits & terminalWaitsDrain) this.#kernel.notify();
+    if (free >= Math.min(outputCapacity / wakePart, enoughSpace) || waits & terminalWaitsDrain)
+      this.#kernel.notify();
   }
 
   #grow(capacity: number): void {

@@ -16,12 +16,9 @@
 #include "node_main.h"
 
 #include <node.h>
-#include <unistd.h>
 #include <uv.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,21 +40,6 @@ using node::MultiIsolatePlatform;
 // Exit codes that node::Start() uses, doc/api/process.md "Exit codes".
 constexpr int kGenericUserError = 1;
 constexpr int kInvalidCommandLine = 9;
-
-// Node's own default for --v8-pool-size, node.cc.
-constexpr long kMostPoolThreads = 4;
-
-// Threads for V8's compilers and collectors. Node has four, however few processors there are: on one, four that
-// compile get four shares of it, and the app and the network one each.
-std::string PoolSizeOption() {
-  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  return "--v8-pool-size=" + std::to_string(std::clamp(processors, 1L, kMostPoolThreads));
-}
-
-// The app's own choice in NODE_OPTIONS holds; the one on the command line does, as it comes later.
-bool ChoosesPoolSize(const char* options) {
-  return options != nullptr && std::string_view(options).find("v8-pool-size") != std::string_view::npos;
-}
 
 // Owns the app's isolate; frees in the order in which node::Start() does.
 class AppIsolate {
@@ -89,8 +71,7 @@ struct FreeEnvironmentDeleter {
   void operator()(Environment* environment) const { node::FreeEnvironment(environment); }
 };
 
-int RunApp(const node::InitializationResult& init, const std::vector<std::string>& exec_args,
-           const RuntimeKernelInterface* kernel) {
+int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface* kernel) {
   const EmbedderSnapshotData::Pointer snapshot = EmbedderSnapshotData::BuiltinSnapshotData();
   std::unique_ptr<SystemThread> system;  // ends before what it uses: platform and snapshot
   if (kernel != nullptr) system = SystemThread::Create(*kernel, init.platform(), snapshot.get());
@@ -108,7 +89,7 @@ int RunApp(const node::InitializationResult& init, const std::vector<std::string
   const v8::HandleScope handle_scope(isolate);
   // An empty context: the snapshot holds the main one.
   const std::unique_ptr<Environment, FreeEnvironmentDeleter> environment(node::CreateEnvironment(
-      isolate_data.get(), v8::Local<v8::Context>(), init.args(), exec_args));
+      isolate_data.get(), v8::Local<v8::Context>(), init.args(), init.exec_args()));
   if (environment == nullptr) return kGenericUserError;
   const v8::Context::Scope context_scope(node::GetMainContext(environment.get()));
 
@@ -161,21 +142,15 @@ int RunNode(int argc, char** argv) {
   const RuntimeKernelInterface* const kernel = FindKernel();
   if (argc < 1) return kInvalidCommandLine;
   argv = uv_setup_args(argc, argv);  // makes process.title work
-  std::vector<std::string> arguments(argv, argv + argc);
-  const bool has_pool_size = !ChoosesPoolSize(std::getenv("NODE_OPTIONS"));
-  if (has_pool_size) arguments.insert(arguments.begin() + 1, PoolSizeOption());
   const std::shared_ptr<node::InitializationResult> init =
-      node::InitializeOncePerProcess(arguments);
+      node::InitializeOncePerProcess(std::vector<std::string>(argv, argv + argc));
   for (const std::string& error : init->errors()) {
     std::fprintf(stderr, "%s: %s\n", init->args().at(0).c_str(), error.c_str());
   }
   if (init->early_return()) return init->exit_code();
-  // process.execArgv has what the app was started with.
-  std::vector<std::string> exec_args = init->exec_args();
-  if (has_pool_size && !exec_args.empty()) exec_args.erase(exec_args.begin());
   if (kernel != nullptr) TakeRandomNumbersFromKernel();
   uv_loop_configure(uv_default_loop(), UV_METRICS_IDLE_TIME);
-  const int code = RunApp(*init, exec_args, kernel);
+  const int code = RunApp(*init, kernel);
   node::TearDownOncePerProcess();
   return code;
 }

@@ -42,6 +42,7 @@ class Report {
   /// @param ends_machine it is shown on the screen, too, whatever was there
   void print(bool ends_machine) {
     if (ends_machine) screen_take_back();
+    size_t rows = 0;
     const char* start = buffer_;
     const char* end = buffer_ + text_.length();
     while (start < end) {
@@ -50,7 +51,8 @@ class Report {
       console_write("[runtime] ", 10);
       console_write(start, static_cast<size_t>(line_end - start));
       console_write("\r\n", 2);
-      if (ends_machine) {
+      rows += 1 + static_cast<size_t>(line_end - start) / kScreenColumns;
+      if (ends_machine && rows <= kScreenRows) {
         screen_write(start, static_cast<size_t>(line_end - start));
         screen_write("\n", 1);
       }
@@ -59,6 +61,10 @@ class Report {
   }
 
  private:
+  /// Of the smallest screen. What would scroll the cause away is on the console only.
+  static constexpr size_t kScreenColumns = 80;
+  static constexpr size_t kScreenRows = 23;
+
   static char buffer_[16384];
   TextBuilder text_;
 };

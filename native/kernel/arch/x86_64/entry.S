@@ -55,6 +55,25 @@
   popq %rdi
 .endm
 
+// What a function of the ABI preserves, in the order of a switched stack (sched/thread.cpp).
+.macro push_preserved
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+.endm
+
+.macro pop_preserved
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+.endm
+
 // ---- system calls -------------------------------------------------------------------------------
 .section .gate, "ax"
 .globl system_call_entry
@@ -183,20 +202,10 @@ interrupt_stubs:
 // void switch_stacks(uint64_t* save, uint64_t load)
 .globl switch_stacks
 switch_stacks:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
+  push_preserved
   movq %rsp, (%rdi)
   movq %rsi, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
+  pop_preserved
   ret
 
 // First code of an application thread: a TrapFrame lies on its kernel stack.
@@ -257,12 +266,7 @@ kernel_gate_on_kernel_stack:
 // contained_call_failed with that stack (interrupts/contain.cpp).
 .globl call_contained
 call_contained:
-  pushq %rbp
-  pushq %rbx
-  pushq %r12
-  pushq %r13
-  pushq %r14
-  pushq %r15
+  push_preserved
   subq $8, %rsp              // the stack is aligned at the call
   movq %rsp, (%rdx)
   movq %rdi, %rax
@@ -274,12 +278,7 @@ call_contained:
 contained_call_failed:       // interrupts are on
   xorl %eax, %eax
 1:addq $8, %rsp
-  popq %r15
-  popq %r14
-  popq %r13
-  popq %r12
-  popq %rbx
-  popq %rbp
+  pop_preserved
   ret
 
 // ---- copies from and to application memory ------------------------------------------------------------

@@ -20,11 +20,6 @@ constexpr uint32_t kLastNumberInName = 255;
 
 // ---- buttons
 
-u32 power_button_event(void*) {
-  power_button_pressed();
-  return ACPI_INTERRUPT_HANDLED;
-}
-
 u32 sleep_button_event(void*) {
   sleep_button_pressed();
   return ACPI_INTERRUPT_HANDLED;
@@ -36,18 +31,6 @@ void power_button_notified(acpi_handle, u32 value, void*) {
 
 void sleep_button_notified(acpi_handle, u32 value, void*) {
   if (value == kButtonPressed) sleep_button_pressed();
-}
-
-void listen_to_fixed_button(u32 event, acpi_event_handler handler) {
-  acpi_event_status status = 0;
-  // Pressed before there was anybody to hear it: installing the handler forgets that.
-  const bool was_pressed =
-      acpi_get_event_status(event, &status) == AE_OK && (status & ACPI_EVENT_FLAG_STATUS_SET) != 0;
-  const acpi_status installed = acpi_install_fixed_event_handler(event, handler, nullptr);
-  if (installed != AE_OK)
-    log(LogLevel::Warn, "ACPI: a fixed button cannot be listened to (%s)",
-        acpi_format_exception(installed));
-  if (was_pressed) handler(nullptr);
 }
 
 struct NotifiedButton {
@@ -151,12 +134,13 @@ void device_notified(acpi_handle, u32 value, void*) {
 
 }  // namespace
 
-void acpi_listen_to_fixed_buttons() {
-  if (acpi_gbl_reduced_hardware) return;
-  if (!(acpi_gbl_FADT.flags & ACPI_FADT_POWER_BUTTON))
-    listen_to_fixed_button(ACPI_EVENT_POWER_BUTTON, power_button_event);
-  if (!(acpi_gbl_FADT.flags & ACPI_FADT_SLEEP_BUTTON))
-    listen_to_fixed_button(ACPI_EVENT_SLEEP_BUTTON, sleep_button_event);
+void acpi_listen_to_sleep_button() {
+  if (acpi_gbl_reduced_hardware || (acpi_gbl_FADT.flags & ACPI_FADT_SLEEP_BUTTON)) return;
+  const acpi_status status =
+      acpi_install_fixed_event_handler(ACPI_EVENT_SLEEP_BUTTON, sleep_button_event, nullptr);
+  if (status != AE_OK)
+    log(LogLevel::Warn, "ACPI: the sleep button cannot be listened to (%s)",
+        acpi_format_exception(status));
 }
 
 void acpi_listen_to_devices() {

@@ -3,9 +3,9 @@
 
 namespace runtime {
 
-/// Listens to the buttons that have registers of their own. Once, when ACPI's events are on; before
+/// Listens to the sleep button that has a register of its own. Once, when ACPI's events are on; before
 /// the byte code of devices runs, which may take long.
-void acpi_listen_to_fixed_buttons();
+void acpi_listen_to_sleep_button();
 /// Listens to the buttons that byte code describes, and to the event devices of machines without ACPI's
 /// own registers. Once, after ACPICA was started; from its thread.
 void acpi_listen_to_devices();

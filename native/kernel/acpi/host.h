@@ -22,6 +22,9 @@ void acpi_stop_yielding();
 /// Makes the threads that deferred work runs in. Returns false when there is no memory.
 bool acpi_start_work_threads();
 
+/// Opens the line of the system control interrupt. Returns false when it cannot be had, or is open already.
+bool acpi_open_control_interrupt(uint32_t number);
+
 /// Looks whether the ACPI interrupt is asked for, as if it had come: for a line that is masked.
 /// Returns whether an event was found.
 bool acpi_poll_interrupt();

@@ -3,6 +3,7 @@
 //
 // An SCI that nobody explains, again and again, is masked (interrupts/device_interrupts.cpp counts); its
 // sources are then looked at once a second, so that the power button still works.
+#include "acpi/fixed_button.h"
 #include "acpi/host.h"
 #include "interrupts/device_interrupts.h"
 #include "lib/format.h"
@@ -38,8 +39,15 @@ void sci_storm(void*) {
 }  // namespace
 
 bool acpi_poll_interrupt() {
+  const bool was_pressed = fixed_button_look();
   acpi_osd_handler const routine = __atomic_load_n(&sci.routine, __ATOMIC_ACQUIRE);
-  return routine && routine(sci.context) == ACPI_INTERRUPT_HANDLED;
+  return (routine && routine(sci.context) == ACPI_INTERRUPT_HANDLED) || was_pressed;
+}
+
+bool acpi_open_control_interrupt(uint32_t number) {
+  const InterruptLine line =
+      number < kLegacyLines ? apic_line_of_legacy(number) : InterruptLine{number, true, false};
+  return !open_kernel_line(line, sci_fired, sci_storm, nullptr).is_error();
 }
 
 }  // namespace runtime
@@ -51,10 +59,7 @@ acpi_status acpi_os_install_interrupt_handler(u32 number, acpi_osd_handler routi
   sci.context = context;
   sci.number = number;
   __atomic_store_n(&sci.routine, routine, __ATOMIC_RELEASE);
-  const InterruptLine line =
-      number < kLegacyLines ? apic_line_of_legacy(number) : InterruptLine{number, true, false};
-  const Result<void> opened = open_kernel_line(line, sci_fired, sci_storm, nullptr);
-  if (!opened.is_error()) return AE_OK;
+  if (acpi_open_control_interrupt(number)) return AE_OK;
   __atomic_store_n(&sci.routine, nullptr, __ATOMIC_RELEASE);
   log(LogLevel::Warn, "ACPI: interrupt %u cannot be had; the power button will not work", number);
   return AE_NOT_EXIST;

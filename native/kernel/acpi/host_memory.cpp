@@ -1,4 +1,5 @@
 // ACPICA's host layer: heap, physical memory, I/O ports, PCI configuration space.
+#include "acpi/fixed_button.h"
 #include "acpi/host.h"
 #include "acpi/view.h"
 #include "arch/x86_64/ports.h"
@@ -158,7 +159,7 @@ acpi_status acpi_os_write_port(acpi_io_address address, u32 value, u32 width) {
       out8(port, static_cast<uint8_t>(value));
       return AE_OK;
     case 16:
-      out16(port, static_cast<uint16_t>(value));
+      out16(port, static_cast<uint16_t>(fixed_button_kept_enabled(port, value)));
       return AE_OK;
     case 32:
       out32(port, value);

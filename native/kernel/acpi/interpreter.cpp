@@ -1,10 +1,10 @@
 #include "acpi/interpreter.h"
 
 #include "acpi/events.h"
+#include "acpi/fixed_button.h"
 #include "acpi/host.h"
 #include "acpi/interpreter_call.h"
 #include "acpi/interrupt_routing.h"
-#include "acpi/plain_button.h"
 #include "acpi/power.h"
 #include "acpi/tables.h"
 #include "acpi/view.h"
@@ -86,9 +86,9 @@ const Step kSteps[] = {
      },
      true},
     {"turning events on", [] { return acpi_enable_subsystem(ACPI_FULL_INITIALIZATION); }, true},
-    {"listening to buttons",
+    {"listening to the sleep button",
      [] {
-       acpi_listen_to_fixed_buttons();
+       acpi_listen_to_sleep_button();
        return acpi_status(AE_OK);
      },
      false},
@@ -142,7 +142,7 @@ void load(void*) {
         static_cast<unsigned long long>(started / kNanosecondsPerMillisecond));
   }
   __atomic_store_n(&state, is_loaded ? State::Ready : State::Failed, __ATOMIC_RELEASE);
-  if (!is_loaded) plain_button_start();
+  if (!is_loaded) fixed_button_listen_alone();
   const bool has_routes = is_loaded && acpi_call(read_routing, nullptr);
   state_changed.wake_all();
   if (has_routes) pci_check_line_interrupts();
@@ -153,7 +153,7 @@ void load(void*) {
 void acpi_leave_byte_code() { leaves_byte_code = true; }
 
 void acpi_interpreter_prepare() {
-  latch_power_button();
+  fixed_button_latch();
   Result<RefPtr<Thread>> created = create_kernel_thread("acpi", load, nullptr);
   if (created.is_error()) {
     log(LogLevel::Warn, "ACPI: no memory for its thread; the power button will not work");

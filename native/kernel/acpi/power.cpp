@@ -22,7 +22,6 @@ constexpr uint8_t kReducedSleepTypeShift = 2;
 constexpr uint8_t kReducedSleepEnable = 1u << 5;
 
 // PM1 status and enable registers: ACPI 6.5, 4.8.3.1.
-constexpr uint16_t kPowerButton = 1u << 8;
 
 constexpr uint16_t kPciAddressPort = 0xcf8;
 constexpr uint16_t kPciDataPort = 0xcfc;
@@ -193,18 +192,6 @@ void power_initialise() {
     return;
   }
   can_power_off = true;
-}
-
-void latch_power_button() {
-  const uint8_t* table;
-  size_t size;
-  FixedDescription description;
-  if (!acpi_find_table("FACP", &table, &size) ||
-      !parse_fixed_description(table, size, &description) || description.button_status_port == 0)
-    return;
-  out16(description.button_status_port, kPowerButton);  // the press that switched the machine on
-  out16(description.button_enable_port,
-        static_cast<uint16_t>(in16(description.button_enable_port) | kPowerButton));
 }
 
 void power_enable_acpi_mode() {

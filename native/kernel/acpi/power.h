@@ -10,10 +10,6 @@ namespace runtime {
 /// lock; only the first call does anything.
 void power_initialise();
 
-/// Has the machine remember that its power button was pressed, until ACPICA listens to it. Early at boot,
-/// after acpi_initialise.
-void latch_power_button();
-
 /// Has the machine report its fixed events by the system control interrupt, as ACPICA does when it starts.
 void power_enable_acpi_mode();
 

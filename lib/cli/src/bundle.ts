@@ -2,10 +2,12 @@
 import { createHash } from 'node:crypto';
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -155,12 +157,17 @@ function cachedCodeCache(system: string, bundle: Uint8Array): Uint8Array {
   const digest = createHash('sha256').update(bundle).update(process.versions.v8).digest('hex');
   const file = `${system}.${digest.slice(0, 16)}.cache`;
   if (existsSync(file)) return readFileSync(file);
-  const cache = systemCodeCache(Buffer.from(bundle).toString('latin1'));
-  // Another process may make the same one now.
   const partial = `${file}.${process.pid}`;
-  writeFileSync(partial, cache);
-  renameSync(partial, file);
-  return cache;
+  writeFileSync(partial, systemCodeCache(Buffer.from(bundle).toString('latin1')));
+  try {
+    linkSync(partial, file);
+  } catch (error) {
+    // Another process has made one meanwhile: V8 need not write the same bytes twice, images have to.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(partial);
+  }
+  return readFileSync(file);
 }
 
 /**

@@ -1,5 +1,5 @@
 // What guest tests share: bundling an app, booting it, and running the same bundle on this host.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { readCpio } from '../../../lib/base/src/cpio.ts';
@@ -41,10 +41,13 @@ let system: Promise<string> | undefined;
 
 /** Bundles the system isolate's program, once per process. */
 async function makeSystem(): Promise<string> {
-  const file = path.join(guestFolder, `system-${process.pid}.js`);
-  await bundleSystem(file);
+  const own = path.join(guestFolder, `system-${process.pid}`, 'system.js');
+  await bundleSystem(own);
   const shared = path.join(guestFolder, 'system.js');
-  renameSync(file, shared); // Other test processes may be reading it.
+  // What is the same is left alone: initrds that were made with it stay current.
+  const isCurrent = existsSync(shared) && readFileSync(shared).equals(readFileSync(own));
+  if (!isCurrent) renameSync(own, shared); // other test processes may be reading it
+  rmSync(path.dirname(own), { recursive: true });
   return shared;
 }
 

@@ -1,0 +1,49 @@
+/** How calls fail that never reached a method, or whose answer never came. */
+
+/**
+ * `peer-gone`: the other side has ended, or has broken the protocol. `released`: the reference was given back.
+ * `revoked`: its owner has taken it back. `no-such-method`: the other side has no such method, maybe no longer.
+ * `overload`: more calls wait than may. `timed-out`: no answer in time.
+ */
+export type RpcErrorCode =
+  | 'peer-gone'
+  | 'released'
+  | 'revoked'
+  | 'no-such-method'
+  | 'overload'
+  | 'timed-out';
+
+/** A call that failed for a reason of RPC's own. On the other side of a channel it arrives as an Error of this name. */
+export class RpcError extends Error {
+  override readonly name = 'RpcError';
+  readonly code: RpcErrorCode;
+
+  constructor(code: RpcErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether an error is one of RPC's own, also when it came from the other side. */
+export function isRpcError(error: unknown, code?: RpcErrorCode): boolean {
+  if (!(error instanceof Error) || error.name !== 'RpcError') return false;
+  return code === undefined || Reflect.get(error, 'code') === code;
+}
+
+/** The peer has said what nobody who keeps the protocol says. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+}
+
+/** Where a call was made, to be added to the error that comes back. */
+export interface CallSite {
+  stack?: string;
+}
+
+/** Puts the stack of the call under the stack of the other side. */
+export function addCallSite(error: unknown, site: CallSite | undefined): void {
+  if (!(error instanceof Error) || site?.stack === undefined) return;
+  const frames = site.stack.slice(site.stack.indexOf('\n') + 1);
+  const stack = `${error.stack ?? String(error)}\n    --- called from ---\n${frames}`;
+  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+}

@@ -1,0 +1,210 @@
+/** What values mean on one connection: which of them go as references, and what a reference that comes stands for. */
+import type { Channel } from '../channel.ts';
+import { Encoder, type EncoderHost } from '../codec/encoder.ts';
+import type { ValueLimits } from '../codec/limits.ts';
+import type { Exports } from './exports.ts';
+import { type Caller, handleOf, type Imports, type RemoteHandle } from './imports.ts';
+import { forwarded, functionTarget, type Target, targetOf } from './reference.ts';
+import { type Aborter, isSignal, makeAborter, SentSignals } from './signals.ts';
+import type { Streams } from './streams.ts';
+import type { AnyFunction, SignalLike } from './types.ts';
+import { type Allowance, referenceKind, root } from './wire.ts';
+
+/** The parts of a connection that values touch. */
+export interface ValuesParts {
+  readonly channel: Channel;
+  readonly limits: ValueLimits;
+  readonly caller: Caller;
+  readonly exports: Exports;
+  readonly imports: Imports;
+  readonly streams: Streams;
+  readonly sendsStacks: boolean;
+  /** References and streams of the peer's that this side holds at most. */
+  readonly mostReferences: number;
+  /** A signal that was sent has aborted. */
+  aborted(id: number, reason: unknown): void;
+}
+
+/** What a message takes with it, which has to be undone when it is never sent. */
+export interface Luggage {
+  /** Numbers of signals in it. */
+  readonly signals: number[];
+  /** References of the peer's that it names. */
+  readonly handles: RemoteHandle[];
+  readonly undo: (() => void)[];
+}
+
+interface Reference {
+  readonly kind: number;
+  readonly id: number;
+}
+
+/** A signal of the peer's, in the arguments of a call. */
+export interface ReceivedSignal {
+  readonly id: number;
+  readonly aborter: Aborter;
+}
+
+export class Values implements EncoderHost {
+  readonly signals = new SentSignals();
+  readonly sendsStacks: boolean;
+  readonly mostAttachments: number;
+  readonly #parts: ValuesParts;
+  #encoder: Encoder;
+  #limits: ValueLimits;
+  #peerReferences: number;
+  #luggage: Luggage | undefined;
+  #mayHaveSignals = false;
+  #aborted: { readonly reason: unknown } | undefined;
+  #received: ReceivedSignal[] | undefined;
+
+  constructor(parts: ValuesParts) {
+    this.#parts = parts;
+    this.sendsStacks = parts.sendsStacks;
+    this.mostAttachments = parts.channel.mostAttachments;
+    this.#peerReferences = parts.mostReferences;
+    this.#limits = parts.limits;
+    this.#encoder = new Encoder(this, parts.limits);
+  }
+
+  /** From now on the peer's own limits are kept. */
+  peerAllows(allowance: Allowance): void {
+    this.#peerReferences = allowance.references;
+    this.#limits = { ...this.#limits, bytes: allowance.messageBytes };
+    this.#encoder = new Encoder(this, this.#limits);
+  }
+
+  /**
+   * Makes a message.
+   * @param write puts it into the encoder; may throw, and then nothing has happened
+   * @param take sends it, while the encoder holds it
+   * @throws what write() does; the reason, when a signal in it has aborted already
+   */
+  encode(
+    write: (encoder: Encoder) => void,
+    take: (encoder: Encoder, luggage: Luggage | undefined) => void,
+    isCall = false,
+  ): void {
+    // A getter of a value may lead here again while an encoder is at work.
+    const encoder = this.#encoder.isBusy ? new Encoder(this, this.#limits) : this.#encoder;
+    const [outerLuggage, outerMay] = [this.#luggage, this.#mayHaveSignals];
+    this.#luggage = undefined;
+    this.#mayHaveSignals = isCall;
+    let luggage: Luggage | undefined;
+    try {
+      encoder.begin();
+      write(encoder);
+      const aborted = this.#aborted;
+      this.#aborted = undefined;
+      if (aborted !== undefined) throw aborted.reason;
+    } catch (error) {
+      this.#aborted = undefined;
+      for (const undo of this.#undoable()) undo();
+      throw error;
+    } finally {
+      luggage = this.#luggage;
+      this.#luggage = outerLuggage;
+      this.#mayHaveSignals = outerMay;
+    }
+    take(encoder, luggage);
+  }
+
+  reference(value: object): Reference | undefined {
+    const handle = handleOf(value);
+    const target = targetOf(value);
+    if (handle?.isReleased === true) throw new TypeError('this reference has been released');
+    if (target !== undefined) return this.#mine(target);
+    if (handle !== undefined) return this.#remote(value, handle);
+    if (typeof value === 'function') {
+      return this.#mine(functionTarget(value as AnyFunction));
+    }
+    if (isSignal(value)) return this.#signal(value);
+    if (Symbol.asyncIterator in value) {
+      const { streams } = this.#parts;
+      if (streams.sources >= this.#peerReferences) throw tooMany(this.#peerReferences);
+      const id = streams.send(value as AsyncIterable<unknown>);
+      this.#take().undo.push(() => streams.stopSource(id));
+      return { kind: referenceKind.stream, id };
+    }
+    return undefined;
+  }
+
+  carries(value: object): boolean {
+    return this.#parts.channel.carries(value);
+  }
+
+  /** The arguments of a call follow, among which may be signals. */
+  beginCall(): void {
+    this.#received = [];
+  }
+
+  /** They have ended. @returns the signals among them */
+  endCall(): readonly ReceivedSignal[] {
+    const received = this.#received ?? [];
+    this.#received = undefined;
+    return received;
+  }
+
+  /** What a reference stands for that the peer has sent: the decoder's question. */
+  received(kind: number, id: number, refuse: (why: string) => never): object {
+    const { exports, imports, streams, mostReferences } = this.#parts;
+    switch (kind) {
+      case referenceKind.mine:
+        if (imports.size >= mostReferences) refuse(`more than ${mostReferences} references came`);
+        return imports.receive(id);
+      case referenceKind.yours:
+        return exports.home(id);
+      case referenceKind.stream:
+        if (streams.arrivals >= mostReferences) refuse(`more than ${mostReferences} streams came`);
+        return streams.receive(id);
+      case referenceKind.signal: {
+        if (this.#received === undefined)
+          return refuse('a signal is not in the arguments of a call');
+        const aborter = makeAborter();
+        this.#received.push({ id, aborter });
+        return aborter.signal;
+      }
+      default:
+        return refuse(`a reference is of the unknown kind ${kind}`);
+    }
+  }
+
+  /** A reference of the peer's goes home; one of another connection's peer is passed on. */
+  #remote(value: object, handle: RemoteHandle): Reference {
+    if (handle.caller !== this.#parts.caller) return this.#mine(forwarded(value));
+    if (handle.id === root) throw new TypeError('what the other side serves is there already');
+    this.#take().handles.push(handle);
+    return { kind: referenceKind.yours, id: handle.id };
+  }
+
+  #mine(target: Target): Reference {
+    const { exports } = this.#parts;
+    const id = exports.send(target, this.#peerReferences);
+    if (id === undefined) throw tooMany(this.#peerReferences);
+    this.#take().undo.push(() => exports.takeBack(id));
+    return { kind: referenceKind.mine, id };
+  }
+
+  #signal(signal: SignalLike): Reference {
+    if (!this.#mayHaveSignals) throw new TypeError('a signal goes only in the arguments of a call');
+    if (signal.aborted) this.#aborted = { reason: signal.reason };
+    const id = this.signals.send(signal, this.#parts.aborted);
+    const luggage = this.#take();
+    luggage.signals.push(id);
+    luggage.undo.push(() => this.signals.forget(id));
+    return { kind: referenceKind.signal, id };
+  }
+
+  #undoable(): readonly (() => void)[] {
+    return this.#luggage?.undo ?? [];
+  }
+
+  #take(): Luggage {
+    this.#luggage ??= { signals: [], handles: [], undo: [] };
+    return this.#luggage;
+  }
+}
+
+function tooMany(most: number): RangeError {
+  return new RangeError(`the other side holds ${most} references, and takes no more`);
+}

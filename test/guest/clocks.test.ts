@@ -13,12 +13,13 @@ import { nanosecondsToTimestamp } from '../../lib/sntp/src/wire.ts';
 import { bundleSystem } from '../../lib/system/bundle.ts';
 import { printed } from './support/console.ts';
 import { bootApp } from './support/endings.ts';
+import { freePort } from './support/free-port.ts';
 import { guestFolder, guestInitrd } from './support/guest.ts';
 import { Monitor } from './support/monitor.ts';
 
 const app = { name: 'clocks', entry: 'apps/clocks.ts' } as const;
 /** A port of this host; another run of the tests has another. */
-const port = 21_000 + (process.pid % 1000);
+const port = await freePort();
 /** Milliseconds that a machine is stopped for. */
 const pause = process.env.RUNTIMEJS_TEST_LONG === '1' ? 30_000 : 6_000;
 

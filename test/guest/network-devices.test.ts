@@ -2,12 +2,13 @@
 import anyTest from 'ava';
 import { patternDigest } from './network/pattern.ts';
 import { guestBase, ports } from './network/ports.ts';
+import { freePorts } from './support/free-port.ts';
 import { Namespace, site, whyNoNamespace } from './support/namespace.ts';
 import { Guest, HostPeer, onLinux, TaskHost } from './support/network.ts';
 import { testWhenPossible } from './support/skip.ts';
 
 /** Ports of this host; another run of the tests has others. */
-const base = 21_000 + (process.pid % 500) * 40;
+const base = await freePorts(40);
 const peerBase = base + 20;
 const mebibyte = 2 ** 20;
 

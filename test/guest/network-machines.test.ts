@@ -3,6 +3,7 @@
 import anyTest from 'ava';
 import { patternDigest } from './network/pattern.ts';
 import { guestBase, ports } from './network/ports.ts';
+import { freePorts } from './support/free-port.ts';
 import { Guest, HostPeer, long, onLinux, TaskHost } from './support/network.ts';
 import { testWhenPossible } from './support/skip.ts';
 
@@ -12,7 +13,7 @@ const test = testWhenPossible(
 );
 
 /** Ports of this host; another run of the tests has others. */
-const base = 41_000 + (process.pid % 400) * 40;
+const base = await freePorts(20);
 const names = ['http', 'sink', 'source'] as const;
 const forwards = names
   .map((name) => `,hostfwd=tcp:127.0.0.1:${base + ports[name]}-:${guestBase + ports[name]}`)

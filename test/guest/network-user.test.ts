@@ -2,6 +2,7 @@
 // every packet in the capture has to be right by itself.
 import test from 'ava';
 import { guestBase, ports } from './network/ports.ts';
+import { freePorts } from './support/free-port.ts';
 import { Guest, HostPeer, TaskHost } from './support/network.ts';
 import {
   type Ends,
@@ -11,7 +12,7 @@ import {
 } from './support/network-checks.ts';
 
 /** Ports of this host; another run of the tests has others. */
-const base = 21_000 + (process.pid % 500) * 40;
+const base = await freePorts(40);
 const peerBase = base + 20;
 
 let ends: Ends;

@@ -4,10 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { expectEnd } from './support/endings.ts';
+import { freePort } from './support/free-port.ts';
 import { startWithButton } from './support/power.ts';
 
 /** A port of this host; another run of the tests has another. */
-const port = 20_000 + (process.pid % 1000);
+const port = await freePort();
 const network = {
   forward: [{ protocol: 'tcp', address: '127.0.0.1', host: port, guest: 8080 }],
 } as const;

@@ -7,11 +7,12 @@ import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { BundleError, buildInitrd } from '../../lib/cli/src/bundle.ts';
 import { expectEnd } from './support/endings.ts';
+import { freePort } from './support/free-port.ts';
 import { boot, guestFolder, guestInitrd } from './support/guest.ts';
 import { type ButtonMachine, startWithButton } from './support/power.ts';
 
 /** A port of this host; another run of the tests has another. */
-const port = 24_000 + (process.pid % 1000);
+const port = await freePort();
 const network = {
   forward: [{ protocol: 'tcp', address: '127.0.0.1', host: port, guest: 8080 }],
 } as const;

@@ -20,7 +20,7 @@ const {
   seed: first,
 } = new Command()
   .name('npm run fuzz --')
-  .description('fuzz parsers, whole stacks, TCP states, sockets and HTTP')
+  .description('fuzz parsers, whole stacks, TCP states, sockets, HTTP and remote calls')
   .option('--seconds <number>', 'how long, shared among the targets', parseWhole, 60)
   .addOption(
     new Option('--target <name>', 'only this one').choices(targets.map(({ name }) => name)),

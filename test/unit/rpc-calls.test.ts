@@ -373,14 +373,29 @@ test('values longer than the channel go in pieces', async (t) => {
 test('a value beyond what the peer takes is refused by name, and nothing else is lost', async (t) => {
   const { caller } = connected<Calculator>({
     serve: calculator,
-    allowance: { messageBytes: 1000 },
+    allowance: { messageBytes: 5000 },
   });
   await caller.remote.add(1, 1);
   t.regex(
-    (await rejection(caller.remote.echo('x'.repeat(2000)))).message,
-    /arguments\[0\] cannot be sent: its encoding is longer than 1000/,
+    (await rejection(caller.remote.echo('x'.repeat(6000)))).message,
+    /arguments\[0\] cannot be sent: its encoding is longer than 5000/,
   );
   t.is(await caller.remote.add(1, 1), 2);
+  const long = connected<{ fail(): void }>(
+    {
+      serve: {
+        fail: () => {
+          throw new Error('y'.repeat(9000));
+        },
+      },
+    },
+    { allowance: { messageBytes: 4096 } },
+  );
+  t.regex(
+    (await rejection(long.caller.remote.fail())).message,
+    /What was thrown cannot be sent \(Error: yyy/,
+  );
+  t.throws(() => connected({}, { allowance: { messageBytes: 100 } }), { instanceOf: RangeError });
 });
 
 test('calls beyond what the peer allows wait, and too many of those fail', async (t) => {
@@ -604,6 +619,8 @@ test('the end of a peer rejects everything that waits for it, on both sides', as
   );
   await caller.remote.take(() => {});
   const lent = await caller.remote.lend();
+  // Nobody waits for this one: it must not become an unhandled rejection.
+  void caller.remote.never();
   const stream = await caller.remote.stream();
   t.is((await stream.next()).value, 1);
   const pending = [caller.remote.never(), caller.remote.work(new AbortController().signal)].map(
@@ -647,7 +664,7 @@ test('a reference that was never given breaks the connection, and nothing else',
   const [one, other] = memoryChannels({ later });
   const server = connect(one, { serve: calculator });
   other.start({ readable: () => {}, writable: () => {}, closed: () => {} });
-  const hello = [0, 0, 1, 100, 100, 100, 100];
+  const hello = [0, 0, 1, 100, 100, 100, 0x80, 0x20];
   const call = (target: number): number[] => [0, 1, 1, target, 7, 3, 97, 100, 100, 0];
   other.send(Uint8Array.from(hello));
   other.send(Uint8Array.from(call(77)));
@@ -662,6 +679,7 @@ const offences: readonly (readonly [what: string, bytes: readonly number[], why:
   ['a frame of no kind', [9, 1], /no known kind/],
   ['crumbs', [1, 1], /too small/],
   ['another version', [0, 0, 99, 1, 1, 1, 1], /version 99/],
+  ['too small an allowance', [0, 0, 1, 1, 1, 1, 1], /allows less/],
   ['nothing at all', [0], /ends too early/],
 ];
 for (const [what, bytes, why] of offences) {

@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../support/target.ts';
 import { configurationTarget } from './configuration.ts';
 import { httpTarget } from './http.ts';
 import { parsersTarget } from './parsers.ts';
+import { rpcTarget } from './rpc.ts';
 import { socketsTarget } from './sockets.ts';
 import { stackTarget } from './stack.ts';
 import { tcpStatesTarget } from './tcp-states.ts';
@@ -14,4 +15,5 @@ export const targets: readonly FuzzTarget[] = [
   configurationTarget,
   socketsTarget,
   httpTarget,
+  rpcTarget,
 ];

@@ -16,15 +16,46 @@ export function everySeed(
   usual: number,
   simulate: (seed: number) => void,
 ): void {
-  const runs = single === undefined ? Math.ceil(usual * factor) : 1;
-  const failures: string[] = [];
-  for (let seed = first; seed < first + runs && failures.length < mostFailures; seed += 1) {
+  const { seeds, failed, report } = run(t, usual);
+  for (const seed of seeds()) {
     try {
       simulate(seed);
     } catch (error) {
-      failures.push(`SIM_SEED=${seed}: ${(error as Error).stack}`);
+      failed(seed, error);
     }
   }
-  t.log(`seeds ${first} to ${first + runs - 1}`);
-  t.deepEqual(failures, []);
+  report();
+}
+
+/** The same for simulations in which promises are waited for, one after the other. */
+export async function everySeedInTurn(
+  t: ExecutionContext,
+  usual: number,
+  simulate: (seed: number) => Promise<void>,
+): Promise<void> {
+  const { seeds, failed, report } = run(t, usual);
+  for (const seed of seeds()) {
+    await simulate(seed).catch((error: unknown) => failed(seed, error));
+  }
+  report();
+}
+
+/** The seeds of one run, until too many have failed. */
+function run(t: ExecutionContext, usual: number) {
+  const runs = single === undefined ? Math.ceil(usual * factor) : 1;
+  const failures: string[] = [];
+  return {
+    *seeds() {
+      for (let seed = first; seed < first + runs && failures.length < mostFailures; seed += 1) {
+        yield seed;
+      }
+    },
+    failed(seed: number, error: unknown) {
+      failures.push(`SIM_SEED=${seed}: ${(error as Error).stack}`);
+    },
+    report() {
+      t.log(`seeds ${first} to ${first + runs - 1}`);
+      t.deepEqual(failures, []);
+    },
+  };
 }

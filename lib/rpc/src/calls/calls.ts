@@ -29,6 +29,7 @@ export interface CallsParts {
 
 interface Pending {
   readonly id: number;
+  promise: Promise<unknown> | undefined;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly site: CallSite | undefined;
@@ -48,6 +49,17 @@ interface Unsent {
   readonly bytes: Uint8Array;
   readonly attachments: readonly Attachment[];
   readonly handles: readonly RemoteHandle[];
+}
+
+/**
+ * Makes a promise that nobody looks at no unhandled rejection. A peer that dies must not end whoever tells it things
+ * without waiting: that it is gone is in `closed`. Who awaits the promise gets the error all the same.
+ */
+function silent(promise: Promise<never>): Promise<never>;
+function silent(promise: Promise<unknown>): Promise<unknown>;
+function silent(promise: Promise<unknown>): Promise<unknown> {
+  promise.catch(() => {});
+  return promise;
 }
 
 /** Bytes of calls that wait to be sent. */
@@ -90,8 +102,9 @@ export class Calls implements Caller {
     options: CallOptions | undefined,
     site: CallSite | undefined,
   ): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      if (this.#end !== undefined) throw this.#end;
+    let begun: Pending | undefined;
+    if (this.#end !== undefined) return silent(Promise.reject(this.#end));
+    const promise = new Promise((resolve, reject) => {
       if (target.isReleased) throw releasedError();
       options?.signal?.throwIfAborted();
       // Taken before the arguments are read: a getter of theirs may make a call too.
@@ -109,6 +122,7 @@ export class Calls implements Caller {
       this.#parts.encode(write, (encoder, luggage) => {
         const pending: Pending = {
           id,
+          promise: undefined,
           resolve,
           reject,
           site,
@@ -121,8 +135,11 @@ export class Calls implements Caller {
         };
         this.#begin(pending, encoder, target);
         this.#watch(pending, options);
+        begun = pending;
       });
     });
+    if (begun !== undefined) (begun as Pending).promise = promise;
+    return promise;
   }
 
   giveBack(id: number, received: number): void {
@@ -174,6 +191,7 @@ export class Calls implements Caller {
       this.#unwatch(pending);
       const own = new RpcError('peer-gone', error.message, { cause: error.cause });
       addCallSite(own, pending.site);
+      if (pending.promise !== undefined) silent(pending.promise);
       pending.reject(own);
     }
   }

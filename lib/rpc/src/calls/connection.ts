@@ -13,7 +13,15 @@ import { Services } from './services.ts';
 import { Streams } from './streams.ts';
 import type { Reference, Remote, Served } from './types.ts';
 import { Values } from './values.ts';
-import { type Allowance, defaultAllowance, frame, kind, root, version } from './wire.ts';
+import {
+  type Allowance,
+  defaultAllowance,
+  frame,
+  kind,
+  leastMessageBytes,
+  root,
+  version,
+} from './wire.ts';
 
 /** What a connection takes from the program that it runs in. */
 export interface RpcHost {
@@ -108,6 +116,11 @@ class ChannelConnection {
 
   constructor(channel: Channel, options: ConnectionOptions<unknown>) {
     const allowance = { ...defaultAllowance, ...options.allowance };
+    if (allowance.messageBytes < leastMessageBytes || allowance.calls < 1) {
+      throw new RangeError(
+        `A side allows 1 call and messages of ${leastMessageBytes} bytes at least.`,
+      );
+    }
     const limits = { ...defaultValueLimits, bytes: allowance.messageBytes };
     this.#channel = channel;
     this.#host = options.host ?? globalHost();
@@ -278,6 +291,9 @@ class ChannelConnection {
   }
 
   #greet(theirs: Allowance): void {
+    if (theirs.messageBytes < leastMessageBytes || theirs.calls < 1) {
+      throw new ProtocolError('it allows less than every side has to');
+    }
     this.#values.peerAllows(theirs);
     this.#calls.allow(theirs);
   }
@@ -309,7 +325,9 @@ class ChannelConnection {
       this.#post((to) => header(to, what, id).value(thrown, 'error'));
     } catch (error) {
       const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown;
-      const stand = new Error(`What was thrown cannot be sent (${text}): ${String(error)}`);
+      const why = `What was thrown cannot be sent (${text.slice(0, 500)}): ${String(error)}`;
+      const stand = new Error(why.slice(0, 1000));
+      stand.stack = '';
       this.#post((to) => header(to, what, id).value(stand, 'error'));
     }
   }

@@ -54,6 +54,14 @@ type ServedMethod<F> = F extends (...values: infer A) => infer R
 type OutgoingList<A extends readonly unknown[]> = { [K in keyof A]: Outgoing<A[K]> };
 type IncomingList<A extends readonly unknown[]> = { [K in keyof A]: Incoming<A[K]> };
 
+/**
+ * Objects with methods that go as they are, under any key. Who makes a channel that carries more adds to it by
+ * declaration merging.
+ */
+export interface Carried {
+  readonly signal: SignalLike;
+}
+
 /** What arrives as it was. */
 type Plain =
   | string
@@ -68,7 +76,7 @@ type Plain =
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView
-  | SignalLike;
+  | Carried[keyof Carried];
 
 /** A value of the interface, as it arrives. */
 export type Incoming<V> = V extends Plain

@@ -58,9 +58,12 @@ export interface Allowance {
   readonly callBytes: number;
   /** References to the peer's objects and streams that this side will hold. */
   readonly references: number;
-  /** Bytes of one message, without the buffers that move. */
+  /** Bytes of one message, without the buffers that move: at least leastMessageBytes. */
   readonly messageBytes: number;
 }
+
+/** What every side takes, so that there is always room to say what went wrong. */
+export const leastMessageBytes = 4096;
 
 /** What is kept to unless a program says otherwise. */
 export const defaultAllowance: Allowance = {

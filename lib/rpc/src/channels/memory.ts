@@ -17,8 +17,11 @@ const overhead = 16;
 
 /** One end of a channel in memory. */
 export interface MemoryChannel extends Channel {
-  /** Ends this side as if its isolate had died: the peer gets what it has received, and nothing else. */
-  die(reason: string): void;
+  /**
+   * Ends this side as if its isolate had died.
+   * @param lost how many of the messages that the peer has not received yet it never gets, the last ones
+   */
+  die(reason: string, lost?: number): void;
 }
 
 /** Makes a channel and returns its two ends. */
@@ -99,7 +102,8 @@ class MemoryEnd implements MemoryChannel {
     this.#end({ cause: 'closed', by: 'here', reason }, { cause: 'closed', by: 'peer', reason });
   }
 
-  die(reason: string): void {
+  die(reason: string, lost = 0): void {
+    if (this.closure === undefined) this.peer?.lose(lost);
     this.#end({ cause: 'died', by: 'here', reason }, { cause: 'died', by: 'peer', reason });
   }
 
@@ -110,6 +114,12 @@ class MemoryEnd implements MemoryChannel {
     if (peer === undefined || peer.closure !== undefined) return;
     peer.#ending = there;
     peer.#wakeReader();
+  }
+
+  /** For the peer: the last messages that it sent are lost. */
+  lose(count: number): void {
+    const lost = this.#inbox.splice(Math.max(this.#inbox.length - count, 0));
+    for (const { bytes } of lost) this.#inboxBytes -= bytes.length + overhead;
   }
 
   /** For the peer: room has been made. */

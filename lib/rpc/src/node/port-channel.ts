@@ -17,6 +17,12 @@ interface Opening {
 
 const bell = 0;
 
+declare module '../calls/types.ts' {
+  interface Carried {
+    readonly messagePort: MessagePort;
+  }
+}
+
 /**
  * Opens a channel over one port of a MessageChannel whose other port the other thread opens in the same way. The
  * port belongs to the channel from then on. It keeps the thread alive until the channel has ended.

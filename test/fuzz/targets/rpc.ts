@@ -13,7 +13,7 @@ import { randomValue } from '../support/values.ts';
 
 export const rpcTarget: FuzzTarget = {
   name: 'rpc',
-  shortRun: 400,
+  shortRun: 2000,
   run(seed) {
     const random = seededRandom(seed);
     goRound(random);

@@ -2,9 +2,17 @@
 import type { Attachment } from '../channel.ts';
 import type { Encoder } from '../codec/encoder.ts';
 import type { RpcHost } from './connection.ts';
-import { addCallSite, type CallSite, ProtocolError, RpcError } from './errors.ts';
-import { type Caller, type CallOptions, type RemoteHandle, releasedError } from './imports.ts';
+import { ProtocolError, RpcError } from './errors.ts';
+import {
+  type BegunCall,
+  type Caller,
+  type CallOptions,
+  type RemoteHandle,
+  releasedError,
+  silence,
+} from './imports.ts';
 import type { Outbox } from './outbox.ts';
+import { mostSlots, Slots } from './slots.ts';
 import type { Luggage } from './values.ts';
 import { type Allowance, frame, kind } from './wire.ts';
 
@@ -27,22 +35,31 @@ export interface CallsParts {
   forgetSignal(id: number): void;
 }
 
-interface Pending {
+class Pending implements BegunCall {
   readonly id: number;
-  promise: Promise<unknown> | undefined;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  readonly site: CallSite | undefined;
-  readonly luggage: Luggage | undefined;
+  readonly promise: Promise<unknown>;
+  seen: Promise<unknown> | undefined;
+  isForNobody = false;
+  resolve!: (value: unknown) => void;
+  reject!: (error: unknown) => void;
+  luggage: Luggage | undefined;
   /** Bytes of its message. */
-  length: number;
+  length = 0;
   /** The caller has been told: the answer, when it comes, is for nobody. */
-  isSettled: boolean;
+  isSettled = false;
   timer: unknown;
   /** Stops to listen to the signal of the call's options. */
   unlisten: (() => void) | undefined;
   /** What was not sent yet. */
   unsent: Unsent | undefined;
+
+  constructor(id: number) {
+    this.id = id;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
 }
 
 interface Unsent {
@@ -51,28 +68,17 @@ interface Unsent {
   readonly handles: readonly RemoteHandle[];
 }
 
-/**
- * Makes a promise that nobody looks at no unhandled rejection. A peer that dies must not end whoever tells it things
- * without waiting: that it is gone is in `closed`. Who awaits the promise gets the error all the same.
- */
-function silent(promise: Promise<never>): Promise<never>;
-function silent(promise: Promise<unknown>): Promise<unknown>;
-function silent(promise: Promise<unknown>): Promise<unknown> {
-  promise.catch(() => {});
-  return promise;
-}
-
 /** Bytes of calls that wait to be sent. */
 const mostWaitingBytes = 64 << 20;
 
 export class Calls implements Caller {
   readonly tracesCalls: boolean;
   readonly #parts: CallsParts;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Slots<Pending>();
   readonly #callOfSignal = new Map<number, Pending>();
   #waiting: Pending[] = [];
   #waitingBytes = 0;
-  #next = 1;
+  #called = 0;
   #sentCalls = 0;
   #sentBytes = 0;
   #allowance: Allowance | undefined;
@@ -84,7 +90,7 @@ export class Calls implements Caller {
   }
 
   get called(): number {
-    return this.#next - 1;
+    return this.#called;
   }
 
   get unanswered(): number {
@@ -100,46 +106,42 @@ export class Calls implements Caller {
     method: string,
     values: readonly unknown[],
     options: CallOptions | undefined,
-    site: CallSite | undefined,
-  ): Promise<unknown> {
-    let begun: Pending | undefined;
-    if (this.#end !== undefined) return silent(Promise.reject(this.#end));
-    const promise = new Promise((resolve, reject) => {
+  ): BegunCall {
+    // Taken before the arguments are read: a getter of theirs may make a call too.
+    const id = this.#end === undefined ? (this.#pending.take() ?? mostSlots) : mostSlots;
+    const pending = new Pending(id);
+    this.#called += 1;
+    if (this.#end !== undefined) {
+      pending.isForNobody = true;
+      pending.reject(this.#end);
+      return pending;
+    }
+    try {
+      if (id === mostSlots) throw overload(mostSlots);
       if (target.isReleased) throw releasedError();
       options?.signal?.throwIfAborted();
-      // Taken before the arguments are read: a getter of theirs may make a call too.
-      const id = this.#next;
-      this.#next += 1;
-      const write = (to: Encoder): void => {
-        to.byte(frame.last);
-        to.byte(kind.call);
-        to.unsigned(id);
-        to.unsigned(target.id);
-        to.string(method);
-        to.unsigned(values.length);
-        for (const [index, value] of values.entries()) to.value(value, `arguments[${index}]`);
-      };
-      this.#parts.encode(write, (encoder, luggage) => {
-        const pending: Pending = {
-          id,
-          promise: undefined,
-          resolve,
-          reject,
-          site,
-          luggage,
-          length: encoder.length,
-          isSettled: false,
-          timer: undefined,
-          unlisten: undefined,
-          unsent: undefined,
-        };
-        this.#begin(pending, encoder, target);
-        this.#watch(pending, options);
-        begun = pending;
-      });
-    });
-    if (begun !== undefined) (begun as Pending).promise = promise;
-    return promise;
+      this.#parts.encode(
+        (to) => {
+          to.byte(frame.last);
+          to.byte(kind.call);
+          to.unsigned(id);
+          to.unsigned(target.id);
+          to.string(method);
+          to.unsigned(values.length);
+          for (let index = 0; index < values.length; index += 1) to.value(values[index], index);
+        },
+        (encoder, luggage) => {
+          pending.length = encoder.length;
+          pending.luggage = luggage;
+          this.#begin(pending, encoder, target);
+        },
+      );
+      this.#watch(pending, options);
+    } catch (error) {
+      if (id !== mostSlots) this.#pending.giveBack(id);
+      pending.reject(error);
+    }
+    return pending;
   }
 
   giveBack(id: number, received: number): void {
@@ -158,15 +160,13 @@ export class Calls implements Caller {
     if (pending === undefined || pending.unsent !== undefined) {
       throw new ProtocolError(`call ${id} was answered, but not made`);
     }
-    this.#pending.delete(id);
+    this.#pending.giveBack(id);
     this.#sentCalls -= 1;
     this.#sentBytes -= pending.length;
     if (!pending.isSettled) {
       this.#unwatch(pending);
-      if (isFailure) {
-        addCallSite(value, pending.site);
-        pending.reject(value);
-      } else pending.resolve(value);
+      if (isFailure) pending.reject(value);
+      else pending.resolve(value);
     }
     if (this.#waiting.length > 0) this.#pump();
   }
@@ -182,16 +182,14 @@ export class Calls implements Caller {
   /** The peer is gone. */
   end(error: Error): void {
     this.#end = error;
-    const all = [...this.#pending.values()];
-    this.#pending.clear();
+    const all = this.#pending.clear();
     this.#waiting = [];
     this.#waitingBytes = 0;
     for (const pending of all) {
       if (pending.isSettled) continue;
       this.#unwatch(pending);
       const own = new RpcError('peer-gone', error.message, { cause: error.cause });
-      addCallSite(own, pending.site);
-      if (pending.promise !== undefined) silent(pending.promise);
+      if (pending.seen !== undefined) silence(pending.seen);
       pending.reject(own);
     }
   }
@@ -209,10 +207,7 @@ export class Calls implements Caller {
     const { mostWaiting } = this.#parts;
     if (this.#waiting.length >= mostWaiting || this.#waitingBytes + length > mostWaitingBytes) {
       for (const undo of pending.luggage?.undo ?? []) undo();
-      throw new RpcError(
-        'overload',
-        `${this.#waiting.length} calls wait for the other side already: await some before making more`,
-      );
+      throw overload(this.#waiting.length);
     }
     const handles = [target, ...(pending.luggage?.handles ?? [])];
     for (const handle of handles) handle.pins += 1;
@@ -259,9 +254,7 @@ export class Calls implements Caller {
     const timeout = options?.timeout ?? this.#parts.timeout;
     if (timeout !== undefined) {
       pending.timer = this.#parts.host.setTimeout(() => {
-        const error = new RpcError('timed-out', `No answer came within ${timeout} ms.`);
-        addCallSite(error, pending.site);
-        this.#cancel(pending, error);
+        this.#cancel(pending, new RpcError('timed-out', `No answer came within ${timeout} ms.`));
       }, timeout);
     }
     const signal = options?.signal;
@@ -297,10 +290,17 @@ export class Calls implements Caller {
 
   /** Takes back a call that was not sent. */
   #withdraw(pending: Pending, unsent: Unsent): void {
-    this.#pending.delete(pending.id);
+    this.#pending.giveBack(pending.id);
     this.#waiting.splice(this.#waiting.indexOf(pending), 1);
     this.#waitingBytes -= pending.length;
     for (const undo of pending.luggage?.undo ?? []) undo();
     for (const handle of unsent.handles) this.#parts.unpin(handle);
   }
+}
+
+function overload(waiting: number): RpcError {
+  return new RpcError(
+    'overload',
+    `${waiting} calls wait for the other side already: await some before making more.`,
+  );
 }

@@ -224,8 +224,8 @@ class ChannelConnection {
         const whole = this.#assembly.take(message.bytes);
         if (typeof whole === 'string') throw new ProtocolError(whole);
         if (whole === undefined) continue;
-        this.#decoder.begin(whole, message.attachments);
-        this.#handle(whole.length + 1);
+        this.#decoder.begin(whole, message.attachments, 1);
+        this.#handle(whole.length);
         this.#decoder.finish();
       } catch (error) {
         this.#breakOff(error);

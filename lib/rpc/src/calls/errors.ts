@@ -35,15 +35,22 @@ export class ProtocolError extends Error {
   override readonly name = 'ProtocolError';
 }
 
-/** Where a call was made, to be added to the error that comes back. */
-export interface CallSite {
-  stack?: string;
-}
+/** V8's: writes the stack into an object, without the frames above a function. */
+const { captureStackTrace } = Error as {
+  captureStackTrace?: (into: object, above: (...values: never[]) => unknown) => void;
+};
 
-/** Puts the stack of the call under the stack of the other side. */
-export function addCallSite(error: unknown, site: CallSite | undefined): void {
-  if (!(error instanceof Error) || site?.stack === undefined) return;
-  const frames = site.stack.slice(site.stack.indexOf('\n') + 1);
-  const stack = `${error.stack ?? String(error)}\n    --- called from ---\n${frames}`;
-  Object.defineProperty(error, 'stack', { value: stack, configurable: true, writable: true });
+/**
+ * Puts the stack of the call under the stack of the other side.
+ * @param above frames up to this function's are left out
+ */
+export function addCallSite(error: unknown, above: (...values: never[]) => unknown): void {
+  if (!(error instanceof Error)) return;
+  const site: { stack?: string } = {};
+  captureStackTrace?.(site, above);
+  const { stack = '' } = site;
+  if (!stack.includes('\n')) return;
+  const frames = stack.slice(stack.indexOf('\n') + 1);
+  const value = `${error.stack ?? String(error)}\n    --- called from ---\n${frames}`;
+  Object.defineProperty(error, 'stack', { value, configurable: true, writable: true });
 }

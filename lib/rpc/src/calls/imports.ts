@@ -1,5 +1,5 @@
 /** References to the other side's functions and objects: proxies that are called, and that are given back. */
-import { type CallSite, RpcError } from './errors.ts';
+import { addCallSite, RpcError } from './errors.ts';
 import type { SignalLike } from './types.ts';
 
 /** What may be said about the calls on a reference. */
@@ -10,6 +10,33 @@ export interface CallOptions {
   readonly signal?: SignalLike;
 }
 
+/** A call that was made. */
+export interface BegunCall {
+  readonly promise: Promise<unknown>;
+  /** What the program has of it: it is silenced when the peer has gone. */
+  seen: Promise<unknown> | undefined;
+  /** The peer has gone already. */
+  readonly isForNobody: boolean;
+}
+
+/**
+ * Makes a promise that nobody looks at no unhandled rejection. A peer that dies must not end whoever tells it things
+ * without waiting: that it is gone is in `closed`. Who awaits the promise gets the error all the same.
+ */
+export function silence(promise: Promise<unknown>): void {
+  promise.catch(() => {});
+}
+
+/** Adds the stack of whoever awaits a call to its error. It costs nothing until something fails. */
+async function traced(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    return await promise;
+  } catch (error) {
+    addCallSite(error, traced);
+    throw error;
+  }
+}
+
 /** How calls are made. */
 export interface Caller {
   call(
@@ -17,8 +44,7 @@ export interface Caller {
     method: string,
     values: readonly unknown[],
     options: CallOptions | undefined,
-    site: CallSite | undefined,
-  ): Promise<unknown>;
+  ): BegunCall;
   /** Gives a reference back that was received so many times. */
   giveBack(id: number, received: number): void;
   readonly tracesCalls: boolean;
@@ -72,11 +98,6 @@ export function withOptions<T extends object>(value: T, options: CallOptions): T
   return makeProxy(proxied.handle, { ...proxied.options, ...options }) as T;
 }
 
-/** V8's: writes the stack into an object, without the frames above a function. */
-const { captureStackTrace } = Error as {
-  captureStackTrace?: (into: object, above: (...values: unknown[]) => unknown) => void;
-};
-
 /** What a proxy answers itself, since programs and the engine ask every object for it. */
 const unanswered = new Set<string>(['then', 'toJSON', 'constructor', 'prototype', '__proto__']);
 
@@ -85,15 +106,13 @@ export function makeProxy(handle: RemoteHandle, options?: CallOptions): object {
   const { caller } = handle;
   const methods = new Map<string, unknown>();
   const caught = (method: string) => {
-    const run = (...values: unknown[]): Promise<unknown> => {
-      let site: CallSite | undefined;
-      if (caller.tracesCalls) {
-        site = {};
-        captureStackTrace?.(site, run);
-      }
-      return caller.call(handle, method, values, options, site);
+    return (...values: unknown[]): Promise<unknown> => {
+      const begun = caller.call(handle, method, values, options);
+      const promise = caller.tracesCalls ? traced(begun.promise) : begun.promise;
+      if (begun.isForNobody) silence(promise);
+      else begun.seen = promise;
+      return promise;
     };
-    return run;
   };
   const callItself = caught('');
   const proxy: object = new Proxy(() => {}, {

@@ -96,17 +96,17 @@ export class Assembly {
 
   /**
    * Takes a frame.
-   * @returns a whole message without its frame byte; undefined while there is more to come; a sentence when the
+   * @returns a whole message with its frame byte; undefined while there is more to come; a sentence when the
    *   frame is none
    */
   take(bytes: Uint8Array): Uint8Array | string | undefined {
-    const length = this.#length + bytes.length - 1;
+    const length = this.#length + bytes.length;
     if (bytes.length === 0) return 'a frame is empty';
     if (length > this.#most) return `a message has more than ${this.#most} bytes`;
     if (bytes[0] === frame.last) {
-      if (this.#length === 0) return bytes.subarray(1);
+      if (this.#length === 0) return bytes;
       const whole = new Uint8Array(length);
-      let at = 0;
+      let at = 1;
       for (const part of [...this.#parts, bytes.subarray(1)]) {
         whole.set(part, at);
         at += part.length;
@@ -119,7 +119,7 @@ export class Assembly {
     // A peer that cuts finely would make us keep more than its bytes.
     if (bytes.length < 64) return 'a part of a message is too small';
     this.#parts.push(bytes.slice(1));
-    this.#length = length;
+    this.#length = length - 1;
     return undefined;
   }
 }

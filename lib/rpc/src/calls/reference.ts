@@ -1,6 +1,13 @@
 /** Objects and functions that the other side may call: what is exposed of them, and until when. */
 import { RpcError } from './errors.ts';
-import { type Caller, handleOf, makeProxy, RemoteHandle, releasedError } from './imports.ts';
+import {
+  type BegunCall,
+  type Caller,
+  handleOf,
+  makeProxy,
+  RemoteHandle,
+  releasedError,
+} from './imports.ts';
 import type { AnyFunction, MethodName, Reference, Remote } from './types.ts';
 
 /** Something that calls can be made on. */
@@ -120,9 +127,12 @@ class LocalCaller implements Caller {
     this.target = target;
   }
 
-  async call(handle: RemoteHandle, method: string, values: readonly unknown[]): Promise<unknown> {
-    if (handle.isReleased) throw releasedError();
-    return this.target.invoke(method, [...values]);
+  call(handle: RemoteHandle, method: string, values: readonly unknown[]): BegunCall {
+    const run = async (): Promise<unknown> => {
+      if (handle.isReleased) throw releasedError();
+      return this.target.invoke(method, [...values]);
+    };
+    return { promise: run(), seen: undefined, isForNobody: false };
   }
 
   giveBack(): void {}

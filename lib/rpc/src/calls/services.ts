@@ -1,6 +1,7 @@
 /** Calls of the peer's: each is run, and answered once. */
 import { ProtocolError } from './errors.ts';
 import { isThenable } from './reference.ts';
+import { Slots } from './slots.ts';
 import type { ReceivedSignal } from './values.ts';
 import type { Allowance } from './wire.ts';
 
@@ -25,7 +26,7 @@ export interface ServedCall {
 
 export class Services {
   readonly #parts: ServicesParts;
-  readonly #open = new Map<number, ServedCall>();
+  readonly #open = new Slots<ServedCall>();
   readonly #signals = new Map<number, ReceivedSignal>();
   #held: ServedCall[] = [];
   #openBytes = 0;
@@ -46,12 +47,14 @@ export class Services {
 
   call(call: ServedCall): void {
     const { calls, callBytes } = this.#parts.allowance;
-    if (this.#open.has(call.id)) throw new ProtocolError(`call ${call.id} was made twice`);
+    if (this.#open.get(call.id) !== undefined) {
+      throw new ProtocolError(`call ${call.id} was made twice`);
+    }
     const isFirst = this.#open.size === 0;
     if (this.#open.size >= calls || (!isFirst && this.#openBytes + call.length > callBytes)) {
       throw new ProtocolError('more calls were made at once than are allowed');
     }
-    this.#open.set(call.id, call);
+    if (!this.#open.set(call.id, call)) throw new ProtocolError('a call has too high a number');
     this.#openBytes += call.length;
     for (const signal of call.signals) this.#signals.set(signal.id, signal);
     if (this.#held.length > 0 || this.#parts.isCongested()) this.#held.push(call);

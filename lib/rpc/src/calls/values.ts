@@ -45,6 +45,8 @@ export interface ReceivedSignal {
   readonly aborter: Aborter;
 }
 
+const noSignals: readonly ReceivedSignal[] = [];
+
 export class Values implements EncoderHost {
   readonly signals = new SentSignals();
   readonly sendsStacks: boolean;
@@ -57,6 +59,7 @@ export class Values implements EncoderHost {
   #mayHaveSignals = false;
   #aborted: { readonly reason: unknown } | undefined;
   #received: ReceivedSignal[] | undefined;
+  #isCall = false;
 
   constructor(parts: ValuesParts) {
     this.#parts = parts;
@@ -87,7 +90,8 @@ export class Values implements EncoderHost {
   ): void {
     // A getter of a value may lead here again while an encoder is at work.
     const encoder = this.#encoder.isBusy ? new Encoder(this, this.#limits) : this.#encoder;
-    const [outerLuggage, outerMay] = [this.#luggage, this.#mayHaveSignals];
+    const outerLuggage = this.#luggage;
+    const outerMay = this.#mayHaveSignals;
     this.#luggage = undefined;
     this.#mayHaveSignals = isCall;
     let luggage: Luggage | undefined;
@@ -135,14 +139,14 @@ export class Values implements EncoderHost {
 
   /** The arguments of a call follow, among which may be signals. */
   beginCall(): void {
-    this.#received = [];
+    this.#received = undefined;
+    this.#isCall = true;
   }
 
   /** They have ended. @returns the signals among them */
   endCall(): readonly ReceivedSignal[] {
-    const received = this.#received ?? [];
-    this.#received = undefined;
-    return received;
+    this.#isCall = false;
+    return this.#received ?? noSignals;
   }
 
   /** What a reference stands for that the peer has sent: the decoder's question. */
@@ -158,9 +162,9 @@ export class Values implements EncoderHost {
         if (streams.arrivals >= mostReferences) refuse(`more than ${mostReferences} streams came`);
         return streams.receive(id);
       case referenceKind.signal: {
-        if (this.#received === undefined)
-          return refuse('a signal is not in the arguments of a call');
+        if (!this.#isCall) return refuse('a signal is not in the arguments of a call');
         const aborter = makeAborter();
+        this.#received ??= [];
         this.#received.push({ id, aborter });
         return aborter.signal;
       }

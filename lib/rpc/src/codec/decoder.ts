@@ -42,11 +42,14 @@ export class Decoder {
     this.#limits = limits;
   }
 
-  /** Begins with a message. */
-  begin(bytes: Uint8Array, attachments: readonly object[] = []): void {
+  /**
+   * Begins with a message.
+   * @param start where in the bytes it begins
+   */
+  begin(bytes: Uint8Array, attachments: readonly object[] = [], start = 0): void {
     if (bytes.buffer !== this.#bytes.buffer) this.#view = new DataView(bytes.buffer);
     this.#bytes = bytes;
-    this.#at = 0;
+    this.#at = start;
     this.#end = bytes.length;
     this.#attachments = attachments;
     if (this.#objects.length > 0) this.#objects = [];

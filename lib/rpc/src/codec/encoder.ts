@@ -62,7 +62,7 @@ export class Encoder extends ByteWriter {
 
   /**
    * Adds a value to the message. Values of one message may share objects.
-   * @param name what errors call it, such as `arguments[0]`
+   * @param name what errors call it, such as `result`; a number is that of an argument
    * @throws UnsendableError that says which part cannot be sent, and why
    */
   value(value: unknown, name: string | number = ''): void {
@@ -315,7 +315,8 @@ export class Encoder extends ByteWriter {
   }
 
   #refuse(why: string, options?: ErrorOptions): UnsendableError {
-    let path = String(this.#path[0] ?? '');
+    const [first = ''] = this.#path;
+    let path = typeof first === 'number' ? `arguments[${first}]` : first;
     for (const part of this.#path.slice(1, this.#depth + 1)) {
       path += typeof part === 'number' ? `[${part}]` : part.startsWith('(') ? part : `.${part}`;
     }

@@ -4,12 +4,15 @@ import { tag } from './tags.ts';
 /** Memory that is kept from one message to the next. */
 const keptBytes = 64 << 10;
 const leastBytes = 1024;
+/** Messages shorter than this have views that are kept. */
+const keptViews = 256;
 /** Room is asked for before it is known how many bytes a number takes. */
 const slack = 64;
 
 export abstract class ByteWriter {
   #bytes = new Uint8Array(leastBytes);
   #view = new DataView(this.#bytes.buffer);
+  #views: (Uint8Array | undefined)[] = [];
   #length = 0;
   readonly #most: number;
 
@@ -20,7 +23,11 @@ export abstract class ByteWriter {
 
   /** What was written: valid until the next call of anything here. */
   get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    const length = this.#length;
+    if (length >= keptViews) return this.#bytes.subarray(0, length);
+    // Short messages are nearly all there are, and a view costs more than they do.
+    this.#views[length] ??= this.#bytes.subarray(0, length);
+    return this.#views[length];
   }
 
   get length(): number {
@@ -123,5 +130,6 @@ export abstract class ByteWriter {
   #replace(bytes: Uint8Array<ArrayBuffer>): void {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
+    this.#views = [];
   }
 }

@@ -1,0 +1,126 @@
+// Round trips between two threads of Node, by RPC and by messages on a bare MessagePort: `npm run bench:rpc`.
+//
+// Both make the same calls: a number, a method's name and its arguments there, the number and the result back. Rounds of
+// both alternate; a figure is the median over the rounds, and so is the ratio.
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { Command } from 'commander';
+import { connect } from '../../lib/rpc/src/calls/connection.ts';
+import { move } from '../../lib/rpc/src/codec/move.ts';
+import { openPortChannel } from '../../lib/rpc/src/node/port-channel.ts';
+import type { Adder, BareCall } from './rpc-peer.ts';
+import { describeHost } from './support/host.ts';
+import { listOf, parseWhole, runProgram } from './support/program.ts';
+import { summarise } from './support/statistics.ts';
+
+interface Options {
+  readonly rounds: number;
+  readonly calls: number;
+  readonly concurrency: readonly number[];
+}
+
+type Add = (one: number, other: number) => Promise<number>;
+type Back = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+
+/** Starts the other thread. */
+async function start() {
+  const [forBare, forRpc] = [new MessageChannel(), new MessageChannel()];
+  const worker = new Worker(new URL('rpc-peer.ts', import.meta.url), {
+    workerData: { bare: forBare.port2, port: forRpc.port2 },
+    transferList: [forBare.port2, forRpc.port2],
+  });
+  const waiting = new Map<number, (result: unknown) => void>();
+  let next = 1;
+  forBare.port1.on('message', ({ id, result }: { id: number; result: unknown }) => {
+    waiting.get(id)?.(result);
+    waiting.delete(id);
+  });
+  const ask = <R>(method: BareCall['method'], values: BareCall['values'], moved: ArrayBuffer[]) =>
+    new Promise<R>((resolve) => {
+      const id = next;
+      next += 1;
+      waiting.set(id, resolve as (result: unknown) => void);
+      const call: BareCall = { id, method, values };
+      forBare.port1.postMessage(call, moved);
+    });
+  const { remote } = connect<Adder>(await openPortChannel(forRpc.port1));
+  return {
+    stop: () => worker.terminate(),
+    bare: {
+      add: ((one, other) => ask('add', [one, other], [])) as Add,
+      back: ((bytes) => ask('back', [bytes], [bytes.buffer])) as Back,
+    },
+    rpc: {
+      add: ((one, other) => remote.add(one, other)) as Add,
+      back: ((bytes) => remote.back(move(bytes))) as Back,
+    },
+  };
+}
+
+/** @returns round trips per second, with so many under way at a time */
+async function callsPerSecond(add: Add, concurrency: number, calls: number): Promise<number> {
+  let left = calls;
+  const lane = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      if ((await add(left, 1)) !== left + 1 && concurrency === 1) throw new Error('A wrong sum.');
+    }
+  };
+  const begin = performance.now();
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return (calls * 1000) / (performance.now() - begin);
+}
+
+/** @returns microseconds that a buffer takes there and back, each of the times */
+async function movesIn(back: Back, size: number, times: number): Promise<number[]> {
+  const taken: number[] = [];
+  let bytes: Uint8Array = new Uint8Array(size);
+  for (let count = 0; count < times; count += 1) {
+    const begin = performance.now();
+    bytes = await back(bytes as Uint8Array<ArrayBuffer>);
+    taken.push((performance.now() - begin) * 1000);
+    if (bytes.length !== size) throw new Error('It came back changed.');
+  }
+  return taken;
+}
+
+async function run({ rounds, calls, concurrency }: Options): Promise<void> {
+  console.log(await describeHost());
+  const { bare, rpc, stop } = await start();
+  const measured = { bare: [] as number[], rpc: [] as number[], ratio: [] as number[] };
+  for (const under of concurrency) {
+    for (const list of Object.values(measured)) list.length = 0;
+    // The first round warms both up.
+    for (let round = 0; round <= rounds; round += 1) {
+      const there = await callsPerSecond(bare.add, under, calls);
+      const ours = await callsPerSecond(rpc.add, under, calls);
+      if (round === 0) continue;
+      measured.bare.push(there);
+      measured.rpc.push(ours);
+      measured.ratio.push(ours / there);
+    }
+    const [port, call, ratio] = [measured.bare, measured.rpc, measured.ratio].map(
+      (list) => summarise(list).median,
+    ) as [number, number, number];
+    console.log(
+      `${under} at a time: MessagePort ${port.toFixed(0)}/s, RPC ${call.toFixed(0)}/s, ${ratio.toFixed(2)} times`,
+    );
+  }
+  for (const bytes of [1 << 10, 16 << 20]) {
+    const [port, call] = [
+      await movesIn(bare.back, bytes, 20 * rounds),
+      await movesIn(rpc.back, bytes, 20 * rounds),
+    ].map((list) => summarise(list).median.toFixed(0));
+    console.log(`${bytes} bytes moved there and back: MessagePort ${port} µs, RPC ${call} µs`);
+  }
+  await stop();
+}
+
+await runProgram(
+  new Command()
+    .name('npm run bench:rpc --')
+    .description('remote calls between two threads beside a bare MessagePort')
+    .option('--rounds <number>', 'rounds of each, which alternate', parseWhole, 9)
+    .option('--calls <number>', 'round trips of a round', parseWhole, 30_000)
+    .option('--concurrency <list>', 'calls under way at a time', listOf(parseWhole), [1, 16, 64])
+    .action(run),
+);

@@ -6,6 +6,7 @@
  * make the server keep no more than one head, one piece of content and one piece of a response.
  */
 
+import { carriageReturn, decodeLatin1 } from '../wire/characters.ts';
 import { type Refusal, statusOf, textOf } from '../wire/refusal.ts';
 import { parseRequestHead, type RequestHead } from '../wire/request.ts';
 import { continueResponse } from '../wire/response.ts';
@@ -211,13 +212,13 @@ export class Connection {
     }
     this.#scanned = 0;
     if (parsed.kind === 'refused') {
-      this.#refuse(parsed.refusal);
+      this.#refuse(parsed.refusal, isHeadRequest(bytes, start, end));
       return end;
     }
     this.#count('requests');
     const { head } = parsed;
     if (typeof head.framing === 'number' && head.framing > limits.body) {
-      this.#refuse('bodyTooLarge');
+      this.#refuse('bodyTooLarge', head.method === 'HEAD');
       return end;
     }
     this.#phase = 'exchange';
@@ -381,7 +382,7 @@ export class Connection {
   #refuseBody(current: CurrentExchange, body: RequestBody, refusal: Refusal): void {
     if (current.writer === null && this.#phase === 'exchange') {
       body.fail(new Error(textOf(refusal)));
-      this.#refuse(refusal);
+      this.#refuse(refusal, current.head.method === 'HEAD');
       return;
     }
     this.#count(refusal);
@@ -389,7 +390,7 @@ export class Connection {
   }
 
   /** Answers what cannot be understood, and closes: nobody knows where the next request begins. */
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: Refusal, isHead = false): void {
     this.#count(refusal);
     this.#abandon(new Error(textOf(refusal)));
     const body = `${textOf(refusal)}\n`;
@@ -404,7 +405,7 @@ export class Connection {
         fields: ['Content-Type', 'text/plain; charset=utf-8'],
         body,
       },
-      { isHead: false, minorVersion: 1, keepAlive: false, date: this.#host.date() },
+      { isHead, minorVersion: 1, keepAlive: false, date: this.#host.date() },
     );
     // What comes from now on is thrown away.
     if (!this.#isReceiving) this.#output.receiveAgain();
@@ -467,6 +468,12 @@ export class Connection {
     const { counters } = this.#host;
     counters[what] = (counters[what] ?? 0) + 1;
   }
+}
+
+/** Whether what is refused began as a HEAD request: its answer has no content either (RFC 9110, section 9.3.2). */
+function isHeadRequest(bytes: Uint8Array, start: number, end: number): boolean {
+  const first = bytes[start] === carriageReturn ? start + 2 : start;
+  return decodeLatin1(bytes, first, Math.min(first + 5, end)) === 'HEAD ';
 }
 
 /** The request that is being answered. */

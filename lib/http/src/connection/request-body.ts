@@ -112,10 +112,11 @@ export class RequestBody implements IncomingBody {
         return start;
       case 'framing':
         this.hasBegun = true;
+        // A chunk that goes beyond the limit is refused by its size, before it comes.
+        if (this.#taken + chunks.left > this.#limit && !this.isDiscarding) return 'bodyTooLarge';
         return chunks.next;
       case 'data':
         this.#taken += chunks.dataEnd - chunks.dataStart;
-        if (this.#taken > this.#limit && !this.isDiscarding) return 'bodyTooLarge';
         this.#piece(bytes, chunks.dataStart, chunks.dataEnd);
         return chunks.next;
       case 'done':

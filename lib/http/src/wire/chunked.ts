@@ -1,5 +1,13 @@
 /** The chunked transfer coding (RFC 9112, section 7.1). */
-import { carriageReturn, isFieldContent, isHexadecimal, isToken, lineFeed } from './characters.ts';
+import {
+  carriageReturn,
+  isFieldContent,
+  isHexadecimal,
+  isToken,
+  lineFeed,
+  space,
+  tab,
+} from './characters.ts';
 import { findSectionEnd, parseFieldLines } from './fields.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -45,6 +53,11 @@ export class ChunkedDecoder {
   constructor(trailerLimit: number, fieldLimit: number) {
     this.#trailerLimit = trailerLimit;
     this.#fieldLimit = fieldLimit;
+  }
+
+  /** Bytes of the chunk that are still to come. */
+  get left(): number {
+    return this.#left;
   }
 
   /** Takes one step. @param start the first byte that was not taken */
@@ -144,8 +157,8 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 function extensionRefusal(bytes: Uint8Array, at: number, end: number): Refusal {
-  // Space or anything else right after the digits belongs to the size.
-  if (bytes[at] !== semicolon) return 'chunkSize';
+  // Anything else after the digits belongs to the size.
+  if (bytes[skipBlanks(bytes, at, end)] !== semicolon) return 'chunkSize';
   for (let index = at; index < end && bytes[index] !== carriageReturn; index += 1) {
     if (bytes[index] === lineFeed) return 'bareLineFeed';
   }
@@ -153,25 +166,33 @@ function extensionRefusal(bytes: Uint8Array, at: number, end: number): Refusal {
 }
 
 /**
- * Skips *( ";" chunk-ext-name [ "=" chunk-ext-val ] ); blanks around them, which the grammar calls bad, are
- * refused.
+ * Skips *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ). Blanks are bad there, but are to be read over
+ * (RFC 9110, section 5.6.3); after the last extension they are part of nothing.
  * @returns where the carriage return is, or incomplete, or malformed
  */
 function skipExtensions(bytes: Uint8Array, start: number, end: number): number {
   let at = start;
   while (at < end && bytes[at] !== carriageReturn) {
+    at = skipBlanks(bytes, at, end);
+    if (at === end) return incomplete;
     if (bytes[at] !== semicolon) return malformed;
-    const name = skipToken(bytes, at + 1, end);
-    if (name < 0) return name;
-    at = name;
-    if (bytes[at] !== equals) continue;
-    if (at + 1 === end) return incomplete;
-    const value =
-      bytes[at + 1] === quote ? skipQuoted(bytes, at + 2, end) : skipToken(bytes, at + 1, end);
-    if (value < 0) return value;
-    at = value;
+    at = skipToken(bytes, skipBlanks(bytes, at + 1, end), end);
+    if (at < 0) return at;
+    const mark = skipBlanks(bytes, at, end);
+    if (mark === end) return incomplete;
+    if (bytes[mark] !== equals) continue;
+    const value = skipBlanks(bytes, mark + 1, end);
+    if (value === end) return incomplete;
+    at = bytes[value] === quote ? skipQuoted(bytes, value + 1, end) : skipToken(bytes, value, end);
+    if (at < 0) return at;
   }
   return at < end ? at : incomplete;
+}
+
+function skipBlanks(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end && (bytes[at] === space || bytes[at] === tab)) at += 1;
+  return at;
 }
 
 function skipToken(bytes: Uint8Array, start: number, end: number): number {

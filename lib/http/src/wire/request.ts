@@ -224,10 +224,9 @@ class ControlFields {
         this.expectation = this.expectation === undefined ? value : `${this.expectation}, ${value}`;
         break;
       case 'connection':
-        for (const option of value.split(',')) {
-          const lower = option.trim().toLowerCase();
-          if (lower === 'close') this.close = true;
-          else if (lower === 'keep-alive') this.keepAlive = true;
+        for (const option of listOf(value)) {
+          if (option === 'close') this.close = true;
+          else if (option === 'keep-alive') this.keepAlive = true;
         }
         break;
       case 'content-length':
@@ -248,7 +247,7 @@ class ControlFields {
     if (this.#coding !== undefined) {
       if (minorVersion === 0) return { refusal: 'codingInOldVersion' };
       if (length !== undefined) return { refusal: 'lengthAndCoding' };
-      const codings = this.#coding.split(',').map((coding) => coding.trim().toLowerCase());
+      const codings = listOf(this.#coding);
       if (codings.length === 1 && codings[0] === 'chunked') return 'chunked';
       // Without it at the end the length is not known: 400, also where a coding is unknown.
       if (codings.indexOf('chunked') !== codings.length - 1) return { refusal: 'chunkedNotLast' };
@@ -256,9 +255,17 @@ class ControlFields {
     }
     if (length === undefined) return 0;
     if (/^\d+, *\d+/.test(length)) return { refusal: 'contentLengthRepeated' };
-    if (!/^\d{1,15}$/.test(length)) return { refusal: 'contentLength' };
+    if (!/^0*\d{1,15}$/.test(length)) return { refusal: 'contentLength' };
     return Number(length);
   }
+}
+
+/**
+ * Elements of a list, in lower case. Only space and tab surround them (RFC 9110, section 5.6.3): JavaScript's trim()
+ * would take U+00A0 away as well, and find a coding where nobody else does.
+ */
+function listOf(value: string): string[] {
+  return value.split(',').map((element) => element.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase());
 }
 
 type Authority = { readonly text: string; readonly refusal: Refusal | null };
@@ -281,10 +288,10 @@ function authorityOf(
     return method === 'OPTIONS' ? { text: host ?? '', refusal: null } : noAuthority('target');
   }
   // The absolute form's authority replaces the Host field (RFC 9112, section 3.2.2).
-  const absolute = /^https?:\/\/([^/?]+)/i.exec(target);
-  const named = absolute?.[1];
+  const absolute = /^http(s?):\/\/([^/?]+)/i.exec(target);
+  const named = absolute?.[2];
   if (named === undefined || !isAuthority(named)) return noAuthority('target');
-  return { text: named, refusal: null };
+  return absolute?.[1] === '' ? { text: named, refusal: null } : noAuthority('misdirected');
 }
 
 /** uri-host [ ":" port ], without user information. */

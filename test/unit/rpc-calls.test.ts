@@ -133,7 +133,7 @@ test('stacks stay at home when they are to', async (t) => {
 });
 
 test('what is thrown and cannot be sent is described, and so is a result', async (t) => {
-  const { caller } = connected<Record<'thrown' | 'result' | 'text', () => unknown>>({
+  const { caller } = connected<Record<'thrown' | 'result' | 'text' | 'trap', () => unknown>>({
     serve: {
       thrown: () => {
         throw Object.assign(new Error('outer'), { symbol: Symbol('s') });
@@ -142,11 +142,18 @@ test('what is thrown and cannot be sent is described, and so is a result', async
       text: () => {
         throw 'a string';
       },
+      trap: () =>
+        Object.defineProperty({}, 'then', {
+          get() {
+            throw new Error('a trap');
+          },
+        }),
     },
   });
   t.regex((await rejection(caller.remote.thrown())).message, /outer.*symbol/);
   t.regex((await rejection(caller.remote.result())).message, /result\.list\[0\] cannot be sent/);
   t.is(await caller.remote.text().catch((error: unknown) => error), 'a string');
+  t.is((await rejection(caller.remote.trap())).message, 'a trap');
   const own = await rejection(caller.remote.thrown.apply(undefined, [Symbol('s')] as never));
   t.regex(own.message, /arguments\[0\] cannot be sent/);
 });

@@ -54,3 +54,15 @@ export function addCallSite(error: unknown, above: (...values: never[]) => unkno
   const value = `${error.stack ?? String(error)}\n    --- called from ---\n${frames}`;
   Object.defineProperty(error, 'stack', { value, configurable: true, writable: true });
 }
+
+/**
+ * Tells the program something. What it throws is an unhandled rejection of its own, and not the end of a connection
+ * that others use.
+ */
+export function tell(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    void Promise.reject(error);
+  }
+}

@@ -1,5 +1,5 @@
 /** What the peer may call: only what it was given, by number, for as long as it holds it. */
-import { ProtocolError, RpcError } from './errors.ts';
+import { ProtocolError, RpcError, tell } from './errors.ts';
 import type { Target } from './reference.ts';
 import { root } from './wire.ts';
 
@@ -70,7 +70,7 @@ export class Exports {
     entry.sent -= times;
     if (entry.sent > 0) return;
     this.#forget(number, entry);
-    entry.target.released();
+    tell(() => entry.target.released());
   }
 
   #forget(number: number, entry: Export): void {
@@ -99,6 +99,6 @@ export class Exports {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
     this.#numbers.clear();
-    for (const { target } of entries) target.released();
+    for (const { target } of entries) tell(() => target.released());
   }
 }

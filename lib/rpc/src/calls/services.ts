@@ -89,19 +89,17 @@ export class Services {
 
   #run(call: ServedCall): void {
     this.#served += 1;
-    let result: unknown;
     try {
-      result = call.run();
+      const result = call.run();
+      if (isThenable(result)) {
+        result.then(
+          (value) => this.#succeed(call, value),
+          (error: unknown) => this.#fail(call, error),
+        );
+      } else this.#succeed(call, result);
     } catch (error) {
       this.#fail(call, error);
-      return;
     }
-    if (isThenable(result)) {
-      result.then(
-        (value) => this.#succeed(call, value),
-        (error: unknown) => this.#fail(call, error),
-      );
-    } else this.#succeed(call, result);
   }
 
   #succeed(call: ServedCall, value: unknown): void {

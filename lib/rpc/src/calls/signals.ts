@@ -1,5 +1,5 @@
 /** AbortSignals in arguments: the caller's listens here, the callee gets one of its own that follows it. */
-import { AbortController } from '@runtimejs/web/abort.ts';
+import { tell } from './errors.ts';
 import type { SignalLike } from './types.ts';
 
 /** What aborts a signal on this side. */
@@ -8,10 +8,42 @@ export interface Aborter {
   abort(reason: unknown): void;
 }
 
-/** Makes a signal: the engine's own kind where there is one, otherwise the web package's. */
+/** Makes a signal: an AbortSignal where the program has those, otherwise one that does what SignalLike asks. */
 export function makeAborter(): Aborter {
-  const Native = (globalThis as { AbortController?: new () => Aborter }).AbortController;
-  return new (Native ?? (AbortController as unknown as new () => Aborter))();
+  const { AbortController } = globalThis as { AbortController?: new () => Aborter };
+  return AbortController === undefined ? new PlainAborter() : new AbortController();
+}
+
+/** For isolates that have the language alone, as those of drivers do. */
+class PlainAborter implements Aborter, SignalLike {
+  aborted = false;
+  reason: unknown;
+  readonly #listeners = new Set<() => void>();
+
+  get signal(): SignalLike {
+    return this;
+  }
+
+  abort(reason: unknown): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.reason = reason;
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) tell(listener);
+  }
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
+  addEventListener(_type: 'abort', listener: () => void): void {
+    if (!this.aborted) this.#listeners.add(listener);
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.#listeners.delete(listener);
+  }
 }
 
 /** Whether a value is an AbortSignal, whoever has made it. */

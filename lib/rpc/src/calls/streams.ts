@@ -78,7 +78,8 @@ class Source {
     if (this.#isOver) return;
     this.#finish();
     // What it says about that interests nobody any more.
-    void this.#iterator?.return?.()?.then(undefined, () => {});
+    const close = async (): Promise<unknown> => this.#iterator?.return?.();
+    close().catch(() => {});
   }
 
   #finish(): void {

@@ -56,8 +56,15 @@ async function start() {
   };
 }
 
-/** @returns round trips per second, with so many under way at a time */
-async function callsPerSecond(add: Add, concurrency: number, calls: number): Promise<number> {
+/** What calls cost. */
+interface Cost {
+  readonly perSecond: number;
+  /** Microseconds of processor time for each, of both threads: what other load on this machine changes least. */
+  readonly processor: number;
+}
+
+/** Makes calls, so many of them under way at a time. */
+async function measure(add: Add, concurrency: number, calls: number): Promise<Cost> {
   let left = calls;
   const lane = async (): Promise<void> => {
     while (left > 0) {
@@ -65,9 +72,12 @@ async function callsPerSecond(add: Add, concurrency: number, calls: number): Pro
       if ((await add(left, 1)) !== left + 1 && concurrency === 1) throw new Error('A wrong sum.');
     }
   };
+  const used = process.cpuUsage();
   const begin = performance.now();
   await Promise.all(Array.from({ length: concurrency }, lane));
-  return (calls * 1000) / (performance.now() - begin);
+  const perSecond = (calls * 1000) / (performance.now() - begin);
+  const { user, system } = process.cpuUsage(used);
+  return { perSecond, processor: (user + system) / calls };
 }
 
 /** @returns microseconds that a buffer takes there and back, each of the times */
@@ -86,23 +96,25 @@ async function movesIn(back: Back, size: number, times: number): Promise<number[
 async function run({ rounds, calls, concurrency }: Options): Promise<void> {
   console.log(await describeHost());
   const { bare, rpc, stop } = await start();
-  const measured = { bare: [] as number[], rpc: [] as number[], ratio: [] as number[] };
   for (const under of concurrency) {
-    for (const list of Object.values(measured)) list.length = 0;
+    const port: Cost[] = [];
+    const call: Cost[] = [];
     // The first round warms both up.
     for (let round = 0; round <= rounds; round += 1) {
-      const there = await callsPerSecond(bare.add, under, calls);
-      const ours = await callsPerSecond(rpc.add, under, calls);
+      const costs = [await measure(bare.add, under, calls), await measure(rpc.add, under, calls)];
       if (round === 0) continue;
-      measured.bare.push(there);
-      measured.rpc.push(ours);
-      measured.ratio.push(ours / there);
+      port.push(costs[0] as Cost);
+      call.push(costs[1] as Cost);
     }
-    const [port, call, ratio] = [measured.bare, measured.rpc, measured.ratio].map(
-      (list) => summarise(list).median,
-    ) as [number, number, number];
+    const median = (costs: readonly Cost[], of: keyof Cost): number =>
+      summarise(costs.map((cost) => cost[of])).median;
+    const ratio = (of: keyof Cost): string =>
+      summarise(call.map((cost, round) => cost[of] / (port[round] as Cost)[of])).median.toFixed(2);
     console.log(
-      `${under} at a time: MessagePort ${port.toFixed(0)}/s, RPC ${call.toFixed(0)}/s, ${ratio.toFixed(2)} times`,
+      `${under} at a time: MessagePort ${median(port, 'perSecond').toFixed(0)}/s, ` +
+        `RPC ${median(call, 'perSecond').toFixed(0)}/s, ${ratio('perSecond')} times; ` +
+        `processor time ${median(port, 'processor').toFixed(2)} and ` +
+        `${median(call, 'processor').toFixed(2)} µs, ${ratio('processor')} times`,
     );
   }
   for (const bytes of [1 << 10, 16 << 20]) {

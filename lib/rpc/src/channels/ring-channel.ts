@@ -26,6 +26,7 @@ export interface RingHost {
 }
 
 const none: readonly Attachment[] = [];
+const jobsEnd = Promise.resolve();
 
 /** One end. */
 export class RingChannel implements Channel {
@@ -41,6 +42,12 @@ export class RingChannel implements Channel {
   /** receive() has returned a record whose room is not given back yet. */
   #isTaken = false;
   #isWriterWaiting = false;
+  /** Messages of one job of the event loop are told of together: to be woken costs the peer more than they do. */
+  #isBellDue = false;
+  readonly #wakePeer = (): void => {
+    this.#isBellDue = false;
+    if (this.#writer.mustWake()) this.#host.ringBell();
+  };
   readonly #message: { bytes: Uint8Array; attachments: readonly Attachment[] } = {
     bytes: new Uint8Array(0),
     attachments: none,
@@ -78,7 +85,10 @@ export class RingChannel implements Channel {
     }
     if (attachments.length > 0) this.#host.pushAttachments(attachments);
     this.#writer.write(bytes, attachments.length);
-    if (this.#writer.mustWake()) this.#host.ringBell();
+    if (!this.#isBellDue) {
+      this.#isBellDue = true;
+      void jobsEnd.then(this.#wakePeer);
+    }
     return 'sent';
   }
 

@@ -1,130 +1,69 @@
 // Round trips between two threads of Node, by RPC and by messages on a bare MessagePort: `npm run bench:rpc`.
-//
-// Both make the same calls: a number, a method's name and its arguments there, the number and the result back. Rounds of
-// both alternate; a figure is the median over the rounds, and so is the ratio.
-import { MessageChannel, Worker } from 'node:worker_threads';
+// What is measured, and how, is in apps/rpc.ts.
 import { Command } from 'commander';
-import { connect } from '../../lib/rpc/src/calls/connection.ts';
-import { move } from '../../lib/rpc/src/codec/move.ts';
-import { openPortChannel } from '../../lib/rpc/src/node/port-channel.ts';
-import type { Adder, BareCall } from './rpc-peer.ts';
+import { execa } from 'execa';
+import { ToolError } from '../../lib/cli/src/command.ts';
+import { startMachine } from '../../lib/cli/src/machine.ts';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { systemMachine } from '../guest/support/network.ts';
 import { describeHost } from './support/host.ts';
-import { listOf, parseWhole, runProgram } from './support/program.ts';
-import { summarise } from './support/statistics.ts';
+import { parseWhole, runProgram } from './support/program.ts';
 
 interface Options {
   readonly rounds: number;
   readonly calls: number;
-  readonly concurrency: readonly number[];
+  readonly concurrency: string;
+  readonly guest?: boolean;
+  readonly processors: number;
 }
 
-type Add = (one: number, other: number) => Promise<number>;
-type Back = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
+const machineLimit = 600_000;
 
-/** Starts the other thread. */
-async function start() {
-  const [forBare, forRpc] = [new MessageChannel(), new MessageChannel()];
-  const worker = new Worker(new URL('rpc-peer.ts', import.meta.url), {
-    workerData: { bare: forBare.port2, port: forRpc.port2 },
-    transferList: [forBare.port2, forRpc.port2],
-  });
-  const waiting = new Map<number, (result: unknown) => void>();
-  let next = 1;
-  forBare.port1.on('message', ({ id, result }: { id: number; result: unknown }) => {
-    waiting.get(id)?.(result);
-    waiting.delete(id);
-  });
-  const ask = <R>(method: BareCall['method'], values: BareCall['values'], moved: ArrayBuffer[]) =>
-    new Promise<R>((resolve) => {
-      const id = next;
-      next += 1;
-      waiting.set(id, resolve as (result: unknown) => void);
-      const call: BareCall = { id, method, values };
-      forBare.port1.postMessage(call, moved);
-    });
-  const { remote } = connect<Adder>(await openPortChannel(forRpc.port1));
-  return {
-    stop: () => worker.terminate(),
-    bare: {
-      add: ((one, other) => ask('add', [one, other], [])) as Add,
-      back: ((bytes) => ask('back', [bytes], [bytes.buffer])) as Back,
-    },
-    rpc: {
-      add: ((one, other) => remote.add(one, other)) as Add,
-      back: ((bytes) => remote.back(move(bytes))) as Back,
-    },
-  };
-}
-
-/** What calls cost. */
-interface Cost {
-  readonly perSecond: number;
-  /** Microseconds of processor time for each, of both threads: what other load on this machine changes least. */
-  readonly processor: number;
-}
-
-/** Makes calls, so many of them under way at a time. */
-async function measure(add: Add, concurrency: number, calls: number): Promise<Cost> {
-  let left = calls;
-  const lane = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      if ((await add(left, 1)) !== left + 1 && concurrency === 1) throw new Error('A wrong sum.');
+/** Passes on what the app says of its measurements. */
+function reporter(): (piece: string) => void {
+  let text = '';
+  return (piece) => {
+    text += piece;
+    const lines = text.split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) {
+      const found = /^bench: (.*?)\r?$/.exec(line)?.[1];
+      if (found !== undefined) console.log(found);
     }
   };
-  const used = process.cpuUsage();
-  const begin = performance.now();
-  await Promise.all(Array.from({ length: concurrency }, lane));
-  const perSecond = (calls * 1000) / (performance.now() - begin);
-  const { user, system } = process.cpuUsage(used);
-  return { perSecond, processor: (user + system) / calls };
 }
 
-/** @returns microseconds that a buffer takes there and back, each of the times */
-async function movesIn(back: Back, size: number, times: number): Promise<number[]> {
-  const taken: number[] = [];
-  let bytes: Uint8Array = new Uint8Array(size);
-  for (let count = 0; count < times; count += 1) {
-    const begin = performance.now();
-    bytes = await back(bytes as Uint8Array<ArrayBuffer>);
-    taken.push((performance.now() - begin) * 1000);
-    if (bytes.length !== size) throw new Error('It came back changed.');
-  }
-  return taken;
-}
-
-async function run({ rounds, calls, concurrency }: Options): Promise<void> {
+async function run({ rounds, calls, concurrency, guest, processors }: Options): Promise<void> {
   console.log(await describeHost());
-  const { bare, rpc, stop } = await start();
-  for (const under of concurrency) {
-    const port: Cost[] = [];
-    const call: Cost[] = [];
-    // The first round warms both up.
-    for (let round = 0; round <= rounds; round += 1) {
-      const costs = [await measure(bare.add, under, calls), await measure(rpc.add, under, calls)];
-      if (round === 0) continue;
-      port.push(costs[0] as Cost);
-      call.push(costs[1] as Cost);
-    }
-    const median = (costs: readonly Cost[], of: keyof Cost): number =>
-      summarise(costs.map((cost) => cost[of])).median;
-    const ratio = (of: keyof Cost): string =>
-      summarise(call.map((cost, round) => cost[of] / (port[round] as Cost)[of])).median.toFixed(2);
-    console.log(
-      `${under} at a time: MessagePort ${median(port, 'perSecond').toFixed(0)}/s, ` +
-        `RPC ${median(call, 'perSecond').toFixed(0)}/s, ${ratio('perSecond')} times; ` +
-        `processor time ${median(port, 'processor').toFixed(2)} and ` +
-        `${median(call, 'processor').toFixed(2)} µs, ${ratio('processor')} times`,
-    );
+  const environment = {
+    ROUNDS: String(rounds),
+    CALLS: String(calls),
+    CONCURRENCY: concurrency,
+  };
+  const report = reporter();
+  if (guest !== true) {
+    const app = execa('node', [inRepository('test/bench/apps/rpc.ts')], { env: environment });
+    app.stdout.on('data', (piece: Buffer) => report(piece.toString()));
+    await app;
+    return;
   }
-  for (const bytes of [1 << 10, 16 << 20]) {
-    const [port, call] = [
-      await movesIn(bare.back, bytes, 20 * rounds),
-      await movesIn(rpc.back, bytes, 20 * rounds),
-    ].map((list) => summarise(list).median.toFixed(0));
-    console.log(`${bytes} bytes moved there and back: MessagePort ${port} µs, RPC ${call} µs`);
-  }
-  await stop();
+  const machine = await systemMachine(
+    {
+      name: 'bench-rpc',
+      entry: '../bench/apps/rpc.ts',
+      environment,
+      memoryMegabytes: 512,
+      processors,
+    },
+    false,
+  );
+  const running = await startMachine({
+    ...machine,
+    timeoutMilliseconds: machineLimit,
+    onOutput: report,
+  });
+  const { code, output } = await running.end;
+  if (code !== 0) throw new ToolError(`The machine ended with ${code}:\n${output.slice(-3000)}`);
 }
 
 await runProgram(
@@ -133,6 +72,8 @@ await runProgram(
     .description('remote calls between two threads beside a bare MessagePort')
     .option('--rounds <number>', 'rounds of each, which alternate', parseWhole, 9)
     .option('--calls <number>', 'round trips of a round', parseWhole, 30_000)
-    .option('--concurrency <list>', 'calls under way at a time', listOf(parseWhole), [1, 16, 64])
+    .option('--concurrency <list>', 'calls under way at a time', '1,16,64')
+    .option('--guest', 'in a virtual machine instead of on this host')
+    .option('--processors <number>', 'of that machine', parseWhole, 2)
     .action(run),
 );

@@ -6,6 +6,7 @@ import { isRpcError } from '../../lib/rpc/src/calls/errors.ts';
 import { withOptions } from '../../lib/rpc/src/calls/imports.ts';
 import { move } from '../../lib/rpc/src/codec/move.ts';
 import { openPortChannel } from '../../lib/rpc/src/node/port-channel.ts';
+import { seededRandom } from '../sim/support/random.ts';
 import type { Work } from './support/rpc-worker.ts';
 
 async function start(t: ExecutionContext) {
@@ -55,6 +56,25 @@ test('a buffer moves to another thread and back; a large one that is copied goes
   t.is(back[12_345_678], 7);
   const copied = new Uint8Array(1 << 20).fill(9);
   t.deepEqual(await connection.remote.back(copied), copied);
+  connection.close();
+});
+
+test('through a small ring, everything of any length comes back as it was', async (t) => {
+  const { connection } = await start(t);
+  const random = seededRandom(11);
+  let wrong = 0;
+  const lane = async (): Promise<void> => {
+    for (let count = 0; count < 400; count += 1) {
+      const bytes = new Uint8Array(random.integer(0, random.chance(0.05) ? 20_000 : 300));
+      random.fill(bytes);
+      const sent = bytes.slice();
+      if (random.chance(0.05)) move(bytes);
+      const back = await connection.remote.back(bytes);
+      if (back.length !== sent.length || back.some((byte, at) => byte !== sent[at])) wrong += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 24 }, lane));
+  t.is(wrong, 0);
   connection.close();
 });
 

@@ -3,6 +3,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Channel, Closure } from '../../lib/rpc/src/channel.ts';
 import { memoryChannels } from '../../lib/rpc/src/channels/memory.ts';
 import { RingReader, RingWriter, ringMemory } from '../../lib/rpc/src/channels/ring.ts';
+import { RingChannel } from '../../lib/rpc/src/channels/ring-channel.ts';
 import { seededRandom } from '../sim/support/random.ts';
 import { ringChannels } from './support/rpc.ts';
 
@@ -229,6 +230,36 @@ test('a ring whose reader lies is noticed by its writer', (t) => {
     if (fits === true) writer.write(new Uint8Array(200), 0);
   }
   t.is(fits, undefined);
+});
+
+test('a peer that announces attachments which do not come, or breaks its ring, is left', async (t) => {
+  const offences: readonly (readonly [
+    offend: (ring: RingWriter, words: Int32Array) => void,
+    why: RegExp,
+  ])[] = [
+    [(ring) => ring.write(new Uint8Array(4), -5), /-5 attachments were announced/],
+    [(ring) => ring.write(new Uint8Array(4), 65), /65 attachments were announced/],
+    [(ring) => ring.write(new Uint8Array(4), 3), /3 attachments were announced, 1 came/],
+    [(_ring, words) => Atomics.store(words, 0, 4096), /head is 4096 ahead/],
+  ];
+  for (const [offend, why] of offences) {
+    const [outgoing, incoming] = [ringMemory(1024), ringMemory(1024)];
+    const channel = new RingChannel(outgoing, incoming, {
+      ringBell: () => {},
+      later,
+      pushAttachments: () => {},
+      takeAttachments: () => [new ArrayBuffer(1)],
+      carries: () => false,
+      ended: () => {},
+    });
+    offend(new RingWriter(incoming), new Int32Array(incoming));
+    const { ended } = reader(channel, () => {});
+    const closure = await ended;
+    t.is(closure.cause, 'broken');
+    t.regex(closure.reason, why);
+    t.is(channel.send(new Uint8Array(1)), 'closed');
+    t.regex(new RingReader(outgoing).closeReason, why, 'the peer is told');
+  }
 });
 
 test('memory that is no ring is refused', (t: ExecutionContext) => {

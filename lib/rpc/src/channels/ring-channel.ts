@@ -46,7 +46,7 @@ export class RingChannel implements Channel {
   #isBellDue = false;
   readonly #wakePeer = (): void => {
     this.#isBellDue = false;
-    if (this.#writer.mustWake()) this.#host.ringBell();
+    if (this.closure === undefined && this.#writer.mustWake()) this.#host.ringBell();
   };
   readonly #message: { bytes: Uint8Array; attachments: readonly Attachment[] } = {
     bytes: new Uint8Array(0),
@@ -100,6 +100,10 @@ export class RingChannel implements Channel {
     while (true) {
       if (reader.next()) {
         const { bytes, attachments } = reader.record;
+        if (attachments < 0 || attachments > this.mostAttachments) {
+          this.#break(`${attachments} attachments were announced`);
+          return undefined;
+        }
         const items = attachments === 0 ? none : this.#host.takeAttachments();
         if (items === undefined) break;
         if (items.length !== attachments) {

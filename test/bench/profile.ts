@@ -16,7 +16,8 @@ import {
 import { step } from '../../lib/cli/src/progress.ts';
 import { Monitor } from '../guest/support/monitor.ts';
 import { Namespace, site, whyNoNamespace } from '../guest/support/namespace.ts';
-import { systemMachine } from '../guest/support/network.ts';
+import { systemMachine } from '../guest/support/systems.ts';
+import { type Load, runWrk } from './load/wrk.ts';
 import { parseWhole, runProgram } from './support/program.ts';
 import {
   CodeMap,
@@ -30,10 +31,9 @@ import {
   summariseSamples,
   type ThreadShare,
 } from './support/samples.ts';
-import { type Load, parseWrk } from './support/wrk.ts';
 
 const folder = path.join(buildFolder, 'profile');
-const client = inRepository('test/bench/support/network-client.ts');
+const client = inRepository('test/bench/load/client.ts');
 const machineLimit = 900_000;
 const url = `http://${site.guest}:8080`;
 
@@ -74,7 +74,7 @@ async function start(
         arguments: ['node', '--perf-basic-prof', '--enable-source-maps', '/app/main.mjs'],
       },
     },
-    false,
+    'ours',
   );
   return startMachine({
     ...machine,
@@ -89,7 +89,12 @@ async function record(options: Options, space: Namespace): Promise<Recording> {
   const dump = path.join(folder, 'samples');
   const running = await start(options, space, monitor);
   try {
-    const waiting = space.start([nodeBinary, client, 'first', site.guest]);
+    const waiting = space.start([
+      nodeBinary,
+      client,
+      'first',
+      JSON.stringify({ host: site.guest }),
+    ]);
     await waiting.printed(/^\d+(\.\d+)?$/m);
     const place = /profile: (\d+) bytes of samples at physical 0x([0-9a-f]+)/.exec(
       running.output(),
@@ -97,10 +102,8 @@ async function record(options: Options, space: Namespace): Promise<Recording> {
     if (place === null) throw new ToolError('The kernel has no memory for samples: use --memory');
     const size = Number(place[1]);
     const address = Number.parseInt(place[2] as string, 16);
-    const wrk = async (seconds: number) => {
-      const parameters = ['-t1', `-c${options.connections}`, `-d${seconds}s`, '--latency'];
-      return parseWrk(await space.run('wrk', [...parameters, `${url}/`]));
-    };
+    const { connections } = options;
+    const wrk = (seconds: number) => runWrk(space, { url: `${url}/`, connections, seconds });
     const read = async () => {
       await monitor.saveMemory(address, size, dump);
       return parseSamples(await readFile(dump));

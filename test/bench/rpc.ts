@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { ToolError } from '../../lib/cli/src/command.ts';
 import { startMachine } from '../../lib/cli/src/machine.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
-import { systemMachine } from '../guest/support/network.ts';
+import { systemMachine } from '../guest/support/systems.ts';
 import { describeHost } from './support/host.ts';
 import { parseWhole, runProgram } from './support/program.ts';
 
@@ -55,7 +55,7 @@ async function run({ rounds, calls, concurrency, guest, processors }: Options): 
       memoryMegabytes: 512,
       processors,
     },
-    false,
+    'ours',
   );
   const running = await startMachine({
     ...machine,

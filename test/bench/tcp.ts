@@ -14,20 +14,19 @@ import { step } from '../../lib/cli/src/progress.ts';
 import { patternDigest } from '../guest/network/pattern.ts';
 import { guestBase } from '../guest/network/ports.ts';
 import { Namespace, site, whyNoNamespace } from '../guest/support/namespace.ts';
-import { HostPeer, systemMachine, TaskHost } from '../guest/support/network.ts';
+import { HostPeer, networkApp, TaskHost } from '../guest/support/network.ts';
 import type { Program } from '../guest/support/program.ts';
 import { bridgeArguments, relayPorts, type WireFaults } from '../guest/support/relay.ts';
+import { type MachineSystem, systemMachine, systemTitles } from '../guest/support/systems.ts';
+import { renderTable } from './report/table.ts';
 import { describeHost, type Host, load } from './support/host.ts';
-import { processorTime } from './support/measure.ts';
-import {
-  listOf,
-  parseSystem,
-  runProgram,
-  type SystemName,
-  systemNames,
-  systems,
-} from './support/program.ts';
+import { processorTime } from './support/processor-time.ts';
+import { listOf, parseOneOf, runProgram } from './support/program.ts';
 import { type Summary, summarise } from './support/statistics.ts';
+
+/** The systems that are compared: `peer` is one of the Linux peers. */
+const systems = ['ours', 'peer'] as const;
+type SystemName = (typeof systems)[number];
 
 const benchFolder = path.join(buildFolder, 'bench');
 const directions = ['out of the guest', 'into the guest'] as const;
@@ -54,6 +53,7 @@ interface Options {
   readonly memory: number;
   readonly processors: number;
   readonly system?: SystemName;
+  readonly peer: Exclude<MachineSystem, 'ours'>;
   /** The TAP device itself, without a relay and with all offloads. */
   readonly direct: boolean;
   /** Keeps the frames of the last machine of each system, as the guest's device saw them. */
@@ -188,13 +188,14 @@ async function measure(name: SystemName, options: Options, round: number): Promi
     const machine = await systemMachine(
       {
         name: `bench-tcp-${name}`,
+        entry: networkApp,
         network,
         linux: { address: site.guest, gateway: site.host, nameserver: site.host },
         launcher: space.launcher,
         memoryMegabytes: options.memory,
         processors: options.processors,
       },
-      name === 'peer',
+      name === 'peer' ? options.peer : 'ours',
     );
     running = await startMachine({ ...machine, timeoutMilliseconds: machineLimit });
     const guest = new TaskHost(site.guest, guestBase, space.launcher, streamLimit);
@@ -208,7 +209,7 @@ async function measure(name: SystemName, options: Options, round: number): Promi
     const streams: Stream[] = [];
     for (const wire of wires(options)) {
       for (const direction of directions) {
-        const title = `${systemNames[name]}, ${describe(wire)}, ${direction}`;
+        const title = `${titleOf(name, options)}, ${describe(wire)}, ${direction}`;
         const found = await step(title, async () => {
           const some: Stream[] = [];
           for (let count = 0; count < options.streams; count++) {
@@ -229,12 +230,16 @@ async function measure(name: SystemName, options: Options, round: number): Promi
   } catch (error) {
     const console = running?.output().slice(-3000) ?? '';
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ToolError(`${systemNames[name]}: ${reason}\nIts console:\n${console}`);
+    throw new ToolError(`${titleOf(name, options)}: ${reason}\nIts console:\n${console}`);
   } finally {
     running?.kill();
     await running?.end;
     await space.remove();
   }
+}
+
+function titleOf(name: SystemName, { peer }: Options): string {
+  return systemTitles[name === 'ours' ? 'ours' : peer];
 }
 
 function describe({ loss, latency, disorder }: Wire): string {
@@ -273,7 +278,7 @@ function render(report: TcpReport): string {
     return `${format(found.median)} (${format(found.min)} to ${format(found.max)})`;
   };
   const time = (found: Summary | undefined) => found?.median.toFixed(1) ?? '';
-  const names = systems.map((name) => `${systemNames[name]}, MB/s`);
+  const names = systems.map((name) => `${titleOf(name, options)}, MB/s`);
   const cells = [
     ['lost', 'one way', 'direction', 'MiB', ...names, 'ratio', 'QEMU ms/MB', 'peer'],
     ...rows.map(({ wire, direction, mebibytes, rate, ratio, processorTime }) => [
@@ -288,13 +293,11 @@ function render(report: TcpReport): string {
       time(processorTime.peer),
     ]),
   ];
-  const widths = cells[0]!.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
-  const lines = cells.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)));
   const relay = options.direct
     ? 'TAP with offloads, no relay'
     : `${options.disorder} % of the frames swapped and as many repeated`;
   return [
-    ...lines.map((line) => line.join('  ').trimEnd()),
+    renderTable(cells),
     '',
     `${relay}; medians of ${options.rounds} interleaved rounds of ${options.streams} streams each ` +
       `(least to greatest), seeds from ${options.seed}; SHA-256 equal in all. This host sends with ${report.congestionControl}.`,
@@ -358,7 +361,8 @@ const program = new Command()
   )
   .option('--memory <MiB>', 'memory of the machine', parseNumber, 768)
   .option('--processors <number>', 'processors of the machine', parseNumber, 1)
-  .option('--system <name>', 'measure only ours, or only the peer', parseSystem)
+  .option('--system <name>', 'measure only ours, or only the peer', parseOneOf(systems))
+  .option('--peer <name>', 'slim or cloud', parseOneOf(['slim', 'cloud']), 'slim')
   .option('--direct', 'the TAP device itself: no relay, all offloads', false)
   .option('--capture', 'keep the frames in build/bench/tcp-*.pcap', false)
   .action(main);

@@ -7,7 +7,7 @@ import { parseWhole, runProgram } from '../bench/support/program.ts';
 import { checkedRuntime } from './support/checked.ts';
 import { guestInitrd, runOnHost, tail } from './support/guest.ts';
 import { buildNativeAddon } from './support/native.ts';
-import { systemMachine } from './support/network.ts';
+import { systemMachine } from './support/systems.ts';
 
 /** How to run the torture. */
 export interface TortureOptions {
@@ -59,7 +59,7 @@ export async function runTorture(options: TortureOptions): Promise<TortureResult
   } else {
     const machine = await systemMachine(
       { ...app, environment: { TORTURE: words.join(',') }, processors, memoryMegabytes: 1024 },
-      options.peer === true,
+      options.peer === true ? 'cloud' : 'ours',
     );
     const runtime = options.lockChecks ? await checkedRuntime() : options.runtime;
     const result = await bootMachine({

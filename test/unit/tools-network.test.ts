@@ -10,7 +10,6 @@ import {
   networkArguments,
   parseForward,
 } from '../../lib/cli/src/network.ts';
-import { parseWrk } from '../bench/support/wrk.ts';
 import { FaultyWire, seededRandom, type WireFaults } from '../guest/support/relay.ts';
 
 test('ports are parsed', (t) => {
@@ -117,26 +116,4 @@ test('random numbers are between 0 and 1 and spread evenly', (t) => {
     buckets[Math.floor(number * 10)]!++;
   }
   t.true(buckets.every((count) => count > 850 && count < 1150));
-});
-
-test("wrk's report is read", (t) => {
-  const report = `Running 4s test @ http://10.0.9.2:8080/
-  1 threads and 16 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency    12.34ms    5.67ms  98.76ms   77.77%
-    Req/Sec     1.40k   123.45     1.60k    66.67%
-  Latency Distribution
-     50%  850.00us
-     75%   12.00ms
-     90%   20.00ms
-     99%    1.10s
-  5600 requests in 4.00s, 0.90MB read
-  Socket errors: connect 1, read 2, write 0, timeout 3
-  Non-2xx or 3xx responses: 4
-Requests/sec:   1399.50
-Transfer/sec:    230.00KB
-`;
-  const expected = { requestsPerSecond: 1399.5, requests: 5600, p50: 0.85, p99: 1100, errors: 10 };
-  t.deepEqual(parseWrk(report), expected);
-  t.throws(() => parseWrk('unable to connect'), { message: /lacks figures/ });
 });

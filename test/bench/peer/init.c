@@ -1,4 +1,4 @@
-// The first process of the peer: a Linux that does nothing but run Node. It mounts what Node reads,
+// The first process of the peers: a Linux that does nothing but run Node. It mounts what Node reads,
 // brings the network up, runs the app on the console, says how Node ended, and powers the machine off.
 //
 // The kernel hands its unknown NAME=value words to this process as environment, and the words after
@@ -148,6 +148,7 @@ int main(int count, char **words) {
   open_console();
   mount_kernel_file_system("proc", "/proc");
   mount_kernel_file_system("sysfs", "/sys");
+  mount_kernel_file_system("tmpfs", "/tmp");  // The slim peer's disk is read only.
   load_modules();
   set_up_network();
   // Tens of thousands of connections; Node raises its soft limit to this by itself.

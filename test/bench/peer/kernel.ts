@@ -1,9 +1,9 @@
-// The peer's kernel: what Debian's package linux-image-cloud-amd64 stands for today, downloaded once
+// The cloud peer's kernel: what Debian's package linux-image-cloud-amd64 stands for today, downloaded once
 // into the user's cache, without root.
 import { access, glob, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { runCommand, ToolError } from '../../../lib/cli/src/command.ts';
+import { cacheFolder } from '../../../lib/cli/src/paths.ts';
 
 /** The package that always depends on the current kernel. */
 const metaPackage = 'linux-image-cloud-amd64';
@@ -32,11 +32,8 @@ export interface DebianKernel {
   readonly version: string;
 }
 
-/** Where downloads for benchmarks are kept between runs (XDG Base Directory Specification). */
-function cacheFolder(): string {
-  const caches = process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache');
-  return path.join(caches, 'runtimejs', 'peers');
-}
+/** Where peers are kept between runs. */
+export const peerCache: string = path.join(cacheFolder, 'peers');
 
 /**
  * Asks apt which kernel is the current one.
@@ -71,13 +68,13 @@ async function isThere(file: string): Promise<boolean> {
  */
 export async function fetchKernel(): Promise<DebianKernel> {
   const current = await currentKernel();
-  const folder = path.join(cacheFolder(), `${current.package}_${current.version}`);
+  const folder = path.join(peerCache, `${current.package}_${current.version}`);
   const file = path.join(folder, 'vmlinuz');
   const modules = networkModules.map((name) => path.join(folder, `${name}.ko`));
   const present = await Promise.all([file, ...modules].map(isThere));
   if (!present.every(Boolean)) {
-    await mkdir(cacheFolder(), { recursive: true });
-    const workFolder = await mkdtemp(path.join(cacheFolder(), 'download-'));
+    await mkdir(peerCache, { recursive: true });
+    const workFolder = await mkdtemp(path.join(peerCache, 'download-'));
     try {
       await download(`${current.package}=${current.version}`, workFolder);
       await mkdir(folder, { recursive: true });

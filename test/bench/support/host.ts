@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { runCommand } from '../../../lib/cli/src/command.ts';
-import { emulator } from './measure.ts';
+import { emulator } from '../../../lib/cli/src/machine.ts';
 
 /** The machine and its programs. */
 export interface Host {

@@ -3,16 +3,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../../../lib/base/src/errors.ts';
 import { BundleError } from '../../../lib/cli/src/bundle.ts';
 
-/** The two systems that are compared. */
-export const systems = ['ours', 'peer'] as const;
-export type SystemName = (typeof systems)[number];
-
-/** How reports name them. */
-export const systemNames: Readonly<Record<SystemName, string>> = {
-  ours: 'Runtime.JS',
-  peer: "Debian's cloud kernel",
-};
-
 /** Parses an option that is a whole number from 1 on. */
 export function parseWhole(text: string): number {
   const value = Number(text);
@@ -22,11 +12,15 @@ export function parseWhole(text: string): number {
   return value;
 }
 
-/** Parses an option that names one of the systems. */
-export function parseSystem(text: string): SystemName {
-  const found = systems.find((name) => name === text);
-  if (!found) throw new InvalidArgumentError(`It must be one of ${systems.join(' and ')}.`);
-  return found;
+/** Makes a parser of one of some names. */
+export function parseOneOf<Name extends string>(names: readonly Name[]): (text: string) => Name {
+  return (text) => {
+    const found = names.find((name) => name === text);
+    if (found === undefined) {
+      throw new InvalidArgumentError(`${JSON.stringify(text)} is none of ${names.join(', ')}.`);
+    }
+    return found;
+  };
 }
 
 /** Makes a parser of lists, with commas, of a parser of their items. */

@@ -23,3 +23,13 @@ export function summarise(samples: readonly number[]): Summary {
   }
   return { median: (low + high) / 2, min, max, samples };
 }
+
+/**
+ * The mean of rates that have nothing in common: a tenth more of any counts the same.
+ * @param values positive numbers, at least one
+ * @throws RangeError when there is none
+ */
+export function geometricMean(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('A mean needs at least one value.');
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}

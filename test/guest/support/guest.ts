@@ -78,7 +78,7 @@ export async function runOnHost(
   initrd: string,
   parameters: readonly string[] = [],
 ): Promise<HostResult> {
-  const root = unpack(initrd);
+  const root = unpackInitrd(initrd);
   const result = await execa(nodeBinary, ['--enable-source-maps', 'main.mjs', ...parameters], {
     cwd: path.join(root, 'app'),
     stdin: 'ignore',
@@ -93,8 +93,11 @@ export async function runOnHost(
   return { output: result.stdout, errors: result.stderr, code: result.exitCode ?? -1 };
 }
 
-/** Unpacks an initrd beside itself. */
-function unpack(initrd: string): string {
+/**
+ * Unpacks an initrd beside itself.
+ * @returns the folder
+ */
+export function unpackInitrd(initrd: string): string {
   const root = path.join(path.dirname(initrd), 'unpacked');
   rmSync(root, { recursive: true, force: true });
   for (const entry of readCpio(readFileSync(initrd))) {

@@ -7,28 +7,26 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
-import type { InitrdOptions } from '../../../lib/cli/src/bundle.ts';
 import {
   type BootResult,
-  type MachineOptions,
   type RunningMachine,
   startMachine,
 } from '../../../lib/cli/src/machine.ts';
-import type { NetworkOptions } from '../../../lib/cli/src/network.ts';
-import { inRepository, nodeBinary, runtimeImage } from '../../../lib/cli/src/paths.ts';
-import { makeInitramfs } from '../../bench/peer/initramfs.ts';
-import { fetchKernel } from '../../bench/peer/kernel.ts';
+import { inRepository, nodeBinary } from '../../../lib/cli/src/paths.ts';
 import { ports } from '../network/ports.ts';
 import type { TaskName, TaskParameters, TaskResult } from '../network/tasks.ts';
 import { CaptureError, examineCapture } from './capture.ts';
-import { guestFolder, guestInitrd, tail } from './guest.ts';
+import { guestFolder, tail } from './guest.ts';
 import { Program } from './program.ts';
+import { type SystemOptions, systemMachine } from './systems.ts';
 
 /** Whether the tests run on Linux, to try them. */
 export const onLinux: boolean = process.env.RUNTIMEJS_TEST_SYSTEM === 'linux';
 /** Whether tests that can be long shall be. */
 export const long: boolean = process.env.RUNTIMEJS_TEST_LONG === '1';
 
+/** The app of the network tests. */
+export const networkApp = 'network/main.ts';
 /** Longer than any start on a busy machine without KVM. */
 const readyLimit = 180_000;
 /** All tests of one machine together. */
@@ -38,85 +36,18 @@ const answerLimit = long ? 3_600 : 120;
 /** A machine that was told to end and does not, hangs. */
 const endLimit = 60_000;
 
-const linuxCommandLine =
-  'console=ttyS0 quiet panic=-1 rootfstype=ramfs cryptomgr.notests mitigations=off lsm= audit=0 ' +
-  'tsc=reliable no_timer_check';
-
-/** An address that the Linux peer is given, where our own system asks a DHCP server. */
-export interface LinuxAddresses {
-  readonly address: string;
-  readonly gateway: string;
-  readonly nameserver: string;
-  readonly address6?: string;
-}
-
 /** What to boot. */
-export interface GuestOptions {
-  /** Name of the machine, for its files. */
-  readonly name: string;
+export interface GuestOptions extends Omit<SystemOptions, 'entry'> {
   /** The app's path, below test/guest; by default the app of the network tests. */
   readonly entry?: string;
   /** What the app prints once it runs. */
   readonly ready?: RegExp;
-  readonly network?: NetworkOptions;
-  readonly linux?: LinuxAddresses;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly bundling?: Partial<InitrdOptions>;
-  readonly launcher?: readonly string[];
-  readonly memoryMegabytes?: number;
-  readonly processors?: number;
   /** Frames leave the device finished, so that checksums in the capture hold. */
   readonly finishedFrames?: boolean;
   /** The wire loses frames before they are captured. */
   readonly lossy?: boolean;
-  /** More arguments for QEMU: devices that `network` does not know. */
-  readonly extraArguments?: readonly string[];
   /** False when the capture would be too large to be looked through. */
   readonly capture?: boolean;
-}
-
-/**
- * Prepares the machine of an app.
- * @param options the app and its machine
- * @param linux whether it runs on Debian's cloud kernel instead of ours
- */
-export async function systemMachine(
-  options: GuestOptions,
-  linux: boolean = onLinux,
-): Promise<MachineOptions> {
-  const { name, entry = 'network/main.ts', environment = {} } = options;
-  const initrd = await guestInitrd(name, entry, options.bundling);
-  const words = Object.entries(environment);
-  const { memoryMegabytes = 768, processors, launcher, network, extraArguments = [] } = options;
-  const machine: MachineOptions = {
-    memoryMegabytes,
-    network,
-    extraArguments,
-    ...(launcher ? { launcher } : {}),
-    ...(processors ? { processors } : {}),
-  };
-  if (!linux) {
-    const append = words.map(([key, value]) => `env.${key}=${value}`).join(' ');
-    return { ...machine, initrd, append };
-  }
-  const kernel = await fetchKernel();
-  const folder = path.dirname(initrd);
-  const [form] = await makeInitramfs(runtimeImage, initrd, folder, kernel.networkModules);
-  const addresses = options.linux;
-  const settings = addresses
-    ? {
-        PEER_ADDRESS: addresses.address,
-        PEER_NETMASK: '255.255.255.0',
-        PEER_GATEWAY: addresses.gateway,
-        PEER_NAMESERVER: addresses.nameserver,
-        ...(addresses.address6 ? { PEER_ADDRESS6: addresses.address6 } : {}),
-      }
-    : {};
-  const append = [
-    linuxCommandLine,
-    ...[...Object.entries(settings), ...words].map(([key, value]) => `${key}=${value}`),
-  ].join(' ');
-  return { ...machine, runtime: kernel.file, initrd: form!.file, append };
 }
 
 /** A running app of the network tests: in the guest, or its peer on the host. */
@@ -215,7 +146,8 @@ export class Guest {
 
   /** Starts a machine and waits until its app has said that it listens. */
   static async start(options: GuestOptions): Promise<Guest> {
-    const machine = await systemMachine(options);
+    const { entry = networkApp } = options;
+    const machine = await systemMachine({ ...options, entry }, onLinux ? 'cloud' : 'ours');
     const captureFile = path.join(guestFolder, 'captures', `${options.name}.pcap`);
     mkdirSync(path.dirname(captureFile), { recursive: true });
     rmSync(captureFile, { force: true });

@@ -40,6 +40,11 @@ export class Program {
     this.#child.kill('SIGKILL');
   };
 
+  /** Process id; undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** What it has printed so far. */
   get output(): string {
     return this.#output;

@@ -1,2 +1,0 @@
-// What both systems run: one line with the time, and the end.
-console.log(`hello from Node ${process.version} at ${new Date().toISOString()}`);

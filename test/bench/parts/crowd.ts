@@ -30,8 +30,9 @@ async function start(system: SystemName, bench: Bench, port: number): Promise<Ru
   return startMachine({ ...machine, timeoutMilliseconds: limit * 1000 });
 }
 
+/** QEMU's user network takes connections before the machine does, so there are some at a time. */
 const waitFor = (port: number) =>
-  firstAnswer({ host: loopback, port, limit, tryEvery: 250, patience: 5000, quiet: true });
+  firstAnswer({ host: loopback, port, limit, tryEvery: 500, atOnce: 4, quiet: true });
 
 /** How many machines of each system fit. */
 async function countFitting(bench: Bench): Promise<number> {

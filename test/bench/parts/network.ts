@@ -2,29 +2,30 @@
 import { type LoadKind, loadKind, measureLoads } from './load.ts';
 import type { BenchOptions, Part } from './part.ts';
 
+/** What each of these loads is measured by. */
+const figuresOf = (unit: string) =>
+  ({
+    perSecond: { unit, better: 'more' },
+    p50: { suffix: 'p50', unit: 'ms', better: 'less' },
+    p99: { suffix: 'p99', unit: 'ms', better: 'less' },
+  }) as const;
+
 const handshakes = loadKind({
   title: 'TLS 1.3 handshakes, 8 at a time',
-  figures: {
-    perSecond: { unit: 'handshakes/s', better: 'more' },
-    p99: { suffix: 'p99', unit: 'ms', better: 'less' },
-  },
+  figures: figuresOf('handshakes/s'),
   run: (subject, seconds) => subject.load('handshakes', { seconds, connections: 8 }),
 });
 
 const webSocket = loadKind({
   title: 'WebSocket echo, 64 connections',
-  figures: {
-    perSecond: { unit: 'messages/s', better: 'more' },
-    p99: { suffix: 'p99', unit: 'ms', better: 'less' },
-  },
+  figures: figuresOf('messages/s'),
   run: (subject, seconds) => subject.load('websocket', { seconds, connections: 64 }),
 });
 
 const datagrams = loadKind({
   title: 'UDP echo, 64 under way',
   figures: {
-    perSecond: { unit: 'datagrams/s', better: 'more' },
-    p99: { suffix: 'p99', unit: 'ms', better: 'less' },
+    ...figuresOf('datagrams/s'),
     lost: { suffix: 'lost', unit: 'per window', better: 'less' },
   },
   run: (subject, seconds) => subject.load('datagrams', { seconds, connections: 64 }),

@@ -6,8 +6,10 @@ import { runCommand } from '../../../lib/cli/src/command.ts';
 import { compileInit, digestPeer, type PeerSource, peerFiles, peerFolders } from './files.ts';
 
 const blockSize = 4096;
-/** Room for inodes, extents and folders beside the files' data, in blocks. */
+/** Room for init, inodes, extents and folders beside the files' data, in blocks. */
 const spareBlocks = 1024;
+/** Folders, init, and what ext4 keeps for itself. */
+const spareInodes = 64;
 /** What a file system that is never written to can do without: each would be read or checked at the boot. */
 const leftOut = '^has_journal,^metadata_csum,^resize_inode';
 
@@ -31,7 +33,8 @@ async function writeDisk(source: PeerSource, folder: string, disk: string): Prom
     await compileInit(tree);
     for (const name of peerFolders) await mkdir(path.join(tree, name));
     let blocks = spareBlocks;
-    for (const { path: name, data, mode } of await peerFiles(source)) {
+    const files = await peerFiles(source);
+    for (const { path: name, data, mode } of files) {
       const file = path.join(tree, name);
       await mkdir(path.dirname(file), { recursive: true });
       await writeFile(file, data, { mode });
@@ -46,11 +49,12 @@ async function writeDisk(source: PeerSource, folder: string, disk: string): Prom
     const partial = `${disk}.partial`;
     await rm(partial, { force: true });
     const format = ['-q', '-t', 'ext4', '-b', String(blockSize), '-m', '0', '-O', leftOut];
+    const inodes = ['-N', String(files.length + spareInodes)];
     // Debian keeps it where the PATH of other users than root does not lead.
     const environment = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-    await runCommand('mke2fs', [...format, '-d', tree, partial, String(blocks)], {
+    await runCommand('mke2fs', [...format, ...inodes, '-d', tree, partial, String(blocks)], {
       environment,
-      remedy: 'Install it: apt-get install e2fsprogs',
+      remedy: 'mke2fs is in the Debian package e2fsprogs.',
     });
     await rename(partial, disk);
   } finally {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolError } from '../../../lib/cli/src/command.ts';
 import { type RunningMachine, startMachine } from '../../../lib/cli/src/machine.ts';
 import { findFreePort, loopback, type PortForward } from '../../../lib/cli/src/network.ts';
+import type { SystemMachine } from '../../guest/support/systems.ts';
 import { firstAnswer } from '../load/first.ts';
 import { ports } from '../load/ports.ts';
 import { availableMegabytes, residentMegabytes } from '../support/processor-time.ts';
@@ -21,13 +22,16 @@ const firstPort = 21_000;
 /** QEMU's user network: its gateway, and the resolver behind it. */
 const userNetwork = { address: '10.0.2.15', gateway: '10.0.2.2', nameserver: '10.0.2.3' } as const;
 
-async function start(system: SystemName, bench: Bench, port: number): Promise<RunningMachine> {
+function prepare(system: SystemName, bench: Bench): Promise<SystemMachine> {
   const { against } = bench.options;
   const options = { app: 'hello', processors: 1, memoryMegabytes: machineMegabytes } as const;
+  return prepareMachine(system, { ...options, against }, { linux: userNetwork });
+}
+
+function start(machine: SystemMachine, port: number): Promise<RunningMachine> {
   const rule: PortForward = { protocol: 'tcp', address: loopback, host: port, guest: ports.http };
-  const network = { network: { forward: [rule] }, linux: userNetwork };
-  const machine = await prepareMachine(system, { ...options, against }, network);
-  return startMachine({ ...machine, timeoutMilliseconds: limit * 1000 });
+  const network = { forward: [rule] };
+  return startMachine({ ...machine, network, timeoutMilliseconds: limit * 1000 });
 }
 
 /** QEMU's user network takes connections before the machine does, so there are some at a time. */
@@ -39,7 +43,7 @@ async function countFitting(bench: Bench): Promise<number> {
   let largest = 0;
   for (const system of bench.systems) {
     const port = await findFreePort(firstPort);
-    const machine = await start(system, bench, port);
+    const machine = await start(await prepare(system, bench), port);
     try {
       await waitFor(port);
       await sleep(500);
@@ -61,13 +65,14 @@ async function startCrowd(system: SystemName, bench: Bench, count: number) {
     port = await findFreePort(port);
     chosen.push(port);
   }
+  const machine = await prepare(system, bench);
   const begin = performance.timeOrigin + performance.now();
   try {
-    for (const port of chosen) machines.push(await start(system, bench, port));
+    for (const port of chosen) machines.push(await start(machine, port));
     const answers = (await Promise.all(chosen.map(waitFor))).sort((a, b) => a - b);
     return { first: (answers[0] ?? NaN) - begin, all: (answers.at(-1) ?? NaN) - begin };
   } catch (error) {
-    const consoles = machines.map((machine) => machine.output().slice(-500)).slice(0, 3);
+    const consoles = machines.map((one) => one.output().slice(-500)).slice(0, 3);
     const reason = error instanceof Error ? error.message : String(error);
     throw new ToolError(`${titles[system]}: ${reason}\nConsoles:\n${consoles.join('\n---\n')}`);
   } finally {

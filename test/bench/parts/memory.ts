@@ -23,7 +23,6 @@ async function serves(stage: Stage, bench: Bench, megabytes: number): Promise<bo
   const subject = await stage.start({ ...machine, against: bench.options.against });
   try {
     const late = sleep(patience, 'late', { ref: false });
-    // A machine that ended is found out by its silence, too.
     const answer = await Promise.race([subject.firstAnswer().catch(() => 'late'), late]);
     if (answer === 'late') return false;
     return (await subject.load('serve', { requests })) === requests;

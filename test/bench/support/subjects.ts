@@ -110,6 +110,7 @@ export class Stage {
     return new Subject(this, this.#space, waiting, start, {
       pid: () => program.pid,
       output: () => program.output,
+      ended: program.ended,
       end: async () => void (await program.stop('SIGKILL')),
     });
   }
@@ -122,6 +123,7 @@ export class Stage {
     return new Subject(this, this.#space, waiting, start, {
       pid: () => running.pid,
       output: () => running.output(),
+      ended: running.end,
       end: () => endMachine(running),
     });
   }
@@ -185,6 +187,7 @@ export async function endMachine(running: RunningMachine): Promise<void> {
 interface Process {
   pid(): number | undefined;
   output(): string;
+  readonly ended: Promise<unknown>;
   end(): Promise<void>;
 }
 
@@ -222,7 +225,10 @@ export class Subject {
    */
   async firstAnswer(): Promise<number> {
     return this.explain(async () => {
-      await this.#waiting.printed(/^\d+(\.\d+)?$/m);
+      const ended = this.#process.ended.then(() => {
+        throw new Error('It ended before it answered.');
+      });
+      await Promise.race([this.#waiting.printed(/^\d+(\.\d+)?$/m), ended]);
       return Number(/^\d+(\.\d+)?$/m.exec(this.#waiting.output)?.[0]) - this.#start;
     });
   }

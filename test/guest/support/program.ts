@@ -45,6 +45,11 @@ export class Program {
     return this.#child.pid;
   }
 
+  /** Settles when it has ended. */
+  get ended(): Promise<unknown> {
+    return this.#closed;
+  }
+
   /** What it has printed so far. */
   get output(): string {
     return this.#output;

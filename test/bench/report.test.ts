@@ -1,5 +1,6 @@
 // What the benchmarks make of their samples: rows, goals, tables and the page; and their command line.
-import { Script } from 'node:vm';
+import { readFile } from 'node:fs/promises';
+import { runInNewContext, Script } from 'node:vm';
 import test from 'ava';
 import { benchCommand, type Settings, settingsOf } from './options.ts';
 import { escapeHtml, renderPage } from './report/page.ts';
@@ -124,6 +125,52 @@ test('the page needs nothing else, and what it quotes stays text', async (t) => 
   for (const [, text = ''] of page.matchAll(/<script>(.*?)<\/script>/gs)) {
     t.notThrows(() => new Script(text)); // it is whole
   }
+});
+
+/** A chart, as the page asks Chart.js for it. */
+interface Config {
+  readonly data: { readonly labels: readonly string[]; readonly datasets: readonly object[] };
+  readonly plugins?: readonly { afterDatasetsDraw(chart: object): void }[];
+}
+
+test('the page draws each of its charts, with least and greatest over the bars', async (t) => {
+  const page = await renderPage(makeReport());
+  const embedded = [...page.matchAll(/<script type="application\/json">(.*?)<\/script>/g)];
+  const charts: Config[] = [];
+  class Chart {
+    static readonly defaults = { font: {} };
+    constructor(_canvas: object, config: Config) {
+      charts.push(config);
+    }
+  }
+  const chart = ([, textContent]: RegExpExecArray) => ({
+    querySelector: (name: string) => (name === 'script' ? { textContent } : {}),
+  });
+  const style = { getPropertyValue: () => ' black ' };
+  const script = await readFile(new URL('report/page-script.js', import.meta.url), 'utf8');
+  runInNewContext(script, {
+    Chart,
+    document: { documentElement: {}, querySelectorAll: () => embedded.map(chart) },
+    getComputedStyle: () => style,
+  });
+  t.is(charts.length, 3);
+  const [, requestsChart] = charts;
+  t.deepEqual([...(requestsChart?.data.labels ?? [])], ['hello <16>']);
+
+  const lines: number[] = [];
+  const context = {
+    ...{ save() {}, restore() {}, beginPath() {}, stroke() {} },
+    moveTo: () => {},
+    lineTo: (x: number) => lines.push(x),
+  };
+  requestsChart?.plugins?.[0]?.afterDatasetsDraw({
+    ctx: context,
+    data: requestsChart.data,
+    scales: { x: { getPixelForValue: (value: number) => value / 10 } },
+    getDatasetMeta: () => ({ data: [{ y: 5 }] }),
+  });
+  // The line and its two ends, of ours and of the peer.
+  t.deepEqual(lines, [220, 100, 220, 100, 50, 100]);
 });
 
 /** What a command line asks for. */

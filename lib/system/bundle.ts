@@ -1,5 +1,5 @@
 /** Bundles the system isolate's program, on the build host. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, extname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { UserError } from '@runtimejs/base/errors.ts';
 import { type TransformFailure, transform } from 'esbuild';
 import { type Plugin, type RollupError, rollup } from 'rollup';
+import { isolateEntries } from './isolate-entries.ts';
 
 /** Sources are named by their paths from here: the repository, or the folder that this is installed in. */
 const home = fileURLToPath(new URL('../..', import.meta.url));
@@ -75,6 +76,14 @@ export interface SystemBundle {
 }
 
 /**
+ * The file beside a bundle that names the entry modules of the isolates that it starts: pairs of the path that a
+ * script is to have in the image, and the module.
+ */
+export function isolatesFile(bundle: string): string {
+  return `${bundle}.isolates.json`;
+}
+
+/**
  * Bundles into one classic script with an inline source map, whose sources are named by their paths
  * in the repository. Modules that nothing uses are left out: what a composition does not import is
  * not there. Imports of Node's modules are refused.
@@ -86,6 +95,7 @@ export async function bundleSystem(
   outFile: string,
   entry: string = defaultComposition,
 ): Promise<SystemBundle> {
+  const isolates = new Map<string, string>();
   const bundle = await rollup({
     input: entry,
     plugins: [
@@ -93,6 +103,7 @@ export async function bundleSystem(
       ownPackages,
       nodeResolve({ extensions: ['.ts', '.mjs', '.js'], preferBuiltins: false }),
       typescript,
+      isolateEntries(isolates, home),
       compact,
     ],
     onwarn: (warning) => {
@@ -113,6 +124,7 @@ export async function bundleSystem(
         return path.split(sep).join('/');
       },
     });
+    writeFileSync(isolatesFile(outFile), JSON.stringify([...isolates]));
     const packages: Record<string, number> = {};
     for (const [file, { renderedLength }] of Object.entries(output[0].modules)) {
       const name = packageOf(file);

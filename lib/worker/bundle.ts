@@ -1,4 +1,4 @@
-/** Bundles a bare app with all that it runs on, on the build host. */
+/** Bundles a bare app with all that it runs on, and programs for isolates of their own, on the build host. */
 import { readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import commonjsPlugin from '@rollup/plugin-commonjs';
 import jsonPlugin from '@rollup/plugin-json';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
+import { type IsolateEntries, isolateEntries } from '@runtimejs/system/isolate-entries.ts';
 import { globalsByModule } from '@runtimejs/web/globals.ts';
 import { transform } from 'esbuild';
 import { type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
@@ -31,6 +32,15 @@ export interface WorkerBundle {
   /** Every file that was read. */
   readonly inputs: readonly string[];
   /** What deserves attention, one sentence each. */
+  readonly warnings: readonly string[];
+  /** Entry modules of the isolates that it starts, by the paths of their scripts in the image. */
+  readonly isolates: IsolateEntries;
+}
+
+/** Scripts of isolates, by their paths in the image. */
+export interface IsolateScripts {
+  readonly scripts: ReadonlyMap<string, string>;
+  readonly inputs: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -105,8 +115,26 @@ const smallUrl: Plugin = {
   },
 };
 
-/** The bundle's first module: it prepares the isolate, sets globals, loads the app, and runs it. */
-function composition(entry: string, globals: readonly string[]): Plugin {
+/** What runs an entry module: a module that comes before it, and a function that gets its default export. */
+interface Runner {
+  readonly prepare: string;
+  readonly run: readonly [name: string, module: string];
+}
+
+/** The program is a bare app, which has drivers, the network stack and the HTTP server with it. */
+const appRunner: Runner = {
+  prepare: '@runtimejs/worker/prepare.ts',
+  run: ['run', '@runtimejs/worker/run.ts'],
+};
+
+/** The program has an isolate to itself. */
+const isolateRunner: Runner = {
+  prepare: '@runtimejs/isolate/prepare.ts',
+  run: ['enter', '@runtimejs/isolate/enter.ts'],
+};
+
+/** The bundle's first module: it prepares the isolate, sets globals, loads the program, and runs it. */
+function composition(entry: string, globals: readonly string[], runner: Runner): Plugin {
   return {
     name: 'runtimejs:worker',
     resolveId(source, importer) {
@@ -118,11 +146,11 @@ function composition(entry: string, globals: readonly string[]): Plugin {
     load(id) {
       if (id === entryName) {
         return [
-          "import '@runtimejs/worker/prepare.ts';",
+          `import '${runner.prepare}';`,
           `import ${JSON.stringify(globalsName)};`,
-          `import * as app from ${JSON.stringify(entry)};`,
-          "import { run } from '@runtimejs/worker/run.ts';",
-          'run(app.default);',
+          `import * as program from ${JSON.stringify(entry)};`,
+          `import { ${runner.run[0]} } from '${runner.run[1]}';`,
+          `${runner.run[0]}(program.default);`,
         ].join('\n');
       }
       if (id !== globalsName) return null;
@@ -194,12 +222,46 @@ async function findGlobals(entry: string): Promise<string[]> {
  * @throws WorkerBundleError that names the module, the place and the cause
  */
 export async function bundleWorker(entry: string, root: string): Promise<WorkerBundle> {
+  return bundleProgram(entry, root, appRunner);
+}
+
+/**
+ * Bundles programs for isolates of their own, and those of isolates that they name, each into one classic script.
+ * @param entries their entry modules, by the paths that their scripts have in the image
+ * @param root sources below it are named by their paths from there
+ * @throws WorkerBundleError that names the module, the place and the cause
+ */
+export async function bundleIsolates(
+  entries: IsolateEntries,
+  root: string,
+): Promise<IsolateScripts> {
+  const scripts = new Map<string, string>();
+  const inputs: string[] = [];
   const warnings: string[] = [];
+  const waiting = [...entries];
+  for (const [path, entry] of waiting) {
+    if (scripts.has(path)) continue;
+    const bundle = await bundleProgram(entry, root, isolateRunner);
+    scripts.set(path, bundle.code);
+    inputs.push(...bundle.inputs);
+    warnings.push(...bundle.warnings);
+    waiting.push(...bundle.isolates);
+  }
+  return { scripts, inputs, warnings };
+}
+
+async function bundleProgram(entry: string, root: string, runner: Runner): Promise<WorkerBundle> {
+  const warnings: string[] = [];
+  const isolates = new Map<string, string>();
   try {
     const globals = await findGlobals(entry);
     const build = await rollup({
       input: entryName,
-      plugins: [...plugins([composition(entry, globals)]), compact],
+      plugins: [
+        ...plugins([composition(entry, globals, runner)]),
+        isolateEntries(isolates, root),
+        compact,
+      ],
       onLog: (_level, log) => collect(log, root, warnings),
     });
     const { output } = await build.generate({
@@ -213,7 +275,7 @@ export async function bundleWorker(entry: string, root: string): Promise<WorkerB
     });
     const inputs = build.watchFiles.filter((file) => !file.includes('\0'));
     await build.close();
-    return { code: output[0].code, inputs, warnings };
+    return { code: output[0].code, inputs, warnings, isolates };
   } catch (error) {
     throw new WorkerBundleError(describe(error as RollupError), { cause: error });
   }

@@ -4,7 +4,11 @@
  */
 import { argument, type Binding, type BindingGroup, binding, bindingGroup } from './declare.ts';
 
-/** A binding of bare isolates. */
+/** A binding of all bare isolates, those that others have started among them. */
+const bare = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system', 'bare'], ...description });
+
+/** A binding of the bare isolate that the app is. */
 const system = (description: Omit<Binding, 'isolates'>): Binding =>
   binding({ isolates: ['system'], ...description });
 
@@ -57,14 +61,14 @@ const app = bindingGroup('app', 'A bare app in this isolate.', [
 ]);
 
 const text = bindingGroup('text', 'Text and bytes, and copies of values, by the engine.', [
-  system({
+  bare({
     name: 'decodeUtf8',
     doc: 'Makes text of UTF-8. What is none becomes U+FFFD, as in the Encoding standard.',
     calls: { host: 'DecodeUtf8' },
     arguments: [argument('bytes', { kind: 'source' }, 'The bytes.')],
     returns: { kind: 'value', type: 'string', doc: 'the text' },
   }),
-  system({
+  bare({
     name: 'decodeLatin1',
     doc: 'Makes text of bytes, one code unit of each.',
     calls: { host: 'DecodeLatin1' },
@@ -79,14 +83,14 @@ const text = bindingGroup('text', 'Text and bytes, and copies of values, by the 
     ],
     returns: { kind: 'value', type: 'string', doc: 'the text' },
   }),
-  system({
+  bare({
     name: 'encodeUtf8',
     doc: 'Makes UTF-8 of text.',
     calls: { host: 'EncodeUtf8' },
     arguments: [argument('text', { kind: 'text' }, 'The text; lone surrogates become U+FFFD.')],
     returns: { kind: 'value', type: 'Uint8Array<ArrayBuffer>', doc: 'the bytes' },
   }),
-  system({
+  bare({
     name: 'clone',
     doc: 'Copies a value deeply (HTML, section 2.7). Throws an Error for what cannot be copied.',
     calls: { host: 'Clone' },

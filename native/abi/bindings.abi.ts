@@ -6,6 +6,7 @@
  */
 import { appBindingGroups } from './app-bindings.abi.ts';
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
+import { isolateBindingGroups, isolateBindings } from './isolate.abi.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
 import { clockBindings, serviceBindingGroups } from './service-bindings.abi.ts';
 import { terminalBindingGroups } from './terminal.abi.ts';
@@ -15,21 +16,36 @@ import { terminalBindingGroups } from './terminal.abi.ts';
  */
 const both = ['system', 'app'] as const;
 
+/** All isolates without Node. */
+const bare = ['system', 'bare'] as const;
+
+const message = [
+  argument(
+    'level',
+    { kind: 'integer', type: 'u32', least: 0, most: 3 },
+    '0 error, 1 warning, 2 information, 3 debugging.',
+  ),
+  argument('text', { kind: 'text' }, 'The message; newlines inside start new log lines.'),
+];
+
 export const bindingGroups: readonly BindingGroup[] = [
   bindingGroup('log', 'The kernel log.', [
     binding({
       name: 'write',
       doc: 'Writes one message to the kernel log.',
-      isolates: both,
+      isolates: ['app'],
       calls: { kernel: 'log' },
-      arguments: [
-        argument(
-          'level',
-          { kind: 'integer', type: 'u32', least: 0, most: 3 },
-          '0 error, 1 warning, 2 information, 3 debugging.',
-        ),
-        argument('text', { kind: 'text' }, 'The message; newlines inside start new log lines.'),
-      ],
+      arguments: message,
+      returns: { kind: 'nothing' },
+    }),
+    binding({
+      name: 'write',
+      doc:
+        'Writes one message to the kernel log. Of an isolate that another has started it bears its name, and what ' +
+        'is more than some hundred lines in a second is dropped and counted.',
+      isolates: bare,
+      calls: { host: 'WriteLog' },
+      arguments: message,
       returns: { kind: 'nothing' },
     }),
     binding({
@@ -61,7 +77,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'monotonic',
       doc: 'Reads the clock that never goes back.',
-      isolates: ['system'],
+      isolates: bare,
       calls: { kernel: 'monotonic_nanoseconds' },
       arguments: [],
       returns: {
@@ -74,7 +90,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'now',
       doc: 'Reads the same clock, for code that counts in microseconds.',
-      isolates: ['system'],
+      isolates: bare,
       calls: { host: 'NowMicroseconds' },
       arguments: [],
       returns: {
@@ -88,7 +104,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'wall',
       doc: 'Reads the time of day.',
-      isolates: ['system'],
+      isolates: bare,
       calls: { kernel: 'wall_clock_nanoseconds' },
       arguments: [],
       returns: {
@@ -101,7 +117,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'uptime',
       doc: 'Tells how long ago the kernel was entered.',
-      isolates: both,
+      isolates: ['system', 'bare', 'app'],
       calls: { kernel: 'uptime_nanoseconds' },
       arguments: [],
       returns: {
@@ -185,7 +201,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'startedAt',
       doc: 'Tells when this isolate began to be made.',
-      isolates: ['system'],
+      isolates: bare,
       calls: { host: 'StartedAt' },
       arguments: [],
       returns: {
@@ -198,7 +214,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'heapBytes',
       doc: 'Tells how much of its JavaScript heap is in use, garbage included.',
-      isolates: ['system'],
+      isolates: bare,
       calls: { host: 'HeapBytes' },
       arguments: [],
       returns: { kind: 'scalar', type: 'size', shown: 'number', doc: 'bytes' },
@@ -206,7 +222,7 @@ export const bindingGroups: readonly BindingGroup[] = [
     binding({
       name: 'sourceMap',
       doc: "Gives the bundle's inline source map.",
-      isolates: ['system'],
+      isolates: bare,
       calls: { host: 'SourceMap' },
       arguments: [],
       returns: {
@@ -215,7 +231,9 @@ export const bindingGroups: readonly BindingGroup[] = [
         doc: 'a `data:` URL, undefined when the bundle has none',
       },
     }),
+    ...isolateBindings,
   ]),
+  ...isolateBindingGroups,
   ...serviceBindingGroups,
   ...appBindingGroups,
   ...terminalBindingGroups,

@@ -133,8 +133,11 @@ export const memoryRange: Structure = structure(
   [field('address', 'u64', 'Where it begins.'), field('size', 'u64', 'Bytes.')],
 );
 
-/** A kind of isolate that bindings are made for. */
-export type IsolateKind = 'system' | 'app';
+/**
+ * A kind of isolate that bindings are made for. `system`: the bare isolates that have the machine's devices;
+ * `bare`: those that they start, which have nothing but channels; `app`: Node's.
+ */
+export type IsolateKind = 'system' | 'bare' | 'app';
 
 /** What JavaScript passes, and how it reaches C. */
 export type ArgumentType =
@@ -240,15 +243,17 @@ export function bindingGroup(
   return { name, doc, bindings };
 }
 
-/** The groups that a kind of isolate gets, with only its bindings in them. */
+/** The groups that a kind of isolate gets, or several kinds together, with only their bindings in them. */
 export function groupsFor(
-  kind: IsolateKind,
+  kinds: IsolateKind | readonly IsolateKind[],
   groups: readonly BindingGroup[],
 ): readonly BindingGroup[] {
   return groups
     .map((group) => ({
       ...group,
-      bindings: group.bindings.filter(({ isolates }) => isolates.includes(kind)),
+      bindings: group.bindings.filter(({ isolates }) =>
+        isolates.some((kind) => kinds.includes(kind)),
+      ),
     }))
     .filter(({ bindings }) => bindings.length > 0);
 }
@@ -291,7 +296,7 @@ function returnedType(returns: Result): KernelFunction['returns'] {
 
 /** Why a binding cannot be called directly by optimised code, undefined when it can. */
 function whyNotFast({ isolates, arguments: passed, returns }: Binding): string | undefined {
-  if (isolates.some((kind) => kind !== 'system')) return 'is for bare isolates only';
+  if (isolates.includes('app')) return 'is for bare isolates only';
   if (passed.some(({ type }) => type.kind !== 'integer' && type.kind !== 'number'))
     return 'can take nothing but numbers';
   const isNumber =

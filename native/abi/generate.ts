@@ -30,6 +30,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
       emitDeclarations('system', bindingGroups, 'SystemBindings'),
     ],
     [
+      'lib/isolate/src/generated/bindings.d.ts',
+      emitDeclarations('bare', bindingGroups, 'BareBindings'),
+    ],
+    [
       'native/abi/generated/shared_memory.h',
       emitSharedMemoryHeader(
         [...brokerLayouts, ...terminalLayouts],

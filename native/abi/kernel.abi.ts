@@ -15,6 +15,7 @@ import {
   parameter,
   structure,
 } from './declare.ts';
+import { channelPair, isolateConstants, isolateFigures, spawnedIsolate } from './isolate.abi.ts';
 import { serviceConstants, serviceFunctions, serviceStructures } from './service.abi.ts';
 import { terminalConstants, terminalFunctions, terminalStructures } from './terminal.abi.ts';
 
@@ -90,8 +91,17 @@ export const kernelInterface: KernelInterface = {
     constant('RUNTIME_NO_DEADLINE', 'u64', 0xffffffffffffffffn, 'A deadline that never passes.'),
     ...serviceConstants,
     ...terminalConstants,
+    ...isolateConstants,
   ],
-  structures: [memoryStatistics, cpuStatistics, ...serviceStructures, ...terminalStructures],
+  structures: [
+    memoryStatistics,
+    cpuStatistics,
+    ...serviceStructures,
+    ...terminalStructures,
+    channelPair,
+    spawnedIsolate,
+    isolateFigures,
+  ],
   functions: [
     kernelFunction({
       name: 'log',

@@ -27,7 +27,11 @@ const sumMost = Number.MAX_SAFE_INTEGER;
 const word = (name: string, doc: string, most: number = wordMost): Argument =>
   argument(name, { kind: 'integer', type: 'u32', least: 0, most }, doc);
 
-/** A binding of bare isolates. */
+/** A binding of all bare isolates, those that others have started among them. */
+const bare = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system', 'bare'], ...description });
+
+/** A binding of the bare isolates that have the machine's devices. */
 const system = (description: Omit<Binding, 'isolates'>): Binding =>
   binding({ isolates: ['system'], ...description });
 
@@ -41,7 +45,7 @@ const platformPort = word('port', 'Which of its ports.');
 const platformIndex = word('index', 'Index in the list of platform devices.');
 
 const random = bindingGroup('random', "The kernel's random generator.", [
-  system({
+  bare({
     name: 'fill',
     doc: 'Fills an array with random bytes, fit for keys.',
     calls: { kernel: 'random_fill' },
@@ -85,7 +89,7 @@ export const clockBindings: readonly Binding[] = [
 ];
 
 const loop = bindingGroup('loop', "The isolate's event loop.", [
-  system({
+  bare({
     name: 'onTurn',
     doc:
       'Names the function that runs once in each turn of the loop, after timers and microtasks; the last call ' +
@@ -95,7 +99,7 @@ const loop = bindingGroup('loop', "The isolate's event loop.", [
     arguments: [argument('turn', { kind: 'callback', type: '() => number' }, 'The function.')],
     returns: nothing,
   }),
-  system({
+  bare({
     name: 'again',
     doc:
       'Makes the loop turn once more before the isolate sleeps: for code that runs outside a turn, in a microtask ' +

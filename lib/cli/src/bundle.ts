@@ -14,12 +14,14 @@ import {
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CpioWriter } from '@runtimejs/base/cpio.ts';
+import { isolatesFile } from '@runtimejs/system/bundle.ts';
 import { systemCodeCache } from '@runtimejs/system/code-cache.ts';
 import { bundleApp } from './bundle/app.ts';
 import { expandAssets } from './bundle/assets.ts';
 import { BundleError } from './bundle/errors.ts';
 import { findProject, isBareApp, type Project } from './bundle/project.ts';
 import { currentInputs, writeStamp } from './bundle/stamp.ts';
+import type { IsolateFiles } from './bundle/worker.ts';
 
 import { version } from './version.ts';
 
@@ -105,6 +107,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
   copied.push(...Object.entries(options.files ?? {}));
   // A bare app has its drivers and services in its own bundle.
   const system = options.system === undefined || isBare ? undefined : resolve(options.system);
+  const isolates = system === undefined ? undefined : await systemIsolates(system, project.root);
 
   mkdirSync(dirname(outFile), { recursive: true });
   const sizes: Record<string, number> = {};
@@ -120,6 +123,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
       const bundle = readFileSync(system);
       entries.push(['/system/main.js', bundle]);
       entries.push(['/system/main.js.cache', cachedCodeCache(system, bundle)]);
+      entries.push(...(isolates?.files ?? []));
     }
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [index, [path, content]] of entries.entries()) {
@@ -142,9 +146,18 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
     ...app.inputs,
     ...copied.map(([, file]) => file),
     ...(system === undefined ? [] : [system]),
+    ...(isolates?.inputs ?? []),
   ];
   writeStamp(outFile, key, [...inputs, ...bundlerSources()]);
   return { rebuilt: true, inputs };
+}
+
+/** Scripts of the isolates that a bundle of the system isolate starts; most start none. */
+async function systemIsolates(system: string, root: string): Promise<IsolateFiles | undefined> {
+  const list = isolatesFile(system);
+  const startsAny = existsSync(list) && readFileSync(list, 'utf8') !== '[]';
+  if (!startsAny) return undefined;
+  return (await import('./bundle/worker.ts')).bundleSystemIsolates(system, root);
 }
 
 function sizeOf(content: string | Uint8Array | { readonly file: string }): number {

@@ -15,7 +15,7 @@ import { camelCase, generatedNotice, pascalCase } from './text.ts';
 
 /** What differs between the V8 glue and the node-addon-api glue. */
 interface Dialect {
-  readonly kind: IsolateKind;
+  readonly kinds: readonly IsolateKind[];
   readonly includes: readonly string[];
   /** Type of an object handle. */
   readonly object: string;
@@ -189,7 +189,7 @@ function functionText(group: BindingGroup, declared: Binding, dialect: Dialect):
 }
 
 function glueText(dialect: Dialect, groups: readonly BindingGroup[]): string {
-  const own = groupsFor(dialect.kind, groups);
+  const own = groupsFor(dialect.kinds, groups);
   const functions = own.flatMap((group) =>
     group.bindings.map((declared) =>
       declared.fast && dialect.fast
@@ -205,7 +205,7 @@ namespace {
 ${functions.join('\n')}
 }  // namespace
 
-${dialect.install(own)}
+${dialect.install(groups)}
 }  // namespace runtime
 `;
 }
@@ -276,7 +276,7 @@ function fastText(group: BindingGroup, declared: Binding): string {
 }
 
 const v8Dialect: Dialect = {
-  kind: 'system',
+  kinds: ['system', 'bare'],
   includes: ['"binding_arguments.h"', '"fast_call.h"', '"system_host.h"'],
   object: 'v8::Local<v8::Object>',
   signature: (name) =>
@@ -285,9 +285,15 @@ const v8Dialect: Dialect = {
   finish: [],
   kernel: 'arguments.host().kernel()',
   fast: fastText,
-  install: (
-    groups,
-  ) => `bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+  install: (groups) =>
+    installText('System', groupsFor('system', groups)) +
+    '\n' +
+    installText('Bare', groupsFor('bare', groups)),
+};
+
+/** The function that defines the bindings of one kind of isolate. */
+function installText(kind: string, groups: readonly BindingGroup[]): string {
+  return `bool Install${kind}Bindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
                            SystemHost* host) {
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::Local<v8::Value> data =
@@ -328,11 +334,11 @@ ${groups
   )
   .join('')}  return true;
 }
-`,
-};
+`;
+}
 
 const addonDialect: Dialect = {
-  kind: 'app',
+  kinds: ['app'],
   includes: ['"arguments.h"'],
   object: 'Napi::Object',
   signature: (name) =>
@@ -344,7 +350,7 @@ const addonDialect: Dialect = {
   install: (groups) => `void InstallAddonBindings(Napi::Env env, Napi::Object exports,
                           const RuntimeKernelInterface* kernel) {
   void* const data = const_cast<RuntimeKernelInterface*>(kernel);
-${groups
+${groupsFor('app', groups)
   .map(
     (group) =>
       `  Napi::Object ${group.name} = Napi::Object::New(env);

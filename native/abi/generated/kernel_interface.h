@@ -50,6 +50,24 @@ static const uint32_t RUNTIME_INTERRUPT_MAXIMUM = 64u;
 static const uint32_t RUNTIME_EVENT_TERMINAL = 8u;
 /** Serial ports of a PC: 0x3f8 and 0x2f8. */
 static const uint32_t RUNTIME_SERIAL_MAXIMUM = 2u;
+/** Result of channel.send: the message was taken. */
+static const uint32_t RUNTIME_CHANNEL_SENT = 1u;
+/** Result of channel.send: news follow when there is room. */
+static const uint32_t RUNTIME_CHANNEL_FULL = 2u;
+/** Result of channel.send: the channel has ended. */
+static const uint32_t RUNTIME_CHANNEL_CLOSED = 3u;
+/** Kind of news: a channel should be looked at. */
+static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
+/** Kind of news: an isolate has ended. */
+static const uint32_t RUNTIME_NEWS_ISOLATE_ENDED = 2u;
+/** How an isolate ended: there was nothing left to do. */
+static const uint32_t RUNTIME_END_FINISHED = 1u;
+/** How an isolate ended: an exception escaped. */
+static const uint32_t RUNTIME_END_FAILED = 2u;
+/** How an isolate ended: it reached a limit. */
+static const uint32_t RUNTIME_END_LIMIT = 3u;
+/** How an isolate ended: it was killed. */
+static const uint32_t RUNTIME_END_KILLED = 4u;
 
 /** Where physical memory is, in bytes, and how often pages were faulted in since boot. */
 struct RuntimeMemoryStatistics {
@@ -235,6 +253,59 @@ struct RuntimeTerminalPlace {
 static_assert(sizeof(RuntimeTerminalPlace) == 8, "size of RuntimeTerminalPlace");
 static_assert(offsetof(RuntimeTerminalPlace, index) == 0, "layout of RuntimeTerminalPlace::index");
 static_assert(offsetof(RuntimeTerminalPlace, block) == 4, "layout of RuntimeTerminalPlace::block");
+
+/** The two ends of a new channel. */
+struct RuntimeChannelPair {
+  /** Number of one end. */
+  uint32_t first;
+  /** Number of the other end. */
+  uint32_t second;
+};
+static_assert(sizeof(RuntimeChannelPair) == 8, "size of RuntimeChannelPair");
+static_assert(offsetof(RuntimeChannelPair, first) == 0, "layout of RuntimeChannelPair::first");
+static_assert(offsetof(RuntimeChannelPair, second) == 4, "layout of RuntimeChannelPair::second");
+
+/** An isolate that was started. */
+struct RuntimeSpawnedIsolate {
+  /** Its number. */
+  uint32_t id;
+  /** Number of this side's end of the first channel that it has. */
+  uint32_t channel;
+};
+static_assert(sizeof(RuntimeSpawnedIsolate) == 8, "size of RuntimeSpawnedIsolate");
+static_assert(offsetof(RuntimeSpawnedIsolate, id) == 0, "layout of RuntimeSpawnedIsolate::id");
+static_assert(offsetof(RuntimeSpawnedIsolate, channel) == 4, "layout of RuntimeSpawnedIsolate::channel");
+
+/**
+ * What an isolate has used so far. Figures of the heap are those of its last collection or pause.
+ */
+struct RuntimeIsolateFigures {
+  /** CPU time of its thread. */
+  uint64_t cpu_nanoseconds;
+  /** Its JavaScript heap in use, garbage included. */
+  uint64_t heap_bytes;
+  /** Memory of its ArrayBuffers. */
+  uint64_t external_bytes;
+  /** Messages that it sent. */
+  uint64_t messages_sent;
+  /** Messages that it received. */
+  uint64_t messages_received;
+  /** How long the turn of its loop takes that it is in now; 0 when it sleeps. */
+  uint64_t busy_nanoseconds;
+  /** How long it took from spawn() to the end of its script. */
+  uint64_t started_nanoseconds;
+  /** 1 when its thread is about to end, or has. */
+  uint32_t has_ended;
+};
+static_assert(sizeof(RuntimeIsolateFigures) == 64, "size of RuntimeIsolateFigures");
+static_assert(offsetof(RuntimeIsolateFigures, cpu_nanoseconds) == 0, "layout of RuntimeIsolateFigures::cpu_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, heap_bytes) == 8, "layout of RuntimeIsolateFigures::heap_bytes");
+static_assert(offsetof(RuntimeIsolateFigures, external_bytes) == 16, "layout of RuntimeIsolateFigures::external_bytes");
+static_assert(offsetof(RuntimeIsolateFigures, messages_sent) == 24, "layout of RuntimeIsolateFigures::messages_sent");
+static_assert(offsetof(RuntimeIsolateFigures, messages_received) == 32, "layout of RuntimeIsolateFigures::messages_received");
+static_assert(offsetof(RuntimeIsolateFigures, busy_nanoseconds) == 40, "layout of RuntimeIsolateFigures::busy_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, started_nanoseconds) == 48, "layout of RuntimeIsolateFigures::started_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, has_ended) == 56, "layout of RuntimeIsolateFigures::has_ended");
 
 /**
  * The functions that the kernel offers to the code that embeds Node. Its address is in the

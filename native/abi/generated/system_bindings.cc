@@ -13,7 +13,7 @@ void LogWrite(const v8::FunctionCallbackInfo<v8::Value>& info) {
   std::string text;
   if (!(arguments.GetInteger(0, "level", 0, 3, &level) &&
         arguments.GetText(1, "text", &text))) return;
-  arguments.host().kernel().log(level, text.data(), text.size());
+  arguments.host().WriteLog(level, text.data(), text.size());
 }
 
 void LogRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -103,6 +103,156 @@ void IsolateSourceMap(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "isolate.sourceMap");
   const auto result = arguments.host().SourceMap();
   arguments.Return(result);
+}
+
+void IsolateFinish(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolate.finish");
+  arguments.host().Finish();
+}
+
+void ChannelCreate(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.create");
+  v8::Local<v8::Object> into;
+  RuntimeChannelPair into_figures = {};
+  if (!(arguments.GetObject(0, "into", &into))) return;
+  const auto result = arguments.host().CreateChannel(&into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "first", static_cast<double>(into_figures.first)) &&
+        arguments.Set(into, "second", static_cast<double>(into_figures.second)))) return;
+  arguments.Return(into);
+}
+
+void ChannelSend(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.send");
+  uint32_t channel = 0;
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  v8::Local<v8::Value> attachments;
+  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel) &&
+        arguments.GetSource(1, "bytes", &bytes, &bytes_length) &&
+        arguments.GetAny(2, "attachments", &attachments))) return;
+  const auto result = arguments.host().SendMessage(channel, bytes, bytes_length, attachments);
+  arguments.Return(static_cast<double>(result));
+}
+
+void ChannelReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.receive");
+  uint32_t channel = 0;
+  char* into = nullptr;
+  size_t into_length = 0;
+  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel) &&
+        arguments.GetBytes(1, "into", &into, &into_length))) return;
+  const auto result = arguments.host().ReceiveMessage(channel, into, into_length);
+  arguments.Return(static_cast<double>(result));
+}
+
+void ChannelAttachments(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.attachments");
+  const auto result = arguments.host().TakeAttachments();
+  arguments.Return(result);
+}
+
+void ChannelClose(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.close");
+  uint32_t channel = 0;
+  std::string reason;
+  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel) &&
+        arguments.GetText(1, "reason", &reason))) return;
+  arguments.host().CloseChannel(channel, reason.data(), reason.size());
+}
+
+void ChannelClosure(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.closure");
+  uint32_t channel = 0;
+  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel))) return;
+  const auto result = arguments.host().ChannelClosure(channel);
+  arguments.Return(result);
+}
+
+void ChannelRelease(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.release");
+  uint32_t channel = 0;
+  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel))) return;
+  arguments.host().ReleaseChannel(channel);
+}
+
+void ChannelOnNews(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.onNews");
+  v8::Local<v8::Function> listener;
+  if (!(arguments.GetFunction(0, "listener", &listener))) return;
+  arguments.host().OnNews(listener);
+}
+
+void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.spawn");
+  std::string name;
+  std::string script;
+  double heapLimit = 0;
+  uint32_t messageLimit = 0;
+  v8::Local<v8::Object> into;
+  RuntimeSpawnedIsolate into_figures = {};
+  if (!(arguments.GetText(0, "name", &name) &&
+        arguments.GetText(1, "script", &script) &&
+        arguments.GetNumber(2, "heapLimit", 1, 9007199254740991, &heapLimit) &&
+        arguments.GetInteger(3, "messageLimit", 0, 4294967295, &messageLimit) &&
+        arguments.GetObject(4, "into", &into))) return;
+  const auto result = arguments.host().SpawnIsolate(name.data(), name.size(), script.data(), script.size(), heapLimit, messageLimit, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
+        arguments.Set(into, "channel", static_cast<double>(into_figures.channel)))) return;
+  arguments.Return(into);
+}
+
+void IsolatesKill(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.kill");
+  uint32_t isolate = 0;
+  std::string reason;
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate) &&
+        arguments.GetText(1, "reason", &reason))) return;
+  arguments.host().KillIsolate(isolate, reason.data(), reason.size());
+}
+
+void IsolatesFigures(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.figures");
+  uint32_t isolate = 0;
+  v8::Local<v8::Object> into;
+  RuntimeIsolateFigures into_figures = {};
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().FillIsolateFigures(isolate, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "cpuNanoseconds", static_cast<double>(into_figures.cpu_nanoseconds)) &&
+        arguments.Set(into, "heapBytes", static_cast<double>(into_figures.heap_bytes)) &&
+        arguments.Set(into, "externalBytes", static_cast<double>(into_figures.external_bytes)) &&
+        arguments.Set(into, "messagesSent", static_cast<double>(into_figures.messages_sent)) &&
+        arguments.Set(into, "messagesReceived", static_cast<double>(into_figures.messages_received)) &&
+        arguments.Set(into, "busyNanoseconds", static_cast<double>(into_figures.busy_nanoseconds)) &&
+        arguments.Set(into, "startedNanoseconds", static_cast<double>(into_figures.started_nanoseconds)) &&
+        arguments.Set(into, "hasEnded", static_cast<double>(into_figures.has_ended)))) return;
+  arguments.Return(into);
+}
+
+void IsolatesEnding(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.ending");
+  uint32_t isolate = 0;
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate))) return;
+  const auto result = arguments.host().IsolateEnding(isolate);
+  arguments.Return(result);
+}
+
+void IsolatesSourceMap(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.sourceMap");
+  uint32_t isolate = 0;
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate))) return;
+  const auto result = arguments.host().IsolateSourceMap(isolate);
+  arguments.Return(result);
+}
+
+void IsolatesRelease(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.release");
+  uint32_t isolate = 0;
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate))) return;
+  arguments.host().ReleaseIsolate(isolate);
 }
 
 void RandomFill(const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -932,6 +1082,28 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         define(target, "isolate", isolate_group))) {
     return false;
   }
+  const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
+  if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "send", ChannelSend, 3) &&
+        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "attachments", ChannelAttachments, 0) &&
+        method(channel_group, "close", ChannelClose, 2) &&
+        method(channel_group, "closure", ChannelClosure, 1) &&
+        method(channel_group, "release", ChannelRelease, 1) &&
+        method(channel_group, "onNews", ChannelOnNews, 1) &&
+        define(target, "channel", channel_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
+  if (!(method(isolates_group, "spawn", IsolatesSpawn, 5) &&
+        method(isolates_group, "kill", IsolatesKill, 2) &&
+        method(isolates_group, "figures", IsolatesFigures, 2) &&
+        method(isolates_group, "ending", IsolatesEnding, 1) &&
+        method(isolates_group, "sourceMap", IsolatesSourceMap, 1) &&
+        method(isolates_group, "release", IsolatesRelease, 1) &&
+        define(target, "isolates", isolates_group))) {
+    return false;
+  }
   const v8::Local<v8::Object> random_group = v8::Object::New(isolate);
   if (!(method(random_group, "fill", RandomFill, 1) &&
         method(random_group, "addEntropy", RandomAddEntropy, 1) &&
@@ -1045,6 +1217,85 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   const v8::Local<v8::Object> settings_group = v8::Object::New(isolate);
   if (!(method(settings_group, "read", SettingsRead, 2) &&
         define(target, "settings", settings_group))) {
+    return false;
+  }
+  return true;
+}
+
+bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+                           SystemHost* host) {
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::Local<v8::Value> data =
+      v8::External::New(isolate, host, v8::kExternalPointerTypeTagDefault);
+  const auto define = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::Local<v8::Value> value) {
+    v8::Local<v8::String> key;
+    return v8::String::NewFromUtf8(isolate, name, v8::NewStringType::kInternalized).ToLocal(&key) &&
+           object->DefineOwnProperty(context, key, value, v8::ReadOnly).FromMaybe(false);
+  };
+  const auto method = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::FunctionCallback callback, int length,
+                          const v8::CFunction* fast = nullptr) {
+    v8::Local<v8::Function> function;
+    return v8::FunctionTemplate::New(isolate, callback, data, v8::Local<v8::Signature>(), length,
+                                     v8::ConstructorBehavior::kThrow,
+                                     v8::SideEffectType::kHasSideEffect, fast)
+               ->GetFunction(context)
+               .ToLocal(&function) &&
+           define(object, name, function);
+  };
+  const v8::Local<v8::Object> log_group = v8::Object::New(isolate);
+  if (!(method(log_group, "write", LogWrite, 2) &&
+        define(target, "log", log_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> clock_group = v8::Object::New(isolate);
+  if (!(method(clock_group, "monotonic", ClockMonotonic, 0) &&
+        method(clock_group, "now", ClockNow, 0,
+               FastCall<FastClockNow>()) &&
+        method(clock_group, "wall", ClockWall, 0) &&
+        method(clock_group, "uptime", ClockUptime, 0) &&
+        define(target, "clock", clock_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> isolate_group = v8::Object::New(isolate);
+  if (!(method(isolate_group, "startedAt", IsolateStartedAt, 0) &&
+        method(isolate_group, "heapBytes", IsolateHeapBytes, 0) &&
+        method(isolate_group, "sourceMap", IsolateSourceMap, 0) &&
+        method(isolate_group, "finish", IsolateFinish, 0) &&
+        define(target, "isolate", isolate_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
+  if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "send", ChannelSend, 3) &&
+        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "attachments", ChannelAttachments, 0) &&
+        method(channel_group, "close", ChannelClose, 2) &&
+        method(channel_group, "closure", ChannelClosure, 1) &&
+        method(channel_group, "release", ChannelRelease, 1) &&
+        method(channel_group, "onNews", ChannelOnNews, 1) &&
+        define(target, "channel", channel_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> random_group = v8::Object::New(isolate);
+  if (!(method(random_group, "fill", RandomFill, 1) &&
+        define(target, "random", random_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> loop_group = v8::Object::New(isolate);
+  if (!(method(loop_group, "onTurn", LoopOnTurn, 1) &&
+        method(loop_group, "again", LoopAgain, 0,
+               FastCall<FastLoopAgain>()) &&
+        define(target, "loop", loop_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> text_group = v8::Object::New(isolate);
+  if (!(method(text_group, "decodeUtf8", TextDecodeUtf8, 1) &&
+        method(text_group, "decodeLatin1", TextDecodeLatin1, 3) &&
+        method(text_group, "encodeUtf8", TextEncodeUtf8, 1) &&
+        method(text_group, "clone", TextClone, 1) &&
+        define(target, "text", text_group))) {
     return false;
   }
   return true;

@@ -71,6 +71,13 @@ class BindingArguments {
     return fast().GetInteger(value.As<v8::Number>()->Value(), name, least, most, into);
   }
 
+  /** A whole number between two bounds that are exact in a double. */
+  bool GetNumber(int index, const char* name, double least, double most, double* into) const {
+    const v8::Local<v8::Value> value = info_[index];
+    if (!value->IsNumber()) return errors_.ThrowType(name, "a number");
+    return fast().GetNumber(value.As<v8::Number>()->Value(), name, least, most, into);
+  }
+
   /** A string, as UTF-8. */
   bool GetText(int index, const char* name, std::string* into) const {
     const v8::Local<v8::Value> value = info_[index];

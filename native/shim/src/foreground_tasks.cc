@@ -29,17 +29,16 @@ void ForegroundTasks::Close() {
   std::vector<Pending> dropped;  // outlives the lock: a task's destructor may post
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  doorbell_ = nullptr;
   dropped.swap(heap_);
 }
 
 void ForegroundTasks::Post(std::unique_ptr<v8::Task> task, uint64_t deadline) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (closed_) return;
-    heap_.push_back({deadline, next_sequence_++, std::move(task)});
-    std::push_heap(heap_.begin(), heap_.end());
-  }
-  kernel_.notify_events(RUNTIME_EVENT_WAKE);
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  heap_.push_back({deadline, next_sequence_++, std::move(task)});
+  std::push_heap(heap_.begin(), heap_.end());
+  doorbell_->Ring();
 }
 
 void ForegroundTasks::PostTaskImpl(std::unique_ptr<v8::Task> task, const v8::SourceLocation&) {

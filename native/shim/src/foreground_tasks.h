@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "isolates/doorbell.h"
 #include "kernel_interface.h"
 
 namespace runtime {
@@ -20,7 +21,9 @@ namespace runtime {
  */
 class ForegroundTasks final : public v8::TaskRunner {
  public:
-  explicit ForegroundTasks(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
+  /** @param doorbell of the isolate's thread; not used after Close() */
+  ForegroundTasks(const RuntimeKernelInterface& kernel, Doorbell& doorbell)
+      : kernel_(kernel), doorbell_(&doorbell) {}
 
   /** Runs what is due; what that posts waits for the next call. For the isolate's thread only. */
   void RunReady();
@@ -57,6 +60,7 @@ class ForegroundTasks final : public v8::TaskRunner {
 
   const RuntimeKernelInterface& kernel_;
   std::mutex mutex_;  // guards all below
+  Doorbell* doorbell_;
   std::vector<Pending> heap_;
   uint64_t next_sequence_ = 0;
   bool closed_ = false;

@@ -72,7 +72,7 @@ class DelegatingPlatform final : public node::MultiIsolatePlatform {
 
 v8::Isolate* NewBareIsolate(node::MultiIsolatePlatform* platform,
                             const node::EmbedderSnapshotData* snapshot,
-                            node::ArrayBufferAllocator* allocator,
+                            std::shared_ptr<node::ArrayBufferAllocator> allocator,
                             node::IsolatePlatformDelegate* delegate) {
   DelegatingPlatform delegating(platform, delegate);
   node::IsolateSettings settings;
@@ -90,7 +90,7 @@ v8::Isolate* NewBareIsolate(node::MultiIsolatePlatform* platform,
   };
   // The heap keeps its platform: give it the lasting one, not the stand-in.
   settings.cpp_heap = v8::CppHeap::Create(platform, v8::CppHeapCreateParams({})).release();
-  return node::NewIsolate(allocator, nullptr, &delegating, snapshot, settings);
+  return node::NewIsolate(std::move(allocator), nullptr, &delegating, snapshot, settings);
 }
 
 }  // namespace runtime

@@ -21,14 +21,14 @@ namespace runtime {
  *
  * @param platform Node's platform
  * @param snapshot the snapshot that the app's isolate was made from; must outlive the isolate
- * @param allocator for array buffers; must outlive the isolate
+ * @param allocator for array buffers
  * @param delegate names the isolate's task runner; must outlive the isolate
  * @returns the isolate, to be freed with platform->DisposeIsolate(), or nullptr when V8 could not
  * make it
  */
 v8::Isolate* NewBareIsolate(node::MultiIsolatePlatform* platform,
                             const node::EmbedderSnapshotData* snapshot,
-                            node::ArrayBufferAllocator* allocator,
+                            std::shared_ptr<node::ArrayBufferAllocator> allocator,
                             node::IsolatePlatformDelegate* delegate);
 
 /** Delegate of an isolate whose foreground tasks run in an event loop of ours. */

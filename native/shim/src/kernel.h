@@ -9,13 +9,11 @@
 
 namespace runtime {
 
-// Bundle of the system isolate, a classic script; it comes with the initrd and may be missing.
+// Bundle of the system isolate, a classic script; it comes with the initrd and may be missing. What V8 made of it
+// at build time (v8::ScriptCompiler::CachedData) is beside it, as for all scripts, with the suffix `.cache`.
 inline constexpr char kSystemBundlePath[] = "/system/main.js";
-// What V8 made of it at build time (v8::ScriptCompiler::CachedData); may be missing.
-inline constexpr char kSystemCachePath[] = "/system/main.js.cache";
-// Bundle of a bare app with the services that it needs, and its cache; Node is not started when it is there.
+// Bundle of a bare app with the services that it needs; Node is not started when it is there.
 inline constexpr char kWorkerBundlePath[] = "/worker/main.js";
-inline constexpr char kWorkerCachePath[] = "/worker/main.js.cache";
 // Script that runs in every Node environment of the app before the app does; part of the base.
 inline constexpr char kPreloadPath[] = "/lib/runtime/preload.cjs";
 

@@ -8,12 +8,25 @@
 
 #include "binding_errors.h"
 #include "checksum.h"
+#include "isolates/children.h"
 
 namespace runtime {
 
 // The shim is loaded with the executable, so its thread-local data has a fixed place: no call is needed
 // to find it.
 thread_local SystemHost* SystemHost::current_ __attribute__((tls_model("initial-exec"))) = nullptr;
+
+SystemHost::SystemHost(const RuntimeKernelInterface& kernel, Doorbell& doorbell,
+                       size_t most_channels)
+    : kernel_(kernel),
+      mailbox_(std::make_shared<Mailbox>(doorbell)),
+      channels_(std::make_unique<ChannelTable>(mailbox_, most_channels)) {}
+
+SystemHost::~SystemHost() = default;
+
+void SystemHost::set_children(std::unique_ptr<Children> children) {
+  children_ = std::move(children);
+}
 
 bool SystemHost::IsInArena(uint32_t offset, uint32_t length, const char* function) const {
   if (length <= arena_.size && offset <= arena_.size - length) return true;

@@ -9,20 +9,30 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
+#include "isolates/channel_table.h"
 #include "kernel_interface.h"
 
 namespace runtime {
 
+class Children;
+
 /** A bare isolate's host, as its bindings see it: the kernel, and what the host itself answers. */
 class SystemHost {
  public:
-  explicit SystemHost(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
+  /**
+   * @param doorbell wakes the isolate's thread
+   * @param most_channels how many it may have
+   */
+  SystemHost(const RuntimeKernelInterface& kernel, Doorbell& doorbell, size_t most_channels);
   const RuntimeKernelInterface& kernel() const { return kernel_; }
 
   /** The host whose isolate runs on this thread. */
   static SystemHost& Current() { return *current_; }
+  /** Whether this is the host whose isolate runs on this thread. */
+  bool IsCurrent() const { return current_ == this; }
 
   /** Monotonic nanoseconds at which this isolate began to be made. */
   virtual uint64_t StartedAt() const = 0;
@@ -41,6 +51,37 @@ class SystemHost {
   virtual void OnShutDown(v8::Local<v8::Function> shut_down) = 0;
   /** Ends the isolate; `code` is the exit code of a bare app. */
   virtual void Exit(int32_t code) = 0;
+  /** Ends an isolate that another one has started. */
+  virtual void Finish() = 0;
+  /** Writes to the kernel log, see log.write in native/abi. */
+  virtual void WriteLog(uint32_t level, const char* text, size_t length) = 0;
+
+  // Channels and isolates, see native/abi/isolate.abi.ts.
+  int32_t CreateChannel(RuntimeChannelPair* into) { return channels_->Create(into); }
+  virtual uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
+                               v8::Local<v8::Value> attachments) {
+    return channels_->Send(channel, bytes, length, attachments);
+  }
+  int32_t ReceiveMessage(uint32_t channel, char* into, size_t length) {
+    return channels_->Receive(channel, into, length);
+  }
+  v8::Local<v8::Value> TakeAttachments() { return channels_->TakeAttachments(); }
+  void CloseChannel(uint32_t channel, const char* reason, size_t length) {
+    channels_->Close(channel, reason, length);
+  }
+  v8::Local<v8::Value> ChannelClosure(uint32_t channel) const {
+    return channels_->ClosureOf(channel);
+  }
+  void ReleaseChannel(uint32_t channel) { channels_->Release(channel); }
+  virtual void OnNews(v8::Local<v8::Function> listener) = 0;
+  int32_t SpawnIsolate(const char* name, size_t name_length, const char* script,
+                       size_t script_length, double heap_limit, uint32_t message_limit,
+                       RuntimeSpawnedIsolate* into);
+  void KillIsolate(uint32_t isolate, const char* reason, size_t length);
+  int32_t FillIsolateFigures(uint32_t isolate, RuntimeIsolateFigures* into) const;
+  v8::Local<v8::Value> IsolateEnding(uint32_t isolate) const;
+  v8::Local<v8::Value> IsolateSourceMap(uint32_t isolate) const;
+  void ReleaseIsolate(uint32_t isolate);
   /** The environment variables as an object. */
   v8::Local<v8::Value> Environment() const;
   /** Writes all of a text to a file descriptor. */
@@ -65,7 +106,14 @@ class SystemHost {
   uint32_t ChecksumInArena(uint32_t offset, uint32_t length, double sum) const;
 
  protected:
-  ~SystemHost() = default;
+  ~SystemHost();
+
+  Mailbox& mailbox() { return *mailbox_; }
+  const std::shared_ptr<Mailbox>& shared_mailbox() { return mailbox_; }
+  ChannelTable& channels() { return *channels_; }
+  /** The isolates that this one has started; nullptr when it may not start any. */
+  Children* children() { return children_.get(); }
+  void set_children(std::unique_ptr<Children> children);
 
   /** Makes this the host of the calling thread, or none. */
   static void SetCurrent(SystemHost* host) { current_ = host; }
@@ -79,6 +127,9 @@ class SystemHost {
   bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
 
   const RuntimeKernelInterface& kernel_;
+  const std::shared_ptr<Mailbox> mailbox_;
+  const std::unique_ptr<ChannelTable> channels_;
+  std::unique_ptr<Children> children_;
   bool is_turn_wanted_ = false;
   RuntimeMemoryRange arena_ = {0, 0};
   static thread_local SystemHost* current_;
@@ -91,6 +142,10 @@ class SystemHost {
  */
 bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
                            SystemHost* host);
+
+/** As InstallSystemBindings(), for an isolate that another one has started: no device, no sockets. */
+bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+                         SystemHost* host);
 
 }  // namespace runtime
 

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
+#include <iterator>
+#include <utility>
 
 #include "binding_errors.h"
+#include "isolates/children.h"
+#include "isolates/limited_allocator.h"
 #include "kernel.h"
 
 namespace runtime {
@@ -24,33 +28,21 @@ constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
 constexpr size_t kHeapShare = 8;
 constexpr size_t kAppHeapShare = 2;
 constexpr size_t kLeastHeapBytes = 64 * 1024 * 1024;
-// How often V8's own limit may grow, by half, while a script that hit it is being stopped.
-constexpr int kHeapReserves = 4;
+// A spawned isolate: of its thread's stack, of 1 MiB; and channels that it may make.
+constexpr uintptr_t kSpawnedScriptStackBytes = 384 * 1024;
+constexpr size_t kSpawnedChannels = 256;
+constexpr size_t kNoLimit = SIZE_MAX;
+// What it may write to the log: so much at once, and so much in each second.
+constexpr uint32_t kLogLines = 200;
+constexpr size_t kLongestLog = 16 * 1024;
+// How often figures that take a while to find are found anew.
+constexpr uint64_t kFiguresInterval = 20'000'000;
 
 // Exit code of an app that SIGTERM ended: 128 + SIGTERM.
 constexpr int kTerminatedCode = 143;
 
-// What ends a wait.
-constexpr uint32_t kEvents =
-    RUNTIME_EVENT_WAKE | RUNTIME_EVENT_BROKER | RUNTIME_EVENT_INTERRUPT | RUNTIME_EVENT_TERMINAL;
 // Microseconds from which on a time counts as never: beyond them a double skips numbers.
 constexpr double kLongestSleep = 9e15;
-
-// Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare
-// one.
-constexpr uint32_t kSelfSlot = 0;
-
-// What a bundle ends with: ECMA-426, section 11.1.
-constexpr std::string_view kSourceMapComment = "//# sourceMappingURL=";
-
-SystemIsolate* Self(v8::Isolate* isolate) {
-  return static_cast<SystemIsolate*>(isolate->GetData(kSelfSlot));
-}
-
-std::string ToText(v8::Isolate* isolate, Local<Value> value) {
-  const String::Utf8Value text(isolate, value);
-  return *text == nullptr ? "(cannot be shown)" : std::string(*text, text.length());
-}
 
 v8::MaybeLocal<String> ToString(v8::Isolate* isolate, std::string_view text) {
   return String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal,
@@ -76,34 +68,63 @@ v8::MaybeLocal<String> ToScript(v8::Isolate* isolate, std::string_view text, boo
   return made;
 }
 
+std::shared_ptr<node::ArrayBufferAllocator> MakeAllocator(bool is_limited, size_t most) {
+  if (is_limited) return std::make_shared<LimitedAllocator>(most);
+  return node::ArrayBufferAllocator::Create();
+}
+
 }  // namespace
 
 std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterface& kernel,
                                                      node::MultiIsolatePlatform* platform,
                                                      const node::EmbedderSnapshotData* snapshot,
                                                      Role role) {
-  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role));
+  RuntimeMemoryStatistics memory = {};
+  kernel.memory_statistics(&memory);
+  const size_t heap = role == Role::kApp
+                          ? memory.total / kAppHeapShare
+                          : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role,
+                                                        std::make_unique<EventWordDoorbell>(kernel),
+                                                        {{}, {}, heap, 0}, nullptr));
+  if (made->isolate_ == nullptr) return nullptr;
+  made->set_children(
+      std::make_unique<Children>(kernel, platform, snapshot, made->shared_mailbox()));
+  return made;
+}
+
+std::unique_ptr<SystemIsolate> SystemIsolate::Spawn(const RuntimeKernelInterface& kernel,
+                                                    node::MultiIsolatePlatform* platform,
+                                                    const node::EmbedderSnapshotData* snapshot,
+                                                    const SpawnSettings& settings,
+                                                    LiveFigures* figures) {
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, Role::kSpawned,
+                                                        std::make_unique<FutexDoorbell>(kernel),
+                                                        settings, figures));
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }
 
 SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
                              node::MultiIsolatePlatform* platform,
-                             const node::EmbedderSnapshotData* snapshot, Role role)
-    : SystemHost(kernel),
+                             const node::EmbedderSnapshotData* snapshot, Role role,
+                             std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
+                             LiveFigures* figures)
+    : SystemHost(kernel, *doorbell, role == Role::kSpawned ? kSpawnedChannels : kNoLimit),
       started_at_(kernel.monotonic_nanoseconds()),
       role_(role),
+      name_(settings.name),
+      figures_(figures),
       platform_(platform),
-      allocator_(node::ArrayBufferAllocator::Create()),
-      tasks_(std::make_shared<ForegroundTasks>(kernel)),
+      doorbell_(std::move(doorbell)),
+      allocator_(MakeAllocator(role == Role::kSpawned, settings.heap_limit)),
+      tasks_(std::make_shared<ForegroundTasks>(kernel, *doorbell_)),
       delegate_(tasks_),
       timer_host_{kernel, timers_},
-      isolate_(NewBareIsolate(platform, snapshot, allocator_.get(), &delegate_)) {
+      isolate_(NewBareIsolate(platform, snapshot, allocator_, &delegate_)),
+      most_heap_bytes_(settings.heap_limit),
+      messages_(settings.message_limit),
+      log_lines_(role == Role::kSpawned ? kLogLines : 0) {
   if (isolate_ == nullptr) return;
-  RuntimeMemoryStatistics memory = {};
-  kernel.memory_statistics(&memory);
-  most_heap_bytes_ = role == Role::kApp
-                         ? memory.total / kAppHeapShare
-                         : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
   SetCurrent(this);
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
@@ -114,16 +135,26 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
   isolate_->AddGCEpilogueCallback(OnCollected, this, v8::kGCTypeMarkSweepCompact);
   isolate_->AddNearHeapLimitCallback(OnNearHeapLimit, this);
   const uintptr_t here = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  isolate_->SetStackLimit(here - kScriptStackBytes);
+  isolate_->SetStackLimit(here - (IsSpawned() ? kSpawnedScriptStackBytes : kScriptStackBytes));
+  if (IsSpawned()) LimitSpawned();
+}
+
+void SystemIsolate::Abandon() {
+  set_children(nullptr);
+  channels().Clear(ending_.report.empty() ? RoleName() + " has ended"
+                                          : name_ + ": " + ending_.report);
+  mailbox().Close();
 }
 
 SystemIsolate::~SystemIsolate() {
   if (isolate_ == nullptr) return;
+  Abandon();
   {
     const v8::Locker locker(isolate_);
     const v8::Isolate::Scope isolate_scope(isolate_);
     timers_ = {};
     rejections_.clear();
+    news_.Reset();
     turn_.Reset();
     shut_down_.Reset();
     interrupted_.Reset();
@@ -134,29 +165,137 @@ SystemIsolate::~SystemIsolate() {
   platform_->DisposeIsolate(isolate_);
 }
 
-SystemIsolate::End SystemIsolate::Run(const SystemBundle& bundle) {
+std::string SystemIsolate::RoleName() const {
+  switch (role_) {
+    case Role::kSystem:
+      return "system isolate";
+    case Role::kApp:
+      return "app";
+    case Role::kSpawned:
+      break;
+  }
+  return "isolate " + name_;
+}
+
+SystemIsolate::End SystemIsolate::Run(const ScriptFile& script, std::optional<Endpoint> channel) {
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
   const v8::HandleScope handle_scope(isolate_);
+  if (channel.has_value()) channels().Add(*std::move(channel));
+  // The second return is from OnOutOfMemory(), which leaves V8 in the middle of what it did.
+  if (setjmp(out_of_memory_) == 0) RunLoop(script);
+  if (IsSpawned()) ending_ = MakeEnding();
+  return terminating_.load() ? End::kTerminated : End::kFailed;
+}
+
+void SystemIsolate::RunLoop(const ScriptFile& script) {
+  const v8::HandleScope handle_scope(isolate_);
   const Local<Context> context = Context::New(isolate_);
   const Context::Scope context_scope(context);
-  bool running = RunBundle(context, bundle) && RunMicrotasks();
+  if (figures_ != nullptr) figures_->turn_started.store(started_at_);
+  bool running = RunScript(context, script) && RunMicrotasks();
+  if (figures_ != nullptr) figures_->ready_at.store(kernel().monotonic_nanoseconds());
   while (running && !terminating_.load()) {
+    if (figures_ != nullptr) figures_->turn_started.store(kernel().monotonic_nanoseconds());
     tasks_->RunReady();
     uint64_t deadline = RUNTIME_NO_DEADLINE;
-    running = RunMicrotasks() && RunShutDown(context) && RunTimers(context) &&
+    running = RunMicrotasks() && RunShutDown(context) && RunNews(context) && RunTimers(context) &&
               RunTurn(context, &deadline);
     beat_.fetch_add(1, std::memory_order_relaxed);
-    if (running) Wait(deadline);
+    if (running) {
+      if (HasNothingToDo(deadline)) break;
+      Wait(deadline);
+    }
     beat_.fetch_add(1, std::memory_order_relaxed);
   }
-  return terminating_.load() ? End::kTerminated : End::kFailed;
+}
+
+bool SystemIsolate::RunNews(Local<Context> context) {
+  for (const News& news : mailbox().Take()) {
+    if (news.kind == News::Kind::kChannel && !channels().NewsTaken(news.id)) continue;
+    if (news_.IsEmpty()) continue;
+    const v8::HandleScope handle_scope(isolate_);
+    const v8::TryCatch caught(isolate_);
+    Local<Value> arguments[] = {
+        v8::Integer::NewFromUnsigned(isolate_, news.kind == News::Kind::kChannel
+                                                   ? RUNTIME_NEWS_CHANNEL
+                                                   : RUNTIME_NEWS_ISOLATE_ENDED),
+        v8::Integer::NewFromUnsigned(isolate_, news.id)};
+    if (news_.Get(isolate_)
+            ->Call(context, v8::Undefined(isolate_), std::size(arguments), arguments)
+            .IsEmpty()) {
+      return Fail(caught);
+    }
+    if (!RunMicrotasks()) return false;
+  }
+  return true;
+}
+
+// What an isolate waits for is a moment, a message, or what its turn looks at.
+bool SystemIsolate::HasNothingToDo(uint64_t deadline) {
+  return IsSpawned() && channels().size() == 0 && turn_.IsEmpty() &&
+         deadline == RUNTIME_NO_DEADLINE && timers_.NextDeadline() == RUNTIME_NO_DEADLINE &&
+         tasks_->NextDeadline() != 0;  // those of V8 that have time are for longer lives
+}
+
+void SystemIsolate::UpdateFigures(uint64_t now) {
+  figures_->turn_started.store(0);
+  figures_->messages_sent.store(channels().sent());
+  figures_->messages_received.store(channels().received());
+  if (now - figures_at_ < kFiguresInterval) return;
+  figures_at_ = now;
+  figures_->heap_bytes.store(HeapBytes());
+  figures_->external_bytes.store(
+      static_cast<uint64_t>(isolate_->AdjustAmountOfExternalAllocatedMemory(0)));
+}
+
+uint32_t SystemIsolate::SendMessage(uint32_t channel, const char* bytes, size_t length,
+                                    Local<Value> attachments) {
+  if (messages_.most() != 0 && !messages_.Take(kernel().monotonic_nanoseconds())) {
+    StopFor("it sends more than " + std::to_string(messages_.most()) + " messages in a second");
+    return RUNTIME_CHANNEL_CLOSED;
+  }
+  return SystemHost::SendMessage(channel, bytes, length, attachments);
+}
+
+// The log is shared, and written by a slow line: an isolate must not fill it.
+void SystemIsolate::WriteLog(uint32_t level, const char* text, size_t length) {
+  if (!IsSpawned()) {
+    kernel().log(level, text, length);
+    return;
+  }
+  std::string_view rest(text, std::min(length, kLongestLog));
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (!log_lines_.Take(kernel().monotonic_nanoseconds())) {
+      ++dropped_lines_;
+      continue;
+    }
+    if (dropped_lines_ > 0) {
+      Log(kernel(), RUNTIME_LOG_WARN,
+          name_ + ": " + std::to_string(std::exchange(dropped_lines_, 0)) +
+              " lines were too many for the log");
+    }
+    Log(kernel(), level, name_ + ": " + std::string(line));
+  }
 }
 
 void SystemIsolate::Terminate() {
   terminating_.store(true);  // before the wake-up, after which the loop looks at it
   isolate_->TerminateExecution();
-  kernel().notify_events(RUNTIME_EVENT_WAKE);
+  doorbell_->Ring();
+}
+
+void SystemIsolate::Finish() {
+  has_finished_ = true;
+  Terminate();
+}
+
+void SystemIsolate::OnNews(Local<v8::Function> listener) {
+  news_.Reset(isolate_, listener);
+  channels().AnnounceAll();
 }
 
 void SystemIsolate::Exit(int32_t code) {
@@ -166,7 +305,7 @@ void SystemIsolate::Exit(int32_t code) {
 
 void SystemIsolate::RequestShutDown() {
   shut_down_wanted_.store(true);
-  kernel().notify_events(RUNTIME_EVENT_WAKE);
+  doorbell_->Ring();
 }
 
 bool SystemIsolate::RunShutDown(Local<Context> context) {
@@ -183,70 +322,44 @@ bool SystemIsolate::RunShutDown(Local<Context> context) {
   return RunMicrotasks();
 }
 
-void SystemIsolate::Interrupt() { isolate_->RequestInterrupt(OnInterrupt, this); }
-
-void SystemIsolate::OnInterrupt(v8::Isolate* isolate, void* self) {
-  auto* const host = static_cast<SystemIsolate*>(self);
-  const v8::HandleScope handle_scope(isolate);
-  // Its stack is this place's; JavaScript, which makes text of it, can run again after the termination.
-  host->interrupted_.Reset(isolate, v8::Exception::Error(String::NewFromUtf8Literal(
-                                        isolate, "interrupted, for it runs without an end")));
-  isolate->TerminateExecution();
-}
-
-bool SystemIsolate::RunBundle(Local<Context> context, const SystemBundle& bundle) {
+bool SystemIsolate::RunScript(Local<Context> context, const ScriptFile& script) {
   const v8::HandleScope handle_scope(isolate_);
   const v8::TryCatch caught(isolate_);
   const Local<v8::Object> bindings = v8::Object::New(isolate_);
-  const std::string_view code = TakeSourceMap(bundle.text);
+  source_map_ = script.source_map();
   Local<String> text;
+  Local<String> path;
   if (!InstallSystemGlobals(context, &timer_host_) ||
-      !InstallSystemBindings(context, bindings, this) ||
+      !(IsSpawned() ? InstallBareBindings : InstallSystemBindings)(context, bindings, this) ||
       !context->Global()
            ->DefineOwnProperty(context, String::NewFromUtf8Literal(isolate_, "runtime"), bindings,
                                v8::DontEnum)
            .FromMaybe(false) ||
-      !ToScript(isolate_, code, !bundle.cache.empty()).ToLocal(&text)) {
+      !ToString(isolate_, script.path()).ToLocal(&path) ||
+      !ToScript(isolate_, script.code(), !script.cache().empty()).ToLocal(&text)) {
     return Fail(caught);
   }
-  const v8::ScriptOrigin origin(role_ == Role::kApp
-                                    ? String::NewFromUtf8Literal(isolate_, kWorkerBundlePath)
-                                    : String::NewFromUtf8Literal(isolate_, kSystemBundlePath));
+  const v8::ScriptOrigin origin(path);
   // The source takes the cache; V8 does not keep it longer.
   v8::ScriptCompiler::CachedData* const cache =
-      bundle.cache.empty() ? nullptr
-                           : new v8::ScriptCompiler::CachedData(
-                                 reinterpret_cast<const uint8_t*>(bundle.cache.data()),
-                                 static_cast<int>(bundle.cache.size()),
-                                 v8::ScriptCompiler::CachedData::BufferNotOwned);
+      script.cache().empty() ? nullptr
+                             : new v8::ScriptCompiler::CachedData(
+                                   reinterpret_cast<const uint8_t*>(script.cache().data()),
+                                   static_cast<int>(script.cache().size()),
+                                   v8::ScriptCompiler::CachedData::BufferNotOwned);
   v8::ScriptCompiler::Source source(text, origin, cache);
-  Local<v8::Script> script;
+  Local<v8::Script> compiled;
   if (!v8::ScriptCompiler::Compile(context, &source,
                                    cache == nullptr ? v8::ScriptCompiler::kNoCompileOptions
                                                     : v8::ScriptCompiler::kConsumeCodeCache)
-           .ToLocal(&script)) {
+           .ToLocal(&compiled)) {
     return Fail(caught);
   }
   if (cache != nullptr && cache->rejected) {
     Log(kernel(), RUNTIME_LOG_DEBUG,
-        std::string(RoleName()) +
-            ": the bundle's code cache is of another V8 or other flags; compiled anew");
+        RoleName() + ": the bundle's code cache is of another V8 or other flags; compiled anew");
   }
-  return script->Run(context).IsEmpty() ? Fail(caught) : true;
-}
-
-// V8 is not given the map, which is as long as the code, to read through each time it starts; nor is it
-// read here.
-std::string_view SystemIsolate::TakeSourceMap(std::string_view text) {
-  size_t end = text.size();
-  while (end > 0 && (text[end - 1] == '\n' || text[end - 1] == '\r')) --end;
-  const void* const newline = memrchr(text.data(), '\n', end);
-  if (newline == nullptr) return text;
-  const size_t at = static_cast<size_t>(static_cast<const char*>(newline) - text.data());
-  const std::string_view last_line = text.substr(at + 1, end - at - 1);
-  if (!last_line.starts_with(kSourceMapComment)) return text;
-  source_map_ = last_line.substr(kSourceMapComment.size());
-  return text.substr(0, at);
+  return compiled->Run(context).IsEmpty() ? Fail(caught) : true;
 }
 
 Local<Value> SystemIsolate::SourceMap() const {
@@ -313,18 +426,27 @@ bool SystemIsolate::RunTurn(Local<Context> context, uint64_t* deadline) {
 
 void SystemIsolate::Wait(uint64_t deadline) {
   deadline = std::min({deadline, tasks_->NextDeadline(), timers_.NextDeadline()});
-  if (TakeTurnWanted() || deadline <= kernel().monotonic_nanoseconds()) return;
+  const uint64_t now = kernel().monotonic_nanoseconds();
+  if (TakeTurnWanted() || deadline <= now) return;
+  if (!mailbox().BeginSleep()) return;
+  if (figures_ != nullptr) UpdateFigures(now);
   RuntimeSharedPage* const page = SharedPage();
   if (page == nullptr) {
-    kernel().wait_for_events(kEvents, deadline);
-    return;
+    doorbell_->Wait(deadline);
+  } else {
+    WaitAttached(page, deadline);
   }
+  mailbox().EndSleep();
+}
+
+// Also for sockets that ask for attention.
+void SystemIsolate::WaitAttached(RuntimeSharedPage* page, uint64_t deadline) {
   const std::atomic_ref awake(page->service_awake);
   awake.store(0);
   // Before the kernel reads service_awake it has put the socket in the list: whoever comes second sees
   // what the other has written.
   const bool has_work = std::atomic_ref(page->service_attention).load() != 0;
-  if (!has_work) kernel().wait_for_events(kEvents, deadline);
+  if (!has_work) doorbell_->Wait(deadline);
   awake.store(1);
 }
 
@@ -351,88 +473,11 @@ Local<v8::ArrayBuffer> SystemIsolate::Buffer(const RuntimeMemoryRange& memory) {
     std::unique_ptr<v8::BackingStore> store =
         v8::ArrayBuffer::NewBackingStore(reinterpret_cast<void*>(memory.address), memory.size,
                                          v8::BackingStore::EmptyDeleter, nullptr);
-    known.Reset(isolate_, v8::ArrayBuffer::New(isolate_, std::move(store)));
+    const Local<v8::ArrayBuffer> buffer = v8::ArrayBuffer::New(isolate_, std::move(store));
+    PinBuffer(isolate_->GetCurrentContext(), buffer);
+    known.Reset(isolate_, buffer);
   }
   return known.Get(isolate_);
-}
-
-bool SystemIsolate::Fail(const v8::TryCatch& caught) {
-  if (heap_exhausted_) {
-    // No JavaScript can run to show more than this.
-    Log(kernel(), RUNTIME_LOG_ERROR,
-        std::string(RoleName()) +
-            ": its JavaScript heap is exhausted: something there holds on to too much, "
-            "or the machine has too little memory");
-  } else if (!interrupted_.IsEmpty() && !terminating_.load()) {
-    isolate_->CancelTerminateExecution();
-    Report("a turn of its loop does not end", interrupted_.Get(isolate_), {});
-  } else if (!terminating_.load()) {
-    Report("an exception escaped", caught.Exception(), caught.Message());
-  }
-  failed_ = true;
-  return false;
-}
-
-void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Message> message) {
-  const v8::TryCatch caught(isolate_);  // getting at the stack runs JavaScript
-  const Local<Context> context = isolate_->GetCurrentContext();
-  failed_ = true;
-  std::string text = std::string(RoleName()) + ": " + what + ": ";
-  Local<Value> stack;
-  if (!error.IsEmpty() && error->IsNativeError() &&
-      error.As<v8::Object>()
-          ->Get(context, String::NewFromUtf8Literal(isolate_, "stack"))
-          .ToLocal(&stack) &&
-      stack->IsString()) {
-    text += ToText(isolate_, stack);
-  } else if (!error.IsEmpty()) {
-    text += ToText(isolate_, error);
-  }
-  // A syntax error's stack does not say where in the script it is.
-  if (!message.IsEmpty() && !error.IsEmpty() &&
-      (!error->IsNativeError() || text.find("\n    at ") == std::string::npos)) {
-    text += "\n    at " + ToText(isolate_, message->GetScriptResourceName()) + ":" +
-            std::to_string(message->GetLineNumber(context).FromMaybe(0)) + ":" +
-            std::to_string(message->GetStartColumn(context).FromMaybe(0) + 1);
-  }
-  Log(kernel(), RUNTIME_LOG_ERROR, text);
-}
-
-// Exceptions that no TryCatch of ours sees: those of queueMicrotask() callbacks and of V8's own
-// tasks.
-void SystemIsolate::OnMessage(Local<v8::Message> message, Local<Value> error) {
-  Self(v8::Isolate::GetCurrent())->Report("an exception escaped", error, message);
-}
-
-void SystemIsolate::OnPromiseReject(v8::PromiseRejectMessage message) {
-  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
-  auto& rejections = Self(isolate)->rejections_;
-  if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
-    rejections.emplace_back(v8::Global<v8::Promise>(isolate, message.GetPromise()),
-                            v8::Global<Value>(isolate, message.GetValue()));
-  } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
-    std::erase_if(rejections,
-                  [&](const auto& entry) { return entry.first == message.GetPromise(); });
-  }
-}
-
-void SystemIsolate::OnCollected(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* self) {
-  auto* const host = static_cast<SystemIsolate*>(self);
-  if (host->HeapBytes() <= host->most_heap_bytes_) return;
-  host->heap_exhausted_ = true;
-  host->isolate_->TerminateExecution();
-}
-
-size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) {
-  auto* const host = static_cast<SystemIsolate*>(self);
-  host->heap_exhausted_ = true;
-  host->isolate_->TerminateExecution();
-  // V8 leaves the check for termination out of some loops that only call its own functions. One
-  // that goes on allocating gets no more, and V8 ends the process with its report of an exhausted
-  // heap.
-  if (host->heap_reserves_used_ == kHeapReserves) return current_limit;
-  ++host->heap_reserves_used_;
-  return current_limit + current_limit / 2;
 }
 
 }  // namespace runtime

@@ -1,13 +1,16 @@
-// One life of the system isolate: a bare V8 isolate, its globals and its event loop.
+// One life of a bare V8 isolate: its globals and its event loop.
 #ifndef RUNTIME_SHIM_SYSTEM_ISOLATE_H
 #define RUNTIME_SHIM_SYSTEM_ISOLATE_H
 
 #include <node.h>
+#include <setjmp.h>
 #include <v8.h>
 
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,23 +18,15 @@
 
 #include "foreground_tasks.h"
 #include "isolate_platform.h"
+#include "isolates/rate.h"
+#include "isolates/script_file.h"
+#include "isolates/spawned_isolate.h"
 #include "shared_memory.h"
 #include "system_globals.h"
 #include "system_host.h"
 #include "timers.h"
 
 namespace runtime {
-
-/** What the system isolate runs: files in memory, which outlive it. */
-struct SystemBundle {
-  /** The script, with its source map in a comment that is its last line. */
-  std::string_view text;
-  /**
-   * V8's code cache for the script without that comment; empty for none. With a cache the script is
-   * ASCII: V8 then leaves it where it is, and reads it only to compile what is not in the cache.
-   */
-  std::string_view cache;
-};
 
 /**
  * A bare isolate and the loop that runs it. Made, run and destroyed on one thread; Terminate() may
@@ -41,13 +36,20 @@ struct SystemBundle {
  * bundle has named (loop.onTurn), each followed by all microtasks; then, unless that function has
  * more to do, the thread waits in the kernel until the next deadline or an event.
  *
+ * A spawned isolate also ends when there is nothing that it could wait for: no timer, no channel, no turn.
+ *
  * While the thread runs, service_awake in the shared page says so: the kernel rings no doorbell
  * then, because sockets that ask for attention are looked for before the thread waits.
  */
 class SystemIsolate final : private SystemHost {
  public:
-  /** What runs in it: services beside an app in Node, or a bare app with the services that it needs. */
-  enum class Role { kSystem, kApp };
+  /**
+   * What runs in it: services beside an app in Node, a bare app with the services that it needs, or what
+   * another isolate has started, which has no device.
+   */
+  enum class Role { kSystem, kApp, kSpawned };
+  // Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare one.
+  static constexpr uint32_t kSelfSlot = 0;
   /** How a life ended. */
   enum class End { kTerminated, kFailed };
 
@@ -56,15 +58,26 @@ class SystemIsolate final : private SystemHost {
                                                node::MultiIsolatePlatform* platform,
                                                const node::EmbedderSnapshotData* snapshot,
                                                Role role = Role::kSystem);
+  /**
+   * Makes an isolate for another one.
+   * @param figures kept up to date; outlives it
+   * @returns nullptr when V8 could not make the isolate
+   */
+  static std::unique_ptr<SystemIsolate> Spawn(const RuntimeKernelInterface& kernel,
+                                              node::MultiIsolatePlatform* platform,
+                                              const node::EmbedderSnapshotData* snapshot,
+                                              const SpawnSettings& settings, LiveFigures* figures);
   ~SystemIsolate();
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
 
   /**
-   * Runs a bundle, then the event loop. A failure (an exception that escapes, a rejection without a
-   * handler, an exhausted heap) is written to the kernel log.
+   * Runs a script, which outlives the isolate, then the event loop. A failure (an exception that escapes, a
+   * rejection without a handler, an exhausted heap) is written to the kernel log, or is the ending's report of
+   * a spawned isolate.
+   * @param channel of a spawned isolate, its channel number 1
    */
-  End Run(const SystemBundle& bundle);
+  End Run(const ScriptFile& script, std::optional<Endpoint> channel = {});
 
   /** Makes Run() return soon. */
   void Terminate();
@@ -84,9 +97,23 @@ class SystemIsolate final : private SystemHost {
   /** Makes what runs now fail, with a report of where it was, as an endless loop deserves. */
   void Interrupt();
 
+  /** Ends a spawned isolate, whatever it does; the report says where it was. From any thread. */
+  void Kill(const std::string& reason);
+  /**
+   * Whether V8 was left in the middle of a collection, when there was no memory: then nothing of it can be
+   * freed, and this object has to stay. After Run().
+   */
+  bool IsLost() const { return has_run_out_of_memory_ && collections_ > 0; }
+  /** Closes its channels, when it has to stay. */
+  void Abandon();
+  /** How a spawned isolate has ended. After Run(). */
+  const Ending& ending() const { return ending_; }
+
  private:
   SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
-                const node::EmbedderSnapshotData* snapshot, Role role);
+                const node::EmbedderSnapshotData* snapshot, Role role,
+                std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
+                LiveFigures* figures);
 
   uint64_t StartedAt() const override { return started_at_; }
   v8::Local<v8::Value> SourceMap() const override;
@@ -95,21 +122,38 @@ class SystemIsolate final : private SystemHost {
     shut_down_.Reset(isolate_, shut_down);
   }
   void Exit(int32_t code) override;
+  void Finish() override;
+  void WriteLog(uint32_t level, const char* text, size_t length) override;
+  uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
+                       v8::Local<v8::Value> attachments) override;
+  void OnNews(v8::Local<v8::Function> listener) override;
   int32_t AttachBroker(RuntimeMemoryRange* into) override;
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
 
   /** For the log. */
-  const char* RoleName() const { return role_ == Role::kApp ? "app" : "system isolate"; }
-  bool RunBundle(v8::Local<v8::Context> context, const SystemBundle& bundle);
-  std::string_view TakeSourceMap(std::string_view text);
+  std::string RoleName() const;
+  /** Whether it needs nothing but the loop: it has no device, and runs beside what must go on. */
+  bool IsSpawned() const { return role_ == Role::kSpawned; }
+  void RunLoop(const ScriptFile& script);
+  bool RunScript(v8::Local<v8::Context> context, const ScriptFile& script);
+  bool RunNews(v8::Local<v8::Context> context);
+  bool HasNothingToDo(uint64_t deadline);
+  void UpdateFigures(uint64_t now);
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
   bool RunShutDown(v8::Local<v8::Context> context);
   bool RunTurn(v8::Local<v8::Context> context, uint64_t* deadline);
   void Wait(uint64_t deadline);
+  void WaitAttached(RuntimeSharedPage* page, uint64_t deadline);
   RuntimeSharedPage* SharedPage() const;
   bool Fail(const v8::TryCatch& caught);
   void Report(const char* what, v8::Local<v8::Value> error, v8::Local<v8::Message> message);
+
+  void LimitSpawned();
+  void StopFor(const std::string& limit);
+  size_t MemoryBytes() const;
+  void ReachHeapLimit();
+  Ending MakeEnding();
 
   static void OnMessage(v8::Local<v8::Message> message, v8::Local<v8::Value> error);
   static void OnPromiseReject(v8::PromiseRejectMessage message);
@@ -117,10 +161,20 @@ class SystemIsolate final : private SystemHost {
   static void OnCollected(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
                           void* self);
   static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
+  static void OnKilled(v8::Isolate* isolate, void* self);
+  static void OnLimitReached(v8::Isolate* isolate, void* self);
+  static void OnOutOfMemory(const char* location, const v8::OOMDetails& details, void* self);
+  static void OnCollectionBegins(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
+                                 void* self);
+  static void OnCollectionEnds(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
+                               void* self);
 
   const uint64_t started_at_;
   const Role role_;
+  const std::string name_;  // of a spawned isolate
+  LiveFigures* const figures_;
   node::MultiIsolatePlatform* const platform_;
+  const std::unique_ptr<Doorbell> doorbell_;
   const std::shared_ptr<node::ArrayBufferAllocator> allocator_;
   const std::shared_ptr<ForegroundTasks> tasks_;
   ForegroundDelegate delegate_;
@@ -129,6 +183,7 @@ class SystemIsolate final : private SystemHost {
   v8::Isolate* const isolate_;
   // The `data:` URL of the bundle's source map, in the bundle; made a string when somebody asks.
   std::string_view source_map_;
+  v8::Global<v8::Function> news_;
   v8::Global<v8::Function> turn_;
   v8::Global<v8::Function> shut_down_;
   std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
@@ -144,6 +199,23 @@ class SystemIsolate final : private SystemHost {
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;
+  // Of a spawned isolate only.
+  Rate messages_;
+  Rate log_lines_;
+  uint64_t dropped_lines_ = 0;
+  uint64_t figures_at_ = 0;
+  // A limit that it reached, and where it was when something stopped it.
+  std::string limit_reached_;
+  std::string stopped_at_;
+  std::string report_;
+  bool has_finished_ = false;
+  std::mutex kill_mutex_;  // guards what follows
+  std::optional<std::string> kill_reason_;
+  Ending ending_;
+  // Where OnOutOfMemory() goes on, out of V8.
+  jmp_buf out_of_memory_;
+  bool has_run_out_of_memory_ = false;
+  int collections_ = 0;  // that are under way
 };
 
 }  // namespace runtime

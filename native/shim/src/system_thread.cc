@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <optional>
 
-#include "file.h"
+#include "isolates/script_file.h"
 #include "kernel.h"
 #include "system_isolate.h"
+#include "thread.h"
 
 namespace runtime {
 namespace {
@@ -31,17 +31,6 @@ constexpr uint64_t kStableLife = 10 * kSecond;
 constexpr std::chrono::seconds kWatchInterval{10};
 constexpr int kStuckLooks = 2;
 
-// Signals for the process are for the app's threads; those that an instruction raises must get
-// through (V8's WebAssembly traps are SIGSEGVs).
-sigset_t BlockedSignals() {
-  sigset_t signals;
-  sigfillset(&signals);
-  for (const int raised : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) {
-    sigdelset(&signals, raised);
-  }
-  return signals;
-}
-
 }  // namespace
 
 std::unique_ptr<SystemThread> SystemThread::Create(const RuntimeKernelInterface& kernel,
@@ -55,21 +44,16 @@ std::unique_ptr<SystemThread> SystemThread::Create(const RuntimeKernelInterface&
 }
 
 void SystemThread::Start() {
-  const sigset_t blocked = BlockedSignals();
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, kStackBytes);
-  pthread_attr_setsigmask_np(&attributes, &blocked);
   const auto entry = [](void* self) -> void* {
     pthread_setname_np(pthread_self(), "system");
     static_cast<SystemThread*>(self)->Main();
     return nullptr;
   };
-  const int error = pthread_create(&thread_, &attributes, entry, this);
-  pthread_attr_destroy(&attributes);
+  const int error = StartThread(kStackBytes, entry, this, &thread_);
   started_ = error == 0;
   if (started_) {
     // Signals are for the app's threads here, too.
+    const sigset_t blocked = SignalsForOthers();
     sigset_t before;
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     watchdog_ = std::thread([this] { Watch(); });
@@ -136,22 +120,19 @@ void SystemThread::Watch() {
 
 void SystemThread::Main() {
   TakeBackSeat();
-  const std::optional<MappedFile> text = MappedFile::Open(kSystemBundlePath);
-  if (!text.has_value()) {
+  const std::shared_ptr<const ScriptFile> script = ScriptFile::Open(kSystemBundlePath);
+  if (script == nullptr) {
     Log(kernel_, RUNTIME_LOG_ERROR,
         std::string("system isolate: ") + kSystemBundlePath +
             " cannot be read: " + std::strerror(errno));
     kernel_.broker_no_service();
     return;
   }
-  // Without a cache V8 compiles: slower, and nothing else.
-  const std::optional<MappedFile> cache = MappedFile::Open(kSystemCachePath);
-  const SystemBundle bundle = {text->bytes(), cache ? cache->bytes() : std::string_view()};
   int failures = 0;
   bool has_worked = false;
   while (!stopping_.load()) {
     const uint64_t start = kernel_.monotonic_nanoseconds();
-    const bool was_told = RunOnce(bundle);
+    const bool was_told = RunOnce(*script);
     kernel_.broker_detach();
     if (was_told) return;
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
@@ -175,7 +156,7 @@ void SystemThread::Main() {
 }
 
 // Returns whether the isolate ended because it was told to.
-bool SystemThread::RunOnce(const SystemBundle& bundle) {
+bool SystemThread::RunOnce(const ScriptFile& script) {
   const std::unique_ptr<SystemIsolate> isolate =
       SystemIsolate::Create(kernel_, platform_, snapshot_);
   if (isolate == nullptr) {
@@ -187,7 +168,7 @@ bool SystemThread::RunOnce(const SystemBundle& bundle) {
     if (stopping_.load()) return true;
     current_ = isolate.get();
   }
-  const SystemIsolate::End end = isolate->Run(bundle);
+  const SystemIsolate::End end = isolate->Run(script);
   const std::lock_guard lock(mutex_);
   current_ = nullptr;
   return end == SystemIsolate::End::kTerminated;

@@ -18,7 +18,7 @@
 namespace runtime {
 
 class SystemIsolate;
-struct SystemBundle;
+class ScriptFile;
 
 /**
  * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, up to
@@ -60,7 +60,7 @@ class SystemThread {
   void Main();
   void Watch();
   void TakeBackSeat();
-  bool RunOnce(const SystemBundle& bundle);
+  bool RunOnce(const ScriptFile& script);
   void Sleep(uint64_t nanoseconds);
 
   const RuntimeKernelInterface& kernel_;

@@ -14,11 +14,10 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "file.h"
+#include "isolates/script_file.h"
 #include "kernel.h"
 #include "system_isolate.h"
 
@@ -70,14 +69,12 @@ bool HasWorker() { return FindKernel() != nullptr && access(kWorkerBundlePath, F
 
 int RunWorker() {
   const RuntimeKernelInterface& kernel = *FindKernel();
-  const std::optional<MappedFile> text = MappedFile::Open(kWorkerBundlePath);
-  if (!text.has_value()) {
+  const std::shared_ptr<const ScriptFile> script = ScriptFile::Open(kWorkerBundlePath);
+  if (script == nullptr) {
     Log(kernel, RUNTIME_LOG_ERROR,
         std::string("app: ") + kWorkerBundlePath + " cannot be read: " + std::strerror(errno));
     return kFailure;
   }
-  // Without a cache V8 compiles: slower, and nothing else.
-  const std::optional<MappedFile> cache = MappedFile::Open(kWorkerCachePath);
   // Before there are threads: theirs is a copy of this one's mask.
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -106,7 +103,7 @@ int RunWorker() {
         "app: SIGTERM will end it at once: there is no memory for a thread");
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   }
-  isolate->Run({text->bytes(), cache ? cache->bytes() : std::string_view()});
+  isolate->Run(*script);
   std::fflush(nullptr);
   _exit(isolate->exit_code());
 }

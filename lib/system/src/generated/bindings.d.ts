@@ -22,6 +22,44 @@ export interface MemoryStatistics {
   copyOnWriteCopies: number;
 }
 
+/** The two ends of a new channel. */
+export interface ChannelPair {
+  /** Number of one end. */
+  first: number;
+  /** Number of the other end. */
+  second: number;
+}
+
+/** An isolate that was started. */
+export interface SpawnedIsolate {
+  /** Its number. */
+  id: number;
+  /** Number of this side's end of the first channel that it has. */
+  channel: number;
+}
+
+/**
+ * What an isolate has used so far. Figures of the heap are those of its last collection or pause.
+ */
+export interface IsolateFigures {
+  /** CPU time of its thread. */
+  cpuNanoseconds: number;
+  /** Its JavaScript heap in use, garbage included. */
+  heapBytes: number;
+  /** Memory of its ArrayBuffers. */
+  externalBytes: number;
+  /** Messages that it sent. */
+  messagesSent: number;
+  /** Messages that it received. */
+  messagesReceived: number;
+  /** How long the turn of its loop takes that it is in now; 0 when it sleeps. */
+  busyNanoseconds: number;
+  /** How long it took from spawn() to the end of its script. */
+  startedNanoseconds: number;
+  /** 1 when its thread is about to end, or has. */
+  hasEnded: number;
+}
+
 /** Memory taken from the arena. */
 export interface ArenaBlock {
   /** Its place in the arena. */
@@ -105,7 +143,8 @@ export interface TerminalPlace {
 /** The kernel log. */
 export interface LogBindings {
   /**
-   * Writes one message to the kernel log.
+   * Writes one message to the kernel log. Of an isolate that another has started it bears its name,
+   * and what is more than some hundred lines in a second is dropped and counted.
    * @param level 0 error, 1 warning, 2 information, 3 debugging.
    * @param text The message; newlines inside start new log lines.
    */
@@ -186,6 +225,122 @@ export interface IsolateBindings {
    * @returns a `data:` URL, undefined when the bundle has none
    */
   sourceMap(): string | undefined;
+}
+
+/**
+ * Channels to other isolates. Numbers are of this isolate alone; one that it does not have throws a
+ * RangeError.
+ */
+export interface ChannelBindings {
+  /**
+   * Makes a channel, both ends of which this isolate has.
+   * @param into The numbers of its ends.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  create(into: ChannelPair): ChannelPair;
+
+  /**
+   * Sends a message. ArrayBuffers and ends of channels that go with it are not here any more then.
+   * @param channel The end's number.
+   * @param bytes Its bytes.
+   * @param attachments Undefined, or an array of ArrayBuffers, SharedArrayBuffers and numbers of
+   * channels.
+   * @returns 1 it was sent, 2 there is no room for it now, 3 the channel has ended
+   */
+  send(channel: number, bytes: Uint8Array, attachments: unknown): number;
+
+  /**
+   * Takes the next message.
+   * @param channel The end's number.
+   * @param into Where its bytes go.
+   * @returns its length; -1 when there is none; -1 less the length when it does not fit, and stays
+   */
+  receive(channel: number, into: Uint8Array): number;
+
+  /**
+   * Gives what came with the message that receive() took last, once.
+   * @returns buffers and numbers of channels, undefined when nothing came
+   */
+  attachments(): readonly (ArrayBuffer | SharedArrayBuffer | number)[] | undefined;
+
+  /**
+   * Ends a channel; what was sent is still delivered.
+   * @param channel The end's number.
+   * @param reason For people.
+   */
+  close(channel: number, reason: string): void;
+
+  /**
+   * Tells why a channel has ended.
+   * @param channel The end's number.
+   * @returns 1 when it was closed and 2 when who had an end died, whether it was this side, and why
+   */
+  closure(channel: number): readonly [cause: number, isOwn: boolean, reason: string] | undefined;
+
+  /**
+   * Forgets a channel. The other side learns that this one died, unless it was closed.
+   * @param channel The end's number.
+   */
+  release(channel: number): void;
+
+  /**
+   * Names the function that is called from the loop when there are messages, room again, or an end:
+   * once, until it was called. The last call counts.
+   * @param listener Gets 1 and the number of a channel, or 2 and the number of an isolate that has
+   * ended.
+   */
+  onNews(listener: (kind: number, id: number) => void): void;
+}
+
+/** Isolates that this one starts. */
+export interface IsolatesBindings {
+  /**
+   * Starts an isolate on a thread of its own. It has one channel, number 1, whose other end is
+   * here.
+   * @param name For logs and lists.
+   * @param script Path of its script, beside which is V8's code cache.
+   * @param heapLimit Most bytes of its heap and of its ArrayBuffers.
+   * @param messageLimit Most messages that it may send in a second, 0 for any number.
+   * @param into What was started.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  spawn(name: string, script: string, heapLimit: number, messageLimit: number, into: SpawnedIsolate): SpawnedIsolate;
+
+  /**
+   * Stops an isolate, whatever it does. News follow when it has ended.
+   * @param isolate The isolate's number.
+   * @param reason For the report.
+   */
+  kill(isolate: number, reason: string): void;
+
+  /**
+   * Tells what an isolate has used.
+   * @param isolate The isolate's number.
+   * @param into Where the figures go.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  figures(isolate: number, into: IsolateFigures): IsolateFigures;
+
+  /**
+   * Tells how an isolate has ended.
+   * @param isolate The isolate's number.
+   * @returns 1 it finished, 2 it failed, 3 it reached a limit, 4 it was killed, and a report whose
+   * places are in the script
+   */
+  ending(isolate: number): readonly [how: number, report: string] | undefined;
+
+  /**
+   * Gives the source map of the script that an isolate runs.
+   * @param isolate The isolate's number.
+   * @returns a `data:` URL, undefined when it has none
+   */
+  sourceMap(isolate: number): string | undefined;
+
+  /**
+   * Forgets an isolate that has ended. One that has not is killed and waited for.
+   * @param isolate The isolate's number.
+   */
+  release(isolate: number): void;
 }
 
 /** The kernel's random generator. */
@@ -668,6 +823,13 @@ export interface SystemBindings {
   readonly memory: MemoryBindings;
   /** This isolate. */
   readonly isolate: IsolateBindings;
+  /**
+   * Channels to other isolates. Numbers are of this isolate alone; one that it does not have throws
+   * a RangeError.
+   */
+  readonly channel: ChannelBindings;
+  /** Isolates that this one starts. */
+  readonly isolates: IsolatesBindings;
   /** The kernel's random generator. */
   readonly random: RandomBindings;
   /** The isolate's event loop. */

@@ -1,0 +1,306 @@
+/**
+ * Starts isolates and looks after them, from the system isolate or a bare app.
+ *
+ * ```ts
+ * const isolate = isolates().spawn({
+ *   name: 'resizer',
+ *   entry: new URL('./resizer.ts', import.meta.url),
+ *   heapLimit: 32 * 1024 * 1024,
+ * });
+ * isolate.onEnded(({ how, report }) => console.log(how, report));
+ * ```
+ *
+ * The bundler finds such entries and makes scripts of them, which are in the image.
+ */
+import type { Channel } from '@runtimejs/rpc/channel.ts';
+import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
+import { Channels, IsolateChannel } from './channel.ts';
+import type { Ending, EndingKind, Life, Timing } from './life.ts';
+import type { Json } from './program.ts';
+import { describePlaces } from './report.ts';
+import type { StartMessage } from './start-message.ts';
+import { type ChildSpecification, Supervisor, type SupervisorPolicy } from './supervisor.ts';
+
+/** A URL, of whichever library. */
+interface ModuleUrl {
+  readonly pathname: string;
+}
+
+/** What an isolate is started with. */
+export interface SpawnOptions {
+  /** For logs and lists. */
+  readonly name: string;
+  /** Its program: `new URL('./program.ts', import.meta.url)`. */
+  readonly entry: ModuleUrl | string;
+  /** Given to the program. */
+  readonly argument?: Json;
+  /** Ends of channels that move to it, by the names that it knows them by. */
+  readonly capabilities?: Readonly<Record<string, Channel>>;
+  /** Most bytes of its JavaScript heap and of its ArrayBuffers. By default 64 MiB. */
+  readonly heapLimit?: number;
+  /** Most messages that it may send in a second. By default any number: channels slow down who sends too much. */
+  readonly messageLimit?: number;
+  /** Most milliseconds that a turn of its event loop may take. By default any: kill() ends what does not end. */
+  readonly turnLimit?: number;
+}
+
+/** What an isolate has used so far. */
+export interface IsolateUsage {
+  readonly name: string;
+  /** CPU time of its thread in milliseconds. */
+  readonly cpuTime: number;
+  /** Bytes of its JavaScript heap, garbage included; found now and then. */
+  readonly heap: number;
+  /** Bytes of its ArrayBuffers; found now and then. */
+  readonly buffers: number;
+  readonly messagesSent: number;
+  readonly messagesReceived: number;
+  /** How long its turn of the event loop takes, that it is in now, in milliseconds; 0 when it waits. */
+  readonly busy: number;
+  /** From spawn() until its script had run, in milliseconds; 0 when it has not. */
+  readonly startTime: number;
+}
+
+const defaultHeapLimit = 64 * 1024 * 1024;
+/** Kinds by RUNTIME_END_* in native/abi/isolate.abi.ts. */
+const kinds: readonly (EndingKind | undefined)[] = [
+  undefined,
+  'finished',
+  'failed',
+  'limit',
+  'killed',
+];
+/** How often turns that have a limit are looked at: so many times within the limit. */
+const looksWithinLimit = 4;
+
+/** The globals of a bare isolate that are used here. */
+interface IsolateGlobals {
+  readonly runtime: SystemBindings;
+  setTimeout(run: () => void, milliseconds: number): unknown;
+  clearTimeout(timer: unknown): void;
+  setInterval(run: () => void, milliseconds: number): unknown;
+  clearInterval(timer: unknown): void;
+}
+
+/** An isolate that this one has started. */
+export interface Isolate extends Life {
+  readonly name: string;
+  /** Leads to it. */
+  readonly channel: Channel;
+  /** Stops it, whatever it does. */
+  kill(reason?: string): void;
+  /** What it has used so far; what it had used when it has ended. */
+  usage(): IsolateUsage;
+}
+
+/** The isolates of this isolate. */
+export class Isolates {
+  readonly channels: Channels;
+  readonly #globals: IsolateGlobals;
+  readonly #running = new Map<number, SpawnedIsolate>();
+
+  /** @param globals of the isolate, for tests */
+  constructor(globals: IsolateGlobals) {
+    this.#globals = globals;
+    this.channels = new Channels(globals.runtime.channel, {
+      later: (run) => void globals.setTimeout(run, 0),
+    });
+    this.channels.onIsolateEnded((id) => {
+      const ended = this.#running.get(id);
+      this.#running.delete(id);
+      ended?.end();
+    });
+  }
+
+  /**
+   * Starts an isolate on a thread of its own.
+   * @throws Error with the code ENOENT when its script is not in the image, EAGAIN or ENOMEM when there is no
+   *   memory for its thread; TypeError when a capability cannot be given away
+   */
+  spawn(options: SpawnOptions): Isolate {
+    const { runtime } = this.#globals;
+    const { name, capabilities = {}, turnLimit, argument = null } = options;
+    const script = scriptPath(options.entry);
+    const given = Object.entries(capabilities);
+    for (const [each, channel] of given) {
+      if (IsolateChannel.canMove(channel)) continue;
+      throw new TypeError(`The capability ${each} of isolate ${name} cannot be given away.`);
+    }
+    const { id, channel: first } = runtime.isolates.spawn(
+      name,
+      script,
+      options.heapLimit ?? defaultHeapLimit,
+      options.messageLimit ?? 0,
+      { id: 0, channel: 0 },
+    );
+    const control = this.channels.adopt(first);
+    control.start({ readable: () => control.receive(), writable() {}, closed() {} });
+    const [own, others] = this.channels.create();
+    const message: StartMessage = { name, argument, capabilities: given.map(([each]) => each) };
+    const isolate = new SpawnedIsolate(runtime, this.#globals, id, name, script, own);
+    this.#running.set(id, isolate);
+    const bytes = runtime.text.encodeUtf8(JSON.stringify(message));
+    try {
+      control.send(bytes, [others, ...given.map(([, channel]) => channel)]);
+    } catch (error) {
+      isolate.kill('it could not be told what to do');
+      throw error;
+    }
+    if (turnLimit !== undefined) isolate.limitTurns(turnLimit);
+    return isolate;
+  }
+
+  /** What every isolate that runs has used. */
+  list(): IsolateUsage[] {
+    return [...this.#running.values()].map((each) => each.usage());
+  }
+
+  /**
+   * Keeps isolates running.
+   * @param children what is started, in their order, and anew after failures
+   * @param policy how
+   */
+  supervise(
+    children: readonly (ChildSpecification | SupervisedIsolate)[],
+    policy: SupervisorPolicy = {},
+  ): Supervisor {
+    const specifications = children.map((child): ChildSpecification => {
+      if ('start' in child) return child;
+      const { options, started } = child;
+      return {
+        name: child.name,
+        start: () => {
+          const isolate = this.spawn({ ...options(), name: child.name });
+          started?.(isolate);
+          return isolate;
+        },
+      };
+    });
+    return new Supervisor(specifications, policy, this.#timing());
+  }
+
+  #timing(): Timing {
+    const { runtime, setTimeout, clearTimeout } = this.#globals;
+    return {
+      now: () => runtime.clock.now() / 1000,
+      after: (milliseconds, run) => {
+        const timer = setTimeout(run, milliseconds);
+        return () => clearTimeout(timer);
+      },
+    };
+  }
+}
+
+/** An isolate that is started anew: what it is given is made for each life. */
+export interface SupervisedIsolate {
+  readonly name: string;
+  options(): Omit<SpawnOptions, 'name'>;
+  /** Called for each life. */
+  started?(isolate: Isolate): void;
+}
+
+class SpawnedIsolate implements Isolate {
+  readonly name: string;
+  readonly channel: Channel;
+  readonly #bindings: SystemBindings;
+  readonly #globals: IsolateGlobals;
+  readonly #id: number;
+  readonly #script: string;
+  readonly #listeners: ((ending: Ending) => void)[] = [];
+  #ending: Ending | undefined;
+  #lastUsage: IsolateUsage | undefined;
+  #watch: unknown;
+
+  constructor(
+    bindings: SystemBindings,
+    globals: IsolateGlobals,
+    id: number,
+    name: string,
+    script: string,
+    channel: Channel,
+  ) {
+    this.#bindings = bindings;
+    this.#globals = globals;
+    this.#id = id;
+    this.name = name;
+    this.#script = script;
+    this.channel = channel;
+  }
+
+  onEnded(listener: (ending: Ending) => void): void {
+    if (this.#ending === undefined) this.#listeners.push(listener);
+    else listener(this.#ending);
+  }
+
+  kill(reason = 'it was killed'): void {
+    if (this.#ending === undefined) this.#bindings.isolates.kill(this.#id, reason);
+  }
+
+  stop(reason: string): void {
+    this.kill(reason);
+  }
+
+  usage(): IsolateUsage {
+    if (this.#lastUsage !== undefined) return this.#lastUsage;
+    const figures = this.#bindings.isolates.figures(this.#id, {
+      cpuNanoseconds: 0,
+      heapBytes: 0,
+      externalBytes: 0,
+      messagesSent: 0,
+      messagesReceived: 0,
+      busyNanoseconds: 0,
+      startedNanoseconds: 0,
+      hasEnded: 0,
+    });
+    return {
+      name: this.name,
+      cpuTime: figures.cpuNanoseconds / 1e6,
+      heap: figures.heapBytes,
+      buffers: figures.externalBytes,
+      messagesSent: figures.messagesSent,
+      messagesReceived: figures.messagesReceived,
+      busy: figures.busyNanoseconds / 1e6,
+      startTime: figures.startedNanoseconds / 1e6,
+    };
+  }
+
+  /** Kills it when a turn of its event loop takes longer. */
+  limitTurns(milliseconds: number): void {
+    this.#watch = this.#globals.setInterval(() => {
+      if (this.usage().busy > milliseconds) {
+        this.kill(`a turn of its event loop took more than ${milliseconds} ms`);
+      }
+    }, milliseconds / looksWithinLimit);
+  }
+
+  /** The shim says that it has ended. */
+  end(): void {
+    const { isolates } = this.#bindings;
+    const [how, report] = isolates.ending(this.#id) ?? [0, ''];
+    this.#lastUsage = this.usage();
+    this.#ending = {
+      how: kinds[how] ?? 'failed',
+      report: describePlaces(report, this.#script, isolates.sourceMap(this.#id)),
+    };
+    this.#globals.clearInterval(this.#watch);
+    isolates.release(this.#id);
+    for (const listener of this.#listeners) listener(this.#ending);
+  }
+}
+
+/** The path of a script in the image. The bundler has put it in the place of the URL of a module. */
+function scriptPath(entry: ModuleUrl | string): string {
+  const path = typeof entry === 'string' ? entry : entry.pathname;
+  if (path.startsWith('/')) return path;
+  throw new TypeError(
+    `${path} is no path of a script: write the entry as new URL('./program.ts', import.meta.url).`,
+  );
+}
+
+let own: Isolates | undefined;
+
+/** The isolates of this isolate; there is one such object. */
+export function isolates(): Isolates {
+  own ??= new Isolates(globalThis as unknown as IsolateGlobals);
+  return own;
+}

@@ -1,0 +1,252 @@
+/**
+ * The bindings for isolates and the channels between them: see native/shim/src/isolates, which answers
+ * all of them; the kernel has no part in it beyond threads and futexes. Part of bindings.abi.ts.
+ */
+import {
+  argument,
+  type Binding,
+  type BindingGroup,
+  binding,
+  bindingGroup,
+  constant,
+  field,
+  structure,
+} from './declare.ts';
+
+export const channelPair = structure('RuntimeChannelPair', 'The two ends of a new channel.', [
+  field('first', 'u32', 'Number of one end.'),
+  field('second', 'u32', 'Number of the other end.'),
+]);
+
+export const spawnedIsolate = structure('RuntimeSpawnedIsolate', 'An isolate that was started.', [
+  field('id', 'u32', 'Its number.'),
+  field('channel', 'u32', "Number of this side's end of the first channel that it has."),
+]);
+
+export const isolateFigures = structure(
+  'RuntimeIsolateFigures',
+  'What an isolate has used so far. Figures of the heap are those of its last collection or pause.',
+  [
+    field('cpu_nanoseconds', 'u64', 'CPU time of its thread.'),
+    field('heap_bytes', 'u64', 'Its JavaScript heap in use, garbage included.'),
+    field('external_bytes', 'u64', 'Memory of its ArrayBuffers.'),
+    field('messages_sent', 'u64', 'Messages that it sent.'),
+    field('messages_received', 'u64', 'Messages that it received.'),
+    field(
+      'busy_nanoseconds',
+      'u64',
+      'How long the turn of its loop takes that it is in now; 0 when it sleeps.',
+    ),
+    field('started_nanoseconds', 'u64', 'How long it took from spawn() to the end of its script.'),
+    field('has_ended', 'u32', '1 when its thread is about to end, or has.'),
+  ],
+);
+
+export const isolateConstants = [
+  constant('RUNTIME_CHANNEL_SENT', 'u32', 1, 'Result of channel.send: the message was taken.'),
+  constant(
+    'RUNTIME_CHANNEL_FULL',
+    'u32',
+    2,
+    'Result of channel.send: news follow when there is room.',
+  ),
+  constant('RUNTIME_CHANNEL_CLOSED', 'u32', 3, 'Result of channel.send: the channel has ended.'),
+  constant('RUNTIME_NEWS_CHANNEL', 'u32', 1, 'Kind of news: a channel should be looked at.'),
+  constant('RUNTIME_NEWS_ISOLATE_ENDED', 'u32', 2, 'Kind of news: an isolate has ended.'),
+  constant('RUNTIME_END_FINISHED', 'u32', 1, 'How an isolate ended: there was nothing left to do.'),
+  constant('RUNTIME_END_FAILED', 'u32', 2, 'How an isolate ended: an exception escaped.'),
+  constant('RUNTIME_END_LIMIT', 'u32', 3, 'How an isolate ended: it reached a limit.'),
+  constant('RUNTIME_END_KILLED', 'u32', 4, 'How an isolate ended: it was killed.'),
+];
+
+const nothing = { kind: 'nothing' } as const;
+const number = (name: string, doc: string) =>
+  argument(name, { kind: 'integer', type: 'u32', least: 0, most: 0xffffffff }, doc);
+
+const both = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system', 'bare'], ...description });
+const system = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system'], ...description });
+
+const channel = number('channel', "The end's number.");
+const isolate = number('isolate', "The isolate's number.");
+
+const channels = bindingGroup(
+  'channel',
+  'Channels to other isolates. Numbers are of this isolate alone; one that it does not have throws a RangeError.',
+  [
+    both({
+      name: 'create',
+      doc: 'Makes a channel, both ends of which this isolate has.',
+      calls: { host: 'CreateChannel' },
+      arguments: [
+        argument('into', { kind: 'fill', structure: channelPair }, 'The numbers of its ends.'),
+      ],
+      returns: { kind: 'checked', gives: 'filled' },
+    }),
+    both({
+      name: 'send',
+      doc: 'Sends a message. ArrayBuffers and ends of channels that go with it are not here any more then.',
+      calls: { host: 'SendMessage' },
+      arguments: [
+        channel,
+        argument('bytes', { kind: 'source' }, 'Its bytes.'),
+        argument(
+          'attachments',
+          { kind: 'any' },
+          'Undefined, or an array of ArrayBuffers, SharedArrayBuffers and numbers of channels.',
+        ),
+      ],
+      returns: {
+        kind: 'scalar',
+        type: 'u32',
+        shown: 'number',
+        doc: '1 it was sent, 2 there is no room for it now, 3 the channel has ended',
+      },
+    }),
+    both({
+      name: 'receive',
+      doc: 'Takes the next message.',
+      calls: { host: 'ReceiveMessage' },
+      arguments: [channel, argument('into', { kind: 'bytes' }, 'Where its bytes go.')],
+      returns: {
+        kind: 'scalar',
+        type: 'i32',
+        shown: 'number',
+        doc: 'its length; -1 when there is none; -1 less the length when it does not fit, and stays',
+      },
+    }),
+    both({
+      name: 'attachments',
+      doc: 'Gives what came with the message that receive() took last, once.',
+      calls: { host: 'TakeAttachments' },
+      arguments: [],
+      returns: {
+        kind: 'value',
+        type: 'readonly (ArrayBuffer | SharedArrayBuffer | number)[] | undefined',
+        doc: 'buffers and numbers of channels, undefined when nothing came',
+      },
+    }),
+    both({
+      name: 'close',
+      doc: 'Ends a channel; what was sent is still delivered.',
+      calls: { host: 'CloseChannel' },
+      arguments: [channel, argument('reason', { kind: 'text' }, 'For people.')],
+      returns: nothing,
+    }),
+    both({
+      name: 'closure',
+      doc: 'Tells why a channel has ended.',
+      calls: { host: 'ChannelClosure' },
+      arguments: [channel],
+      returns: {
+        kind: 'value',
+        type: 'readonly [cause: number, isOwn: boolean, reason: string] | undefined',
+        doc: '1 when it was closed and 2 when who had an end died, whether it was this side, and why',
+      },
+    }),
+    both({
+      name: 'release',
+      doc: 'Forgets a channel. The other side learns that this one died, unless it was closed.',
+      calls: { host: 'ReleaseChannel' },
+      arguments: [channel],
+      returns: nothing,
+    }),
+    both({
+      name: 'onNews',
+      doc:
+        'Names the function that is called from the loop when there are messages, room again, or an end: once, ' +
+        'until it was called. The last call counts.',
+      calls: { host: 'OnNews' },
+      arguments: [
+        argument(
+          'listener',
+          { kind: 'callback', type: '(kind: number, id: number) => void' },
+          'Gets 1 and the number of a channel, or 2 and the number of an isolate that has ended.',
+        ),
+      ],
+      returns: nothing,
+    }),
+  ],
+);
+
+const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
+  system({
+    name: 'spawn',
+    doc: 'Starts an isolate on a thread of its own. It has one channel, number 1, whose other end is here.',
+    calls: { host: 'SpawnIsolate' },
+    arguments: [
+      argument('name', { kind: 'text' }, 'For logs and lists.'),
+      argument('script', { kind: 'text' }, "Path of its script, beside which is V8's code cache."),
+      argument(
+        'heapLimit',
+        { kind: 'number', least: 1, most: Number.MAX_SAFE_INTEGER },
+        'Most bytes of its heap and of its ArrayBuffers.',
+      ),
+      number('messageLimit', 'Most messages that it may send in a second, 0 for any number.'),
+      argument('into', { kind: 'fill', structure: spawnedIsolate }, 'What was started.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'kill',
+    doc: 'Stops an isolate, whatever it does. News follow when it has ended.',
+    calls: { host: 'KillIsolate' },
+    arguments: [isolate, argument('reason', { kind: 'text' }, 'For the report.')],
+    returns: nothing,
+  }),
+  system({
+    name: 'figures',
+    doc: 'Tells what an isolate has used.',
+    calls: { host: 'FillIsolateFigures' },
+    arguments: [
+      isolate,
+      argument('into', { kind: 'fill', structure: isolateFigures }, 'Where the figures go.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'ending',
+    doc: 'Tells how an isolate has ended.',
+    calls: { host: 'IsolateEnding' },
+    arguments: [isolate],
+    returns: {
+      kind: 'value',
+      type: 'readonly [how: number, report: string] | undefined',
+      doc: '1 it finished, 2 it failed, 3 it reached a limit, 4 it was killed, and a report whose places are in the script',
+    },
+  }),
+  system({
+    name: 'sourceMap',
+    doc: 'Gives the source map of the script that an isolate runs.',
+    calls: { host: 'IsolateSourceMap' },
+    arguments: [isolate],
+    returns: {
+      kind: 'value',
+      type: 'string | undefined',
+      doc: 'a `data:` URL, undefined when it has none',
+    },
+  }),
+  system({
+    name: 'release',
+    doc: 'Forgets an isolate that has ended. One that has not is killed and waited for.',
+    calls: { host: 'ReleaseIsolate' },
+    arguments: [isolate],
+    returns: nothing,
+  }),
+]);
+
+/** Has an isolate end itself, when others have started it. */
+export const isolateBindings: readonly Binding[] = [
+  binding({
+    name: 'finish',
+    isolates: ['bare'],
+    doc: 'Ends this isolate. What follows the call does not run.',
+    calls: { host: 'Finish' },
+    arguments: [],
+    returns: nothing,
+  }),
+];
+
+/** All groups of this file. */
+export const isolateBindingGroups: readonly BindingGroup[] = [channels, isolates];

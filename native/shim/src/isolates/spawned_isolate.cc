@@ -1,0 +1,113 @@
+#include "spawned_isolate.h"
+
+#include <time.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "../system_isolate.h"
+#include "../thread.h"
+
+namespace runtime {
+namespace {
+
+// Of it JavaScript may use SystemIsolate's share for spawned isolates. Pages that are not touched cost nothing.
+constexpr size_t kStackBytes = 1024 * 1024;
+constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+// What Linux shows of a thread's name, with the final NUL.
+constexpr size_t kThreadNameBytes = 16;
+
+uint64_t ReadClock(clockid_t clock) {
+  timespec time = {};
+  clock_gettime(clock, &time);
+  return static_cast<uint64_t>(time.tv_sec) * kNanosecondsPerSecond +
+         static_cast<uint64_t>(time.tv_nsec);
+}
+
+}  // namespace
+
+int32_t SpawnedIsolate::Start(Endpoint channel) {
+  script_ = ScriptFile::Open(settings_.script);
+  if (script_ == nullptr) return -errno;
+  channel_ = std::move(channel);
+  const auto entry = [](void* self) -> void* {
+    static_cast<SpawnedIsolate*>(self)->Main();
+    return nullptr;
+  };
+  const int error = StartThread(kStackBytes, entry, this, &thread_);
+  has_thread_ = error == 0;
+  return -error;
+}
+
+SpawnedIsolate::~SpawnedIsolate() {
+  if (!has_thread_) return;
+  Kill("nobody needs it any more");
+  pthread_join(thread_, nullptr);
+}
+
+void SpawnedIsolate::Kill(const std::string& reason) {
+  const std::lock_guard lock(mutex_);
+  if (kill_reason_.has_value()) return;
+  kill_reason_ = reason;
+  if (running_ != nullptr) running_->Kill(reason);
+}
+
+void SpawnedIsolate::FillFigures(RuntimeIsolateFigures* into) const {
+  const uint64_t turn = figures_.turn_started.load();
+  const uint64_t ready = figures_.ready_at.load();
+  const std::lock_guard lock(mutex_);
+  // Before its end is told, the thread is there, and has a clock.
+  clockid_t clock;
+  const bool has_clock = !ending_.has_value() && pthread_getcpuclockid(thread_, &clock) == 0;
+  *into = {
+      has_clock ? ReadClock(clock) : figures_.cpu_nanoseconds.load(),
+      figures_.heap_bytes.load(),
+      figures_.external_bytes.load(),
+      figures_.messages_sent.load(),
+      figures_.messages_received.load(),
+      turn == 0 ? 0 : kernel_.monotonic_nanoseconds() - turn,
+      ready == 0 ? 0 : ready - spawned_at_,
+      ending_.has_value() ? 1u : 0u,
+  };
+}
+
+std::optional<Ending> SpawnedIsolate::ending() const {
+  const std::lock_guard lock(mutex_);
+  return ending_;
+}
+
+void SpawnedIsolate::Main() {
+  pthread_setname_np(pthread_self(), settings_.name.substr(0, kThreadNameBytes - 1).c_str());
+  Ending ending = Run();
+  channel_ = {};
+  figures_.turn_started.store(0);
+  const std::lock_guard lock(mutex_);
+  figures_.cpu_nanoseconds.store(ReadClock(CLOCK_THREAD_CPUTIME_ID));
+  ending_ = std::move(ending);
+  mailbox_->Post({News::Kind::kIsolateEnded, id_});
+}
+
+Ending SpawnedIsolate::Run() {
+  std::unique_ptr<SystemIsolate> isolate =
+      SystemIsolate::Spawn(kernel_, platform_, snapshot_, settings_, &figures_);
+  if (isolate == nullptr) return {RUNTIME_END_LIMIT, "V8 could not make it: out of memory"};
+  {
+    const std::lock_guard lock(mutex_);
+    if (kill_reason_.has_value()) return {RUNTIME_END_KILLED, *kill_reason_};
+    running_ = isolate.get();
+  }
+  isolate->Run(*script_, std::move(channel_));
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = nullptr;
+  }
+  if (!isolate->IsLost()) {
+    Ending ending = isolate->ending();
+    isolate = nullptr;
+    return ending;
+  }
+  isolate->Abandon();
+  return isolate.release()->ending();
+}
+
+}  // namespace runtime

@@ -8,9 +8,6 @@
 
 namespace runtime {
 
-/// Whether the calling thread is the one that has terminals open: it cannot wait for itself.
-bool is_terminal_service();
-
 namespace interface {
 
 int32_t setting(const char* name, size_t name_length, char* into, size_t capacity);

@@ -29,6 +29,8 @@ enum class TerminalServiceState : uint8_t {
   Absent,   // none, and there will be none
 };
 TerminalServiceState terminal_service_state();
+/// Whether the calling thread is the one that has terminals open: it cannot wait for itself.
+bool is_terminal_service();
 /// Tells the service that a block has changed, or that it is wanted.
 void notify_terminal_service();
 /// Sends a signal from the kernel to the app. Interrupt-safe.

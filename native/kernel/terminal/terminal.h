@@ -37,7 +37,8 @@ class Terminal {
 
   /// read(2): a line, or in non-canonical mode what VMIN and VTIME say. Errors: Again, Restart, Fault.
   Result<size_t> read(IoBuffer& buffer, bool is_non_blocking);
-  /// write(2). Errors: Again, Restart, Fault.
+  /// write(2). Of what the service itself writes, that part is dropped for which there is no space. Errors:
+  /// Again, Restart, Fault.
   Result<size_t> write(IoBuffer& buffer, bool is_non_blocking);
   /// ioctl_tty(2). Errors: as there; NotTerminal for what this is not.
   Result<uint64_t> ioctl(uint32_t request, uint64_t argument);
@@ -72,6 +73,7 @@ class Terminal {
  private:
   Result<void> prepare();
   // terminal_output.cpp
+  Result<size_t> write_all(IoBuffer& buffer, bool is_non_blocking);
   Result<size_t> write_piece(IoBuffer& buffer);
   Result<void> take_turn(bool is_non_blocking);
   void end_turn();

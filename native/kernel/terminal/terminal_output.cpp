@@ -118,8 +118,18 @@ void Terminal::end_turn() {
 }
 
 Result<size_t> Terminal::write(IoBuffer& buffer, bool is_non_blocking) {
-  const size_t wanted = buffer.remaining();
   (void)prepare().is_error();  // without memory there is no history
+  if (!is_terminal_service()) return write_all(buffer, is_non_blocking);
+  // What V8 prints in the service's isolate: the service would wait for itself.
+  const size_t wanted = buffer.remaining();
+  const Result<size_t> written = write_all(buffer, true);
+  if (written.is_error() && written.error() != Errno::Again) return written;
+  discarded_ += buffer.remaining();
+  return wanted;
+}
+
+Result<size_t> Terminal::write_all(IoBuffer& buffer, bool is_non_blocking) {
+  const size_t wanted = buffer.remaining();
   const Result<void> turn = take_turn(is_non_blocking);
   if (turn.is_error()) return turn.error();
   Result<void> ended;

@@ -66,6 +66,9 @@ void register_terminal(Napi::Env env, Napi::Object exports) {
   set("setTerminalService", [](const CallbackInfo& info) {
     host_terminal::set_service_state(static_cast<runtime::TerminalServiceState>(number(info[0])));
   });
+  // becomeTerminalService(whether the calls that follow are the service's own)
+  set("becomeTerminalService",
+      [](const CallbackInfo& info) { host_terminal::become_service(info[0].ToBoolean()); });
   set("takeTerminalSignals", [](const CallbackInfo& info) -> Napi::Value {
     Napi::Array result = Napi::Array::New(info.Env());
     for (const int signal : host_terminal::take_signals()) {

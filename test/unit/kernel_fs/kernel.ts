@@ -53,6 +53,7 @@ interface Addon {
   terminalMemory(): ArrayBuffer;
   terminalBlocks(): number;
   setTerminalService(state: number): void;
+  becomeTerminalService(becomes: boolean): void;
   takeTerminalSignals(): number[];
 }
 

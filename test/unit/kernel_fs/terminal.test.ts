@@ -297,6 +297,21 @@ test.serial('the ring grows, and what does not fit waits', (t) => {
   service.end();
 });
 
+test.serial('what the service itself prints waits for nobody: it would be the service', (t) => {
+  const device = new FakeTerminalDevice('serial', true);
+  device.capacity = 0;
+  const service = new Service([device]);
+  const file = console_();
+  const line = `${'z'.repeat(1022)}\n`;
+  kernel.becomeTerminalService(true);
+  for (let lines = 0; lines < 2000; lines += 1) t.is(write(file, line), line.length);
+  kernel.becomeTerminalService(false);
+  device.drain(Number.POSITIVE_INFINITY);
+  service.run();
+  t.true(device.shown.length > 0 && device.shown.length < 2000 * line.length);
+  service.end();
+});
+
 test.serial('who does not read does not keep the app, or the others, for ever', (t) => {
   const [reader, sleeper] = [new FakeTerminalDevice('reader'), new FakeTerminalDevice('sleeper')];
   const service = new Service([reader, sleeper]);

@@ -14,6 +14,7 @@ size_t limit = kMemoryBytes;
 runtime::TerminalServiceState state = runtime::TerminalServiceState::Absent;
 std::vector<int> signals;
 unsigned notifications = 0;
+bool is_service = false;
 
 }  // namespace
 
@@ -24,6 +25,7 @@ uint8_t* memory() {
 
 void set_memory_limit(size_t bytes) { limit = bytes; }
 void set_service_state(runtime::TerminalServiceState changed) { state = changed; }
+void become_service(bool becomes) { is_service = becomes; }
 std::vector<int> take_signals() { return std::exchange(signals, {}); }
 unsigned take_notifications() { return std::exchange(notifications, 0); }
 
@@ -52,6 +54,7 @@ void free_terminal_ring(const TerminalMemory&) {}
 uint32_t largest_terminal_ring() { return 1024 * 1024; }
 TerminalServiceState terminal_service_state() { return state; }
 void notify_terminal_service() { ++notifications; }
+bool is_terminal_service() { return is_service; }
 void signal_app(int number) { signals.push_back(number); }
 
 }  // namespace runtime

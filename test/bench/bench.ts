@@ -13,11 +13,11 @@ import type { Bench, Part } from './parts/part.ts';
 import { fetchKernel } from './peer/kernel.ts';
 import { fetchSlimKernel } from './peer/slim-kernel.ts';
 import { renderPage } from './report/page.ts';
-import { type Report, renderReport } from './report/report.ts';
+import { type Report, renderFacts, renderTables } from './report/report.ts';
 import { describeHost, load } from './support/host.ts';
 import { runProgram } from './support/program.ts';
 import { Recorder } from './support/recorder.ts';
-import type { SystemName } from './support/subjects.ts';
+import { removeStages, type SystemName } from './support/subjects.ts';
 
 /** Version and commit of this repository, for the record; a `+` says that files differ from it. */
 async function describeVersion(): Promise<string> {
@@ -96,12 +96,28 @@ async function main(settings: Settings): Promise<void> {
     }
     // After each part: a long run that is ended leaves what it has found.
     const report = await finish();
+    console.log(
+      `\n${renderTables(report.rows.filter(({ measure }) => measure.part === part.name))}`,
+    );
     await writeReport(settings.json, `${JSON.stringify(report, null, 2)}\n`);
     await writeReport(settings.html, await renderPage(report));
   }
-  console.log(`\n${renderReport(await finish())}`);
+  console.log(`\n${renderFacts(await finish())}`);
   console.log(`\n${settings.json}\n${settings.html}`);
   if (failures.length > 0) process.exitCode = 1;
+}
+
+/** As shells have it: 128 + the signal's number. */
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    console.error(
+      `${signal}: what was found so far is in the report of the parts that are through.`,
+    );
+    void removeStages().finally(() => process.exit(code)); // which ends the machines, too
+  });
 }
 
 await runProgram(benchCommand(main));

@@ -4,7 +4,13 @@ import { runInNewContext, Script } from 'node:vm';
 import test from 'ava';
 import { benchCommand, type Settings, settingsOf } from './options.ts';
 import { escapeHtml, renderPage } from './report/page.ts';
-import { formatNumber, groupRows, type Report, renderReport } from './report/report.ts';
+import {
+  formatNumber,
+  groupRows,
+  type Report,
+  renderFacts,
+  renderTables,
+} from './report/report.ts';
 import { renderTable } from './report/table.ts';
 import { type Measure, Recorder, reaches } from './support/recorder.ts';
 
@@ -99,13 +105,14 @@ test('tables and numbers are set for reading', (t) => {
     '5',
   ]);
   t.deepEqual([...groupRows(record().rows()).keys()], ['http, 1 processor', 'boot']);
-  const text = renderReport(makeReport());
+  const text = renderTables(makeReport().rows);
   t.regex(
     text,
     /hello <16> +requests\/s +2,000 \(1,000 to 2,200\) +1,000 \(500 to 1,000\) +2\.00 +at least 1\.6: reached/,
   );
-  t.regex(text, /Load average 0\.0 before, 1\.0 after/);
-  t.regex(text, /Failed: crowd\./);
+  const facts = renderFacts(makeReport());
+  t.regex(facts, /Load average 0\.0 before, 1\.0 after/);
+  t.regex(facts, /Failed: crowd\./);
 });
 
 test('the page needs nothing else, and what it quotes stays text', async (t) => {

@@ -99,9 +99,13 @@ export function describeRun(report: Report): string[] {
   ];
 }
 
-/** Renders a report for a terminal. */
-export function renderReport(report: Report): string {
-  const tables = [...groupRows(report.rows)].map(([title, rows]) => renderGroup(title, rows));
+/** Renders rows for a terminal: a table for each part and group. */
+export function renderTables(rows: readonly Row[]): string {
+  return [...groupRows(rows)].map(([title, some]) => renderGroup(title, some)).join('\n\n');
+}
+
+/** Renders what is to be known beside the tables, and what failed. */
+export function renderFacts(report: Report): string {
   const failures = report.failures.map(({ part, reason }) => `Failed: ${part}. ${reason}`);
-  return [...tables, describeRun(report).join('\n'), ...failures].join('\n\n');
+  return [describeRun(report).join('\n'), ...failures].join('\n\n');
 }

@@ -58,6 +58,13 @@ function bundleOf(app: AppName, isBare: boolean) {
   return { name: `bench-${app}`, entry: `../bench/apps/${app}.ts`, ...bundling };
 }
 
+const present = new Set<Stage>();
+
+/** Removes the networks that are there: for a run that is ended early. */
+export async function removeStages(): Promise<void> {
+  await Promise.all([...present].map((stage) => stage.remove()));
+}
+
 /** Where a system is reached: its network namespace, and what is started in it. */
 export class Stage {
   readonly system: SystemName;
@@ -66,6 +73,7 @@ export class Stage {
   private constructor(system: SystemName, space: Namespace) {
     this.system = system;
     this.#space = space;
+    present.add(this);
   }
 
   /**
@@ -146,6 +154,7 @@ export class Stage {
 
   /** Ends what runs in here. */
   async remove(): Promise<void> {
+    present.delete(this);
     await this.#space.remove();
   }
 }

@@ -47,8 +47,8 @@ const usual: BenchOptions = {
 const quick: BenchOptions = {
   ...usual,
   rounds: 2,
-  warmUp: 2,
-  seconds: 1,
+  warmUp: 4,
+  seconds: 2,
   processors: [1],
   connections: [16],
   megabytes: 5,

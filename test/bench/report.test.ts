@@ -205,7 +205,7 @@ test('the command line has parts, peers and sizes', async (t) => {
     ['boot', 'cpu'],
   );
   t.deepEqual(some.systems, ['ours', 'slim']);
-  t.like(some.bench, { rounds: 3, seconds: 1 });
+  t.like(some.bench, { rounds: 3, seconds: 2 });
   t.false(some.build);
 
   const named = await parse(

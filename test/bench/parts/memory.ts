@@ -1,5 +1,6 @@
 // How little memory is enough to serve, and what an idle machine takes of the host.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ToolError } from '../../../lib/cli/src/command.ts';
 import { step } from '../../../lib/cli/src/progress.ts';
 import { smallestMemory } from '../support/memory.ts';
 import { residentMegabytes } from '../support/processor-time.ts';
@@ -49,7 +50,10 @@ async function searchSmallest(stages: readonly Stage[], bench: Bench): Promise<v
         },
       }),
     );
-    bench.recorder.record(smallest, stage.system, found.smallest ?? Number.NaN);
+    if (found.smallest === undefined) {
+      throw new ToolError(`${titles[stage.system]} did not serve with ${memory} MiB.`);
+    }
+    bench.recorder.record(smallest, stage.system, found.smallest);
   }
 }
 

@@ -252,10 +252,19 @@ export class Subject {
     return JSON.parse(await this.explain(run)) as LoadResult<Name>;
   }
 
-  /** Runs wrk. */
+  /**
+   * Runs wrk.
+   * @throws ToolError when not a single answer came
+   */
   async wrk(pathname: string, options: Omit<WrkOptions, 'url'>): Promise<Load> {
     const url = `http://${this.stage.host}:8080${pathname}`;
-    return this.explain(() => runWrk(this.#space, { url, ...options }));
+    return this.explain(async () => {
+      const load = await runWrk(this.#space, { url, ...options });
+      if (load.requests > 0) return load;
+      throw new Error(
+        `No answer within ${options.seconds} s. On a busy host use longer --seconds and --warm-up.`,
+      );
+    });
   }
 
   /** Has the app do a task by itself (apps/tasks.ts). */

@@ -65,6 +65,17 @@ async function writeReport(file: string, content: string): Promise<void> {
   await writeFile(file, content);
 }
 
+/** Does what is to be done when the run is ended early, and ends; the machines end with this process. */
+function onSignal(work: (signal: string) => Promise<void>): void {
+  // As shells have it: 128 + the signal's number.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => void work(signal).finally(() => process.exit(code)));
+  }
+}
+
 async function main(settings: Settings): Promise<void> {
   if (settings.build) await buildRuntime();
   const start = performance.now();
@@ -87,37 +98,33 @@ async function main(settings: Settings): Promise<void> {
     rows: recorder.rows(),
     failures,
   });
+  let running = '';
+  /** Shows what a part has found, and writes all that was found so far. */
+  const show = async () => {
+    const report = await finish();
+    const rows = report.rows.filter(({ measure }) => measure.part === running);
+    console.log(`\n${renderTables(rows)}`);
+    await writeReport(settings.json, `${JSON.stringify(report, null, 2)}\n`);
+    await writeReport(settings.html, await renderPage(report));
+  };
+  onSignal(async (signal) => {
+    failures.push({ part: running, reason: `The run was ended by ${signal}.` });
+    await show();
+    await removeStages();
+  });
   for (const part of settings.parts) {
+    running = part.name;
     console.error(`\n${part.name}: ${part.description}`);
     const reason = await runPart(part, settings, recorder);
     if (reason !== null) {
       failures.push({ part: part.name, reason });
       console.error(`${part.name} failed: ${reason}`);
     }
-    // After each part: a long run that is ended leaves what it has found.
-    const report = await finish();
-    console.log(
-      `\n${renderTables(report.rows.filter(({ measure }) => measure.part === part.name))}`,
-    );
-    await writeReport(settings.json, `${JSON.stringify(report, null, 2)}\n`);
-    await writeReport(settings.html, await renderPage(report));
+    await show();
   }
   console.log(`\n${renderFacts(await finish())}`);
   console.log(`\n${settings.json}\n${settings.html}`);
   if (failures.length > 0) process.exitCode = 1;
-}
-
-/** As shells have it: 128 + the signal's number. */
-for (const [signal, code] of [
-  ['SIGINT', 130],
-  ['SIGTERM', 143],
-] as const) {
-  process.once(signal, () => {
-    console.error(
-      `${signal}: what was found so far is in the report of the parts that are through.`,
-    );
-    void removeStages().finally(() => process.exit(code)); // which ends the machines, too
-  });
 }
 
 await runProgram(benchCommand(main));

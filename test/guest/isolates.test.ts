@@ -1,16 +1,21 @@
 // Isolates of a bare app: each way to misbehave is stopped with a report, while the app goes on serving.
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
+import { inRepository } from '../../lib/cli/src/paths.ts';
 import type { EndingKind } from '../../lib/isolate/src/life.ts';
 import type { SupervisorStatus } from '../../lib/isolate/src/supervisor.ts';
+import { bundleSystem } from '../../lib/system/bundle.ts';
 import { printed } from './support/console.ts';
-import { guestInitrd } from './support/guest.ts';
+import { bootApp, expectEnd } from './support/endings.ts';
+import { freePort } from './support/free-port.ts';
+import { guestFolder, guestInitrd } from './support/guest.ts';
 
-/** A port of this host; another run of the tests has another. */
-const port = 25_000 + (process.pid % 1000);
+/** A port of this host that nobody has. */
+const port = await freePort();
 const base = `http://127.0.0.1:${port}`;
 /** Longer than any answer takes on a busy machine without KVM. */
 const patience = 240_000;
@@ -154,4 +159,18 @@ test.serial('a supervisor starts what fails, and gives up with a reason', async 
     /^fails has ended \(failed: an exception escaped: RangeError: this program fails\), after 3 restarts/,
   );
   t.is(status.children[0]?.restarts, 3);
+});
+
+test.serial('the system isolate starts isolates beside an app in Node', async (t) => {
+  const system = path.join(guestFolder, 'isolates-system.js');
+  await bundleSystem(system, inRepository('test/guest/system/isolates.ts'));
+  const app = { name: 'system-isolates', entry: 'apps/platform.ts', system };
+  const result = await bootApp(app, { append: 'log=info' });
+  expectEnd(t, result, 0, [
+    /platform: answer \[1,2,3\]/,
+    /platform: failure \{"how":"failed","report":"an exception escaped: RangeError: this program fails\\n {4}at throwError \(\S*misbehave\.ts:7:9\)/,
+    /platform: running \["echo"\]/,
+    /the app ends/,
+  ]);
+  t.notRegex(result.output, /platform: problem/);
 });

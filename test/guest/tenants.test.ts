@@ -4,10 +4,11 @@ import { buildInitrd } from '../../lib/cli/src/bundle.ts';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
 import { printed } from './support/console.ts';
+import { freePort } from './support/free-port.ts';
 import { guestFolder } from './support/guest.ts';
 
-/** A port of this host; another run of the tests has another. */
-const port = 26_000 + (process.pid % 1000);
+/** A port of this host that nobody has. */
+const port = await freePort();
 const base = `http://127.0.0.1:${port}`;
 const patience = 240_000;
 

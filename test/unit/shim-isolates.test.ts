@@ -314,12 +314,14 @@ test('an endless loop is killed from outside, with a report of where it was', as
   t.regex(said.find((line) => line.startsWith('waits')) ?? '', /^waits: 4 not needed/);
 });
 
-test('loops in promises, regular expressions and WebAssembly end, too', async (t) => {
+test('loops in promises, regular expressions and WebAssembly end, too, and who waits for memory', async (t) => {
   const scripts = {
     promises: '(async () => { for (;;) await null; })();',
     pattern: '/^(a+)+$/.test("a".repeat(60) + "b");',
     sort: 'for (;;) new Array(100000).fill(0).map((_, i) => -i).sort();',
     handler: 'for (;;) { try { for (;;); } finally { continue; } }',
+    waits: 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);',
+    json: 'const a = []; for (let at = 0; at < 1e5; at++) a.push([at]); for (;;) JSON.parse(JSON.stringify(a));',
     wasm: `const bytes = new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,102,0,0,10,9,1,7,0,3,64,12,0,11,11]);
       new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.f();`,
   };
@@ -427,4 +429,31 @@ test('isolates start and end by the hundred, and what they had is given back', a
     { short: `runtime.channel.release(1);` },
   );
   t.is(said.filter((line) => line === 'short: 1 ').length, 300);
+});
+
+for (const [how, then] of [
+  ['by itself', 'clearInterval(timer)'],
+  ['by process.exit()', 'process.exit(7)'],
+] as const) {
+  test(`the app ends ${how} beside isolates that do not`, async (t) => {
+    const { code, signal } = await runOnFakeKernel(appThatAwaits(/done/, then), {
+      system: `${parent}\nspawn('loop'); spawn('waits'); setTimeout(() => say('done'), 100);`,
+      files: { 'loop.js': 'for (;;);', 'waits.js': child },
+      environment: { FAKE_KERNEL_CLOCK: 'real' },
+    });
+    t.is(signal, null);
+    t.is(code, how === 'by itself' ? 0 : 7);
+  });
+}
+
+test('when the isolate that has started them fails, they end with it', async (t) => {
+  const { log, code } = await runOnFakeKernel(appThatAwaits(/started again/), {
+    system: `${parent}\nspawn('beats');
+      let heardBeat = 0;
+      heard = () => { if (++heardBeat === 3) throw new Error('the parent fails'); };`,
+    files: { 'beats.js': `${child}\nsetInterval(() => send('beat'), 5);` },
+    environment: { FAKE_KERNEL_CLOCK: 'real' },
+  });
+  t.is(code, 0);
+  t.true(messages(log, 0).some((line) => line.includes('the parent fails')));
 });

@@ -30,7 +30,7 @@ const parent = `
     const closure = channel.closure(from);
     if (closure !== undefined) {
       channel.release(from);
-      if (tellsClosures) say('closed: ' + closure[0] + ' ' + closure[1] + ' ' + closure[2].split('\\n')[0]);
+      if (tellsClosures) say('closed: ' + closure[0] + ' ' + closure[1] + ' ' + closure[2]);
     }
   }
   channel.onNews((kind, id) => {

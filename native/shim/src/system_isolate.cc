@@ -141,8 +141,9 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
 
 void SystemIsolate::Abandon() {
   set_children(nullptr);
-  channels().Clear(ending_.report.empty() ? RoleName() + " has ended"
-                                          : name_ + ": " + ending_.report);
+  // Peers are told why; where in its code is for who has started it.
+  const std::string why = ending_.report.substr(0, ending_.report.find('\n'));
+  channels().Clear(why.empty() ? RoleName() + " has ended" : name_ + ": " + why);
   mailbox().Close();
 }
 

@@ -48,6 +48,7 @@ const testPackages = [
     command: 'dnsmasq',
   },
   { name: 'dosfstools', why: 'tests of disk images: the volume', command: 'fsck.fat' },
+  { name: 'fish', why: 'tests of shell completion', command: 'fish' },
   { name: 'gdb', why: 'debugger tests', command: 'gdb' },
   { name: 'gdisk', why: 'tests of disk images: the partitions', command: 'sgdisk' },
   { name: 'grub-common', why: 'boot tests from a CD image', command: 'grub-mkrescue' },
@@ -68,6 +69,7 @@ const testPackages = [
   { name: 'skopeo', why: 'tests of deployments: container disks', command: 'skopeo' },
   { name: 'tshark', why: 'network tests: looking for faults in captures', command: 'tshark' },
   { name: 'xorriso', why: 'boot tests from a CD image', command: 'xorriso' },
+  { name: 'zsh', why: 'tests of shell completion', command: 'zsh' },
 ];
 
 /** @type {DebianPackage[]} */

@@ -4,11 +4,10 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { execa } from 'execa';
 import { Impatience, terminalOptions } from '../../lib/cli/src/interrupts.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
-
-const limit = 120_000;
+import { onTerminal } from './support/pseudo-terminal.ts';
+import { temporaryFolder } from './tools-fixtures.ts';
 
 test('three Ctrl-C within two seconds are worth a hint, once', (t) => {
   const calm = new Impatience();
@@ -58,40 +57,25 @@ console.log(JSON.stringify(terminalOptions()));
 console.log('ready');
 `;
 
-/**
- * Runs the program on a pseudo-terminal of 100 by 30 and presses keys, each when a text has been shown.
- * @param presses the text, and the keys
- * @returns everything that was shown
- */
-async function onTerminal(
+/** Runs the program on a pseudo-terminal, where keys are pressed. @returns everything that was shown */
+async function pressKeys(
   t: ExecutionContext,
   control: string,
   presses: readonly (readonly [shown: string, keys: string])[],
 ): Promise<string> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'interrupts-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-  const file = path.join(folder, 'program.ts');
+  const file = path.join(await temporaryFolder(t), 'program.ts');
   writeFileSync(file, program);
-  const command = `stty cols 100 rows 30 && exec '${process.execPath}' '${file}' '${control}'`;
-  const child = execa('script', ['-q', '-e', '-c', command, '/dev/null'], {
-    stdin: 'pipe',
-    reject: false,
-    timeout: limit,
-    env: { TERM: 'xterm-256color', COLORTERM: 'two words', NO_COLOR: '', FORCE_COLOR: '1' },
-  });
-  let shown = '';
-  let next = 0;
-  child.stdout.on('data', (bytes: Buffer) => {
-    shown += bytes.toString();
-    for (let press = presses[next]; press !== undefined && shown.includes(press[0]); ) {
-      child.stdin.write(press[1]);
-      next += 1;
-      press = presses[next];
-    }
-  });
-  const { timedOut } = await child;
-  t.false(timedOut, shown);
-  return shown.replaceAll('\r\n', '\n');
+  const { shown } = await onTerminal(
+    t,
+    {
+      command: `exec '${process.execPath}' '${file}' '${control}'`,
+      environment: {
+        ...{ TERM: 'xterm-256color', COLORTERM: 'two words', NO_COLOR: '', FORCE_COLOR: '1' },
+      },
+    },
+    presses,
+  );
+  return shown;
 }
 
 test('keys go to the machine, Ctrl-C too; Ctrl-] presses the power button, then ends it', async (t) => {
@@ -102,7 +86,7 @@ test('keys go to the machine, Ctrl-C too; Ctrl-] presses the power button, then 
     server.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  const shown = await onTerminal(t, control, [
+  const shown = await pressKeys(t, control, [
     ['ready', 'a'],
     ['key 61', '\x03'],
     ['key 03', 'b\x1d'], // the key before it is not lost
@@ -118,7 +102,7 @@ test('keys go to the machine, Ctrl-C too; Ctrl-] presses the power button, then 
 });
 
 test('a machine without a power button is ended; hasty Ctrl-C are told of Ctrl-]', async (t) => {
-  const shown = await onTerminal(t, '/nosuch/socket', [
+  const shown = await pressKeys(t, '/nosuch/socket', [
     ['ready', '\x03\x03\x03'],
     ['To end the machine, press Ctrl-]', '\x1d'],
   ]);

@@ -1,8 +1,8 @@
 // The command line of the `runtime` command; bin/runtime runs it under the pinned Node.
-import completion from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import colors from 'picocolors';
 import { register as registerBuild } from './commands/build.ts';
+import { register as registerComplete } from './commands/complete.ts';
 import { register as registerDebug } from './commands/debug.ts';
 import { register as registerDeploy } from './commands/deploy.ts';
 import { register as registerDev } from './commands/dev.ts';
@@ -36,7 +36,7 @@ export function createProgram(): Command {
     .showHelpAfterError('Run it with --help to see what there is.')
     .configureHelp({ showGlobalOptions: false });
   for (const register of commands) register(program);
-  completion(program);
+  registerComplete(program);
   return program;
 }
 

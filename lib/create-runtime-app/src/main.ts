@@ -57,19 +57,27 @@ function runningPackageManager(): PackageManager {
   return packageManagers.find((name) => name === agent) ?? 'npm';
 }
 
-async function refuseObstacles(folder: string): Promise<void> {
-  const names = await obstacles(path.resolve(folder)).catch((error: NodeJS.ErrnoException) => {
-    throw new CreateError(
-      error.code === 'ENOTDIR'
-        ? `${folder} is a file. Name a folder that is not there yet.`
-        : `${folder} cannot be read (${error.code}). Name another folder.`,
-    );
-  });
-  if (names.length === 0) return;
+/** Says what keeps a folder from becoming an app, undefined when nothing does. */
+function obstacleOf(folder: string): string | undefined {
+  let names: string[];
+  try {
+    packageName(folder);
+    names = obstacles(path.resolve(folder));
+  } catch (error) {
+    if (error instanceof CreateError) return error.message;
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOTDIR'
+      ? `${folder} is a file. Name a folder that is not there yet.`
+      : `${folder} cannot be read (${code}). Name another folder.`;
+  }
+  if (names.length === 0) return undefined;
   const shown = names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
-  throw new CreateError(
-    `${folder} is not empty: it holds ${shown}. Nothing was written. Name a folder that is not there yet, or empty this one.`,
-  );
+  return `${folder} is not empty: it holds ${shown}. Nothing was written. Name a folder that is not there yet, or empty this one.`;
+}
+
+function refuseObstacle(folder: string): void {
+  const obstacle = obstacleOf(folder);
+  if (obstacle !== undefined) throw new CreateError(obstacle);
 }
 
 /** Asks for what the command line leaves open. */
@@ -92,6 +100,7 @@ async function ask(folder: string | undefined, options: CreateOptions): Promise<
           message: 'Its folder?',
           placeholder: defaultFolder,
           defaultValue: defaultFolder,
+          validate: (text) => obstacleOf(text || defaultFolder),
         }),
       )),
     template:
@@ -145,9 +154,9 @@ async function makeRepository(target: string): Promise<string | undefined> {
 }
 
 async function create(folder: string | undefined, options: CreateOptions): Promise<void> {
-  if (folder !== undefined) await refuseObstacles(folder);
+  if (folder !== undefined) refuseObstacle(folder);
   const answers = await ask(folder, options);
-  await refuseObstacles(answers.folder);
+  refuseObstacle(answers.folder);
   const target = path.resolve(answers.folder);
   const name = packageName(target);
   await writeTemplate(answers.template, target, name);

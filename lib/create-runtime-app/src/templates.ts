@@ -1,5 +1,6 @@
 // The templates, and what becomes of one in a new app.
-import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import packageJson from '../package.json' with { type: 'json' };
 
@@ -58,10 +59,8 @@ export async function writeTemplate(
  * @param target the folder
  * @returns names; none when it is empty or not there
  */
-export async function obstacles(target: string): Promise<string[]> {
-  const names = await readdir(target).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+export function obstacles(target: string): string[] {
+  if (!existsSync(target)) return [];
+  const names = readdirSync(target);
   return names.filter((name) => !['.git', '.gitkeep', 'LICENSE'].includes(name));
 }

@@ -1,0 +1,51 @@
+// Somebody who types at a pseudo-terminal, which util-linux' `script` makes.
+import { stripVTControlCharacters } from 'node:util';
+import type { ExecutionContext } from 'ava';
+import { execa } from 'execa';
+
+/** A busy machine takes its time. */
+const limit = 120_000;
+
+/** What is run on the terminal. */
+export interface TerminalProgram {
+  /** A line for a shell. */
+  readonly command: string;
+  readonly cwd?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Runs a program on a pseudo-terminal of 100 by 30 and presses keys, each when a text has been shown since the
+ * keys before.
+ * @param t the test, which fails when the program does not end
+ * @param program see there
+ * @param presses the text, and the keys
+ * @returns its exit code and everything that was shown, without control sequences
+ */
+export async function onTerminal(
+  t: ExecutionContext,
+  { command, cwd, environment = {} }: TerminalProgram,
+  presses: readonly (readonly [shown: string, keys: string])[],
+): Promise<{ readonly code: number | undefined; readonly shown: string }> {
+  const line = `stty cols 100 rows 30 && ${command}`;
+  const child = execa('script', ['-q', '-e', '-c', line, '/dev/null'], {
+    ...{ stdin: 'pipe', reject: false, timeout: limit, env: environment },
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  let bytes = '';
+  let seen = 0;
+  const waiting = [...presses];
+  const text = () => stripVTControlCharacters(bytes).replaceAll('\r\n', '\n');
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (piece: string) => {
+    bytes += piece;
+    for (const shown = text(); waiting[0] !== undefined && shown.includes(waiting[0][0], seen); ) {
+      const [[, keys]] = waiting.splice(0, 1) as [[string, string]];
+      seen = shown.length;
+      child.stdin.write(keys);
+    }
+  });
+  const { exitCode, timedOut } = await child;
+  t.false(timedOut, `waits for ${waiting[0]?.[0]}: ${text()}`);
+  return { code: exitCode, shown: text() };
+}

@@ -3,33 +3,18 @@
 // the exit code.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { execa } from 'execa';
 import { findFreePort } from '../../lib/cli/src/network.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
-import { guestFolder } from './support/guest.ts';
+import { makeApp } from './support/app.ts';
 
 const command = inRepository('lib/cli/bin/runtime');
 /** Long enough for a busy machine without KVM. */
 const limit = 300_000;
-
-/** Makes an app within the repository, where its packages are found. */
-async function app(name: string, files: Readonly<Record<string, string>>): Promise<string> {
-  const folder = path.join(guestFolder, `app-${name}`);
-  await rm(folder, { recursive: true, force: true });
-  const all = {
-    'package.json': '{ "name": "app", "type": "module", "main": "src/main.ts" }',
-    ...files,
-  };
-  for (const [file, content] of Object.entries(all)) {
-    await mkdir(path.dirname(path.join(folder, file)), { recursive: true });
-    await writeFile(path.join(folder, file), content);
-  }
-  return folder;
-}
 
 /** What a child printed so far. */
 function record(child: ChildProcess): () => string {
@@ -54,7 +39,7 @@ test.serial(
   'dev: a change is served after a restart; a broken source is shown, and waited for',
   async (t) => {
     t.timeout(4 * limit);
-    const folder = await app('dev', {});
+    const folder = await makeApp('dev', {});
     await cp(inRepository('lib/create-runtime-app/templates/http'), folder, { recursive: true });
     const port = await findFreePort(21_000 + (process.pid % 10_000));
     const child = spawn(command, ['dev', '--port', `${port}:8080`], {
@@ -96,7 +81,7 @@ test.serial(
   'test: a node:test suite in the guest, with the exit code and the paths of the host',
   async (t) => {
     t.timeout(2 * limit);
-    const folder = await app('node-test', {
+    const folder = await makeApp('node-test', {
       'src/main.ts': sum,
       'test/sum.test.ts': [
         "import assert from 'node:assert/strict';",
@@ -127,7 +112,7 @@ test.serial(
 
 test.serial('test: an ava suite in the guest', async (t) => {
   t.timeout(2 * limit);
-  const folder = await app('ava', {
+  const folder = await makeApp('ava', {
     'src/main.ts': sum,
     'test/sum.test.ts': [
       "import os from 'node:os';",
@@ -149,7 +134,7 @@ test.serial('test: an ava suite in the guest', async (t) => {
 
 test.serial("start and run: environment, arguments, files, and the app's exit code", async (t) => {
   t.timeout(3 * limit);
-  const folder = await app('start', {
+  const folder = await makeApp('start', {
     '.env': 'FROM_FILE=one\nBOTH=file\n',
     'data/words.txt': 'some words\n',
     'extra.json': '{"extra":true}',

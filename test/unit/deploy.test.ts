@@ -3,6 +3,16 @@
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import {
+  IoK8sApiCoreV1ServiceFromJSON,
+  IoK8sApiCoreV1ServiceToJSON,
+} from '@kubevirt-ui-ext/kubevirt-api/kubernetes';
+import {
+  V1VirtualMachineFromJSON,
+  V1VirtualMachineInstanceReplicaSetFromJSON,
+  V1VirtualMachineInstanceReplicaSetToJSON,
+  V1VirtualMachineToJSON,
+} from '@kubevirt-ui-ext/kubevirt-api/kubevirt';
 import test from 'ava';
 import { execa } from 'execa';
 import { containerDisk } from '../../lib/deploy/src/container-disk.ts';
@@ -161,6 +171,27 @@ test('kubevirt: one machine, or a set of replicas, behind a service', (t) => {
   t.is(many.kind, 'VirtualMachineInstanceReplicaSet');
   t.is(many.spec.replicas, 3);
   t.deepEqual(many.spec.selector.matchLabels, many.spec.template.metadata.labels);
+});
+
+test("kubevirt: KubeVirt's own API knows every key, and Kubernetes' that of the service", (t) => {
+  for (const replicas of [1, 3]) {
+    for (const firmware of ['bios', 'uefi']) {
+      const settings = { ...required.kubevirt, firmware };
+      const manifest = planFor('kubevirt', { replicas, settings }).files['manifest.json']!;
+      for (const item of JSON.parse(manifest).items) {
+        const throughApi = {
+          VirtualMachine: () => V1VirtualMachineToJSON(V1VirtualMachineFromJSON(item)),
+          VirtualMachineInstanceReplicaSet: () =>
+            V1VirtualMachineInstanceReplicaSetToJSON(
+              V1VirtualMachineInstanceReplicaSetFromJSON(item),
+            ),
+          Service: () => IoK8sApiCoreV1ServiceToJSON(IoK8sApiCoreV1ServiceFromJSON(item)),
+        }[item.kind as string];
+        // What the API does not know gets lost on the way.
+        t.deepEqual(JSON.parse(JSON.stringify(throughApi?.())), item, item.kind);
+      }
+    }
+  }
 });
 
 test('nomad: variables reach QEMU, with commas doubled', (t) => {

@@ -3,15 +3,14 @@ import { stripVTControlCharacters } from 'node:util';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
 
-/** A busy machine takes its time. */
-const limit = 120_000;
-
 /** What is run on the terminal. */
 export interface TerminalProgram {
   /** A line for a shell. */
   readonly command: string;
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** It is ended after this time. By default two minutes: a busy machine takes its time. */
+  readonly milliseconds?: number;
 }
 
 /**
@@ -24,12 +23,12 @@ export interface TerminalProgram {
  */
 export async function onTerminal(
   t: ExecutionContext,
-  { command, cwd, environment = {} }: TerminalProgram,
+  { command, cwd, environment = {}, milliseconds = 120_000 }: TerminalProgram,
   presses: readonly (readonly [shown: string, keys: string])[],
 ): Promise<{ readonly code: number | undefined; readonly shown: string }> {
   const line = `stty cols 100 rows 30 && ${command}`;
   const child = execa('script', ['-q', '-e', '-c', line, '/dev/null'], {
-    ...{ stdin: 'pipe', reject: false, timeout: limit, env: environment },
+    ...{ stdin: 'pipe', reject: false, timeout: milliseconds, env: environment },
     ...(cwd === undefined ? {} : { cwd }),
   });
   let bytes = '';

@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { findFreePort } from '../../lib/cli/src/network.ts';
+import type { ImageReport } from '../../lib/image/src/report.ts';
 import { type Newcomer, newcomer, stepLimit } from './support/newcomer.ts';
 
 let someone: Newcomer;
@@ -56,6 +57,10 @@ for (const [template, expected] of Object.entries(answers)) {
       t.regex(await npm('run', 'build'), /dist\/initrd/);
       const { size } = await stat(path.join(folder, name, 'dist/runtime'));
       t.true(size > 100 * 2 ** 20);
+      if (template === 'http') {
+        const words = ['--silent', 'build', '--', '--format', 'raw', '--json'];
+        checkSize(t, await npm('run', ...words));
+      }
 
       const port = await findFreePort(20_000 + (process.pid % 20_000));
       const words = ['start', '--port', `${port}:8080`];
@@ -82,6 +87,19 @@ for (const [template, expected] of Object.entries(answers)) {
         t.regex(version, /^\d/);
     },
   );
+}
+
+/** A disk image is less than 64 MiB, and the report says what fills it. */
+function checkSize(t: ExecutionContext, text: string): void {
+  const { images } = JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1)) as {
+    images: { format: string; size: number; content: ImageReport }[];
+  };
+  const [raw] = images;
+  t.is(raw?.format, 'raw');
+  t.true(raw !== undefined && raw.size < 64 * 2 ** 20, `${raw?.size} bytes`);
+  const groups = Object.values(raw?.content.groups ?? {});
+  const filled = groups.reduce((sum, { compressed }) => sum + compressed, 0);
+  t.true(filled > 0.9 * (raw?.content.allocated ?? 0), `${filled} bytes of ${raw?.size}`);
 }
 
 /** Asks until there is an answer. */

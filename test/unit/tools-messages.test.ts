@@ -76,6 +76,20 @@ test.serial('no QEMU: the package of this distribution is named', async (t) => {
   t.truthy(qemu?.remedy);
 });
 
+test.serial('info tells versions and the accelerator, for scripts, too', async (t) => {
+  const folder = await app(t);
+  const { code, text } = await run(command, ['info', '--json'], folder);
+  t.is(code, 0, text);
+  const facts = JSON.parse(text) as Record<string, unknown>;
+  t.regex(String(facts.runtime), /^\d+\.\d+\.\d+/);
+  t.is(facts.node, '26.10.0');
+  t.is(facts.platform, 'linux-x64');
+  const obstacle = await whyNoKvm();
+  t.is(facts.accelerator, obstacle === undefined ? 'kvm' : 'tcg');
+  t.is(facts.whyNoKvm, obstacle ?? null);
+  t.regex((await run(command, ['info'], folder)).text, /^accelerator +(kvm|tcg)$/m);
+});
+
 test.serial('the command that installs QEMU fits the distribution', (t) => {
   t.is(installCommand('qemu', 'ID=debian\n'), 'sudo apt-get install qemu-system-x86');
   t.is(
@@ -259,7 +273,9 @@ test.serial('misspelt commands and options are named, with the nearest', async (
     /unknown command 'biuld'\n\(Did you mean build\?\)/,
   );
   t.regex((await run(command, ['start', '--memroy', '2'], folder)).text, /Did you mean --memory/);
-  t.regex((await run(command, ['start', '--volume', 'x'], folder)).text, /no driver for disks/);
+  const volume = await run(command, ['start', '--volume', 'x'], folder);
+  t.is(volume.code, 1);
+  t.regex(volume.text, /no driver for disks\. Bake files into the image with "assets" or "files"/);
 });
 
 test.serial('no tests, no logs, no app', async (t) => {

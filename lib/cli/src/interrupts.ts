@@ -45,8 +45,8 @@ export class Impatience {
  * process group of its own.
  * @param emulator QEMU, whose standard input is a pipe when this process has a terminal
  * @param control path of QEMU's control socket
- * @returns `stop`, to be called when the machine has ended: returns whether it was interrupted, by Ctrl-] or by
- * Ctrl-C as the last key
+ * @returns `stop`, to be called when the machine has ended: returns whether it was interrupted, by a signal, by
+ * Ctrl-], or by Ctrl-C as the last key
  */
 export function interruptMachine(emulator: Emulator, control: string): { stop(): boolean } {
   const { stdin } = process;
@@ -66,7 +66,10 @@ export function interruptMachine(emulator: Emulator, control: string): { stop():
     // A machine without a control socket yet, or without a power button, is not worth waiting for.
     controlMachine(control, 'system_powerdown').catch(() => emulator.kill('SIGTERM'));
   };
-  const end = () => emulator.kill('SIGTERM');
+  const end = () => {
+    count += 1;
+    emulator.kill('SIGTERM');
+  };
   const input = (bytes: Buffer) => {
     const rest = bytes.filter((byte) => byte !== controlBracket);
     if (rest.length > 0) emulator.stdin?.write(rest);

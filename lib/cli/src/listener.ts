@@ -5,6 +5,7 @@
 // connection's other half. So this connects, sends nothing, and looks.
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ToolError } from './command.ts';
 import { loopback, type PortForward } from './network.ts';
 
 /** Between two looks at the monitor while a connection waits for the guest, in ms. */
@@ -55,6 +56,29 @@ export async function watchListeners(
     // The waiting was ended, or QEMU was.
   } finally {
     console?.close();
+  }
+}
+
+/**
+ * Gives a machine ports of this host, while it runs.
+ * @param monitor path of the socket of QEMU's monitor (QMP), which takes one client at a time
+ * @param forwards the ports
+ * @throws ToolError when QEMU does not take one
+ */
+export async function addForwards(
+  monitor: string,
+  forwards: readonly PortForward[],
+): Promise<void> {
+  if (forwards.length === 0) return;
+  const console = await Monitor.open(monitor);
+  try {
+    for (const { protocol, address, host, guest } of forwards) {
+      const rule = `${protocol}:${address}:${host}-:${guest}`;
+      const complaint = await console.command(`hostfwd_add net0 ${rule}`);
+      if (complaint !== '') throw new ToolError(`QEMU cannot forward ${rule}: ${complaint.trim()}`);
+    }
+  } finally {
+    console.close();
   }
 }
 

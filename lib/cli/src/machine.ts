@@ -10,7 +10,7 @@ import { execa } from 'execa';
 import { ToolError } from './command.ts';
 import { findProgram, installQemu } from './host.ts';
 import { interruptMachine, terminalOptions } from './interrupts.ts';
-import { watchListeners } from './listener.ts';
+import { addForwards, watchListeners } from './listener.ts';
 import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
 import { initrdImage, runtimeImage } from './paths.ts';
 import { controlArguments } from './qmp.ts';
@@ -353,6 +353,17 @@ export async function bootMachine(options: BootOptions = {}): Promise<BootResult
   return (await startMachine(options)).end;
 }
 
+/** Keeps what a machine prints. @returns a function that shows it, and from then on all of it */
+function keepOutput(output: NodeJS.ReadableStream | null): () => void {
+  const kept: Uint8Array[] = [];
+  let take = (bytes: Uint8Array) => void kept.push(bytes);
+  output?.on('data', (bytes: Uint8Array) => take(bytes));
+  return () => {
+    take = (bytes) => void process.stdout.write(bytes);
+    for (const bytes of kept.splice(0)) take(bytes);
+  };
+}
+
 /** A virtual machine on this terminal. */
 export interface TerminalOptions extends MachineOptions {
   /**
@@ -363,6 +374,8 @@ export interface TerminalOptions extends MachineOptions {
   readonly onListening?: (forward: PortForward, milliseconds: number) => void;
   /** Ends the machine by force. */
   readonly signal?: AbortSignal;
+  /** Until then the machine has neither the terminal nor the ports; what it prints meanwhile is shown then. */
+  readonly held?: Promise<void>;
 }
 
 /** How a virtual machine on this terminal ended. */
@@ -384,32 +397,42 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
   return withStatusFile(async (statusFile) => {
     // Before what the user says, so that this counts.
     const append = [...terminalOptions(), options.append ?? ''].filter(Boolean).join(' ');
-    const parameters = machineArguments({ ...options, append }, withAccelerator, statusFile);
+    const { onListening, network, held } = options;
+    const forwards = network?.forward ?? [];
+    const atStart = held && network ? { ...network, forward: [] } : network;
+    const machine = { ...options, append, network: atStart };
+    const parameters = machineArguments(machine, withAccelerator, statusFile);
     const button = path.join(path.dirname(statusFile), 'button');
     parameters.push(...controlArguments(button));
     const monitor = path.join(path.dirname(statusFile), 'monitor');
-    const { onListening, network } = options;
-    const watched = onListening ? (network?.forward ?? []) : [];
-    if (watched.length > 0) {
+    const watched = onListening ? forwards : [];
+    if (watched.length > 0 || held) {
       parameters.push('-qmp', `unix:${escapeComma(monitor)},server=on,wait=off`);
     }
     const ended = new AbortController();
     const start = performance.now();
     // In a process group of its own: signals for this one's are for this process, which asks the app to end.
     const child = execa(emulator, parameters, {
-      stdin: process.stdin.isTTY ? 'pipe' : 'inherit',
-      stdout: 'inherit',
+      stdin: process.stdin.isTTY ? 'pipe' : held ? 'ignore' : 'inherit',
+      stdout: held ? 'pipe' : 'inherit',
       stderr: 'inherit',
+      buffer: false,
       reject: false,
       detached: true,
-    });
-    const interrupts = interruptMachine(child, button);
-    void watchListeners(monitor, watched, ended.signal, (forward) => {
-      onListening?.(forward, performance.now() - start);
     });
     const stop = () => child.kill('SIGKILL'); // QEMU has a word to say about SIGTERM.
     options.signal?.addEventListener('abort', stop);
     if (options.signal?.aborted) stop();
+    if (held) {
+      const show = keepOutput(child.stdout);
+      const isHeld = await Promise.race([held.then(() => true), child.then(() => false)]);
+      show();
+      if (isHeld) await addForwards(monitor, forwards).catch(stop);
+    }
+    const interrupts = interruptMachine(child, button);
+    void watchListeners(monitor, watched, ended.signal, (forward) => {
+      onListening?.(forward, performance.now() - start);
+    });
     const result = await child;
     options.signal?.removeEventListener('abort', stop);
     ended.abort();

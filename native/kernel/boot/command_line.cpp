@@ -91,6 +91,12 @@ bool add_environment(StringView entry, CommandLine* result, Complaint& complain)
     return complain("\"env.%.*s\" is not of the form env.NAME=value", printed_length(entry),
                     entry.data);
   }
+  const StringView assignment = entry.first(name_length + 1);
+  for (size_t i = 0; i < result->environment_count; ++i) {
+    if (!result->environment[i].starts_with(assignment)) continue;
+    result->environment[i] = entry;
+    return true;
+  }
   if (result->environment_count == CommandLine::kMaximumEntries) {
     return complain(
         "more than %zu env. options; put the rest into the initrd's "

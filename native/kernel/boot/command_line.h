@@ -22,7 +22,7 @@ struct VirtioMmioOption {
 
 /// Words are separated by blanks; double quotes group (`env.TITLE="two words"`). Options:
 ///   log=error|warn|info|debug   what the console shows of the kernel's log (warn)
-///   env.NAME=value              a variable of the app's environment
+///   env.NAME=value              a variable of the app's environment; the last of one name counts
 ///   trace=syscalls              every system call in the log
 ///   profile=HERTZ               samples of what runs, for a tool on the host to read (1 to 10000)
 ///   clock=kvm-clock|tsc|hpet|acpi_pm

@@ -109,6 +109,8 @@ test('more entries than there is room for are refused, not dropped', (t) => {
     Array.from({ length: count }, (_, i) => `env.N${i}=${i}`).join(' ');
   const words = (count: number) => `-- ${'w '.repeat(count)}`;
   t.is(kernel.parseCommandLine(environment(64)).environment.length, 64);
+  const again = kernel.parseCommandLine(`${environment(64)} env.N1=other`);
+  t.deepEqual(again.environment.slice(0, 3), ['N0=0', 'N1=other', 'N2=2'], 'the last counts');
   t.regex(kernel.parseCommandLine(environment(65)).error ?? '', /more than 64 env\. options/);
   t.is(kernel.parseCommandLine(words(64)).arguments.length, 64);
   t.regex(kernel.parseCommandLine(words(65)).error ?? '', /more than 64 arguments after --/);

@@ -1,13 +1,15 @@
+import { freemem } from 'node:os';
 import path from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import type { Command } from 'commander';
 import colors from 'picocolors';
 import { type BuiltApp, buildApp } from '../app/build-app.ts';
-import { displayPath, isInside, packageRoot } from '../bundle/project.ts';
+import { displayPath, isBareApp, isInside, packageRoot } from '../bundle/project.ts';
 import { type App, loadApp } from '../config/load.ts';
 import { isTold } from '../errors.ts';
-import { describePort } from '../launch.ts';
-import { interrupted, runOnTerminal, type TerminalEnd } from '../machine.ts';
+import { describePort, inspectorOption } from '../launch.ts';
+import { interrupted, runOnTerminal, type TerminalOptions } from '../machine.ts';
+import { type Running, Standby, standbyFiles } from '../standby/standby.ts';
 import {
   addMachineOptions,
   describeMachine,
@@ -17,10 +19,15 @@ import {
 
 interface DevOptions extends MachineChoice {
   readonly app: string;
+  readonly standby: boolean;
 }
+
+type Machine = Omit<TerminalOptions, 'runtime' | 'initrd'>;
 
 /** Editors write files in several steps: changes that come this close together are one, in ms. */
 const settleMilliseconds = 30;
+/** A machine that stands by is booted this long after the app's, so as not to hold that up, in ms. */
+const settledMilliseconds = 3000;
 
 /** `runtime dev`. */
 export function register(program: Command): void {
@@ -31,18 +38,28 @@ export function register(program: Command): void {
       .argument('[arguments...]', "the app's arguments, after --"),
   )
     .option('--app <folder>', 'the app, or its entry module', '.')
+    .option('--no-standby', 'boot anew for each change, instead of a machine in advance')
+    .addHelpText(
+      'after',
+      [
+        '',
+        'While the app runs, a second machine boots and stands by: a change of a module of the app is then served',
+        'without a boot. Any other change, such as of a package, boots anew.',
+        '',
+        'Examples:',
+        '  runtime dev                           this app, on the port of its config',
+        '  runtime dev -p 3000 -e LOG=debug      port 3000 of this host and the guest, and a variable',
+      ].join('\n'),
+    )
     .action(async (parameters: string[], options: DevOptions) => {
       process.exitCode = await new Development(parameters, options).run();
     });
 }
 
-/** A machine that runs a build. */
-interface Running {
-  readonly end: Promise<TerminalEnd>;
-  readonly stop: AbortController;
-}
-
-/** Builds, boots, watches, and does it again. The old build runs until there is a new one. */
+/**
+ * Builds, boots, watches, and does it again. The old build runs until there is a new one; the next machine has then
+ * been booted already, as far as that can be done without the app.
+ */
 class Development {
   readonly #parameters: readonly string[];
   readonly #options: DevOptions;
@@ -50,6 +67,14 @@ class Development {
   /** When the first of the changes came that the next build is for. */
   #changedAt = performance.now();
   #app: App | undefined;
+  /** The app and the runtime that the machines were made for, as text. */
+  #described = '';
+  /** What the app runs on. */
+  #machine: Machine | undefined;
+  /** When the change came that is served, or is about to be. */
+  #servedSince = 0;
+  #standby: Promise<Standby> | undefined;
+  #standbyTimer: NodeJS.Timeout | undefined;
 
   constructor(parameters: readonly string[], options: DevOptions) {
     this.#parameters = parameters;
@@ -61,16 +86,11 @@ class Development {
     let running: Running | undefined;
     const watcher = await this.#watch();
     try {
-      for (let before = ''; ; ) {
+      for (;;) {
         const built = await this.#build();
         if (built !== undefined) {
           watcher.add(built.inputs.filter((file) => !file.includes('/node_modules/')));
-          const now = JSON.stringify({ ...built.app, inputs: [] });
-          if (running === undefined || built.rebuilt || now !== before) {
-            await this.#stop(running);
-            running = await this.#boot(built);
-          }
-          before = now;
+          running = await this.#runBuild(built, running);
         }
         if (running === undefined) console.error(colors.yellow('Waiting for a change.'));
         let event = await Promise.race(
@@ -88,8 +108,36 @@ class Development {
         console.error(colors.dim(`${displayPath(event)} changed.`));
       }
     } finally {
-      await Promise.all([watcher.close(), this.#stop(running)]);
+      clearTimeout(this.#standbyTimer);
+      await Promise.all([watcher.close(), this.#stop(running), this.#discardStandby()]);
     }
+  }
+
+  /** Has a machine run a build, in place of the one that runs, unless that runs it already. */
+  async #runBuild(built: BuiltApp, running: Running | undefined): Promise<Running> {
+    const { app, runtime } = built;
+    const described = JSON.stringify([{ ...app, inputs: [] }, runtime.file]);
+    const isSame = described === this.#described;
+    if (running !== undefined && !built.rebuilt && isSame) return running;
+    this.#described = described;
+    const standby = isSame ? await this.#standby : undefined;
+    const modules = await standby?.changesTo(built.initrd);
+    await this.#stop(running);
+    clearTimeout(this.#standbyTimer);
+    const changedAt = this.#changedAt;
+    if (standby !== undefined && modules !== undefined) {
+      this.#standby = undefined;
+      this.#servedSince = changedAt;
+      this.#prepareStandby(built);
+      return standby.takeOver(modules);
+    }
+    await this.#discardStandby();
+    this.#machine = await this.#describe(app);
+    this.#servedSince = changedAt;
+    this.#prepareStandby(built);
+    const stop = new AbortController();
+    const end = runOnTerminal({ ...this.#machine, ...images(built), signal: stop.signal });
+    return { end, stop };
   }
 
   async #watch(): Promise<FSWatcher> {
@@ -118,7 +166,8 @@ class Development {
   async #build(): Promise<BuiltApp | undefined> {
     try {
       this.#app = await loadApp(this.#options.app, { command: 'dev' });
-      return await buildApp(this.#app);
+      const initrd = path.join(this.#app.work, 'initrd-dev');
+      return await buildApp(this.#app, { initrd, files: standbyFiles });
     } catch (error) {
       if (!isTold(error)) throw error;
       console.error(`\n${colors.red('error:')} ${error.message}\n`);
@@ -126,22 +175,44 @@ class Development {
     }
   }
 
-  async #boot(built: BuiltApp): Promise<Running> {
-    const machine = await describeMachine(this.#options, built.app, this.#parameters);
-    const stop = new AbortController();
-    const changedAt = this.#changedAt;
-    const end = runOnTerminal({
-      ...machine,
-      ...images(built),
-      signal: stop.signal,
+  async #describe(app: App): Promise<Machine> {
+    return {
+      ...(await describeMachine(this.#options, app, this.#parameters)),
       onListening: (forward) => {
-        const seconds = ((performance.now() - changedAt) / 1000).toFixed(1);
+        const seconds = ((performance.now() - this.#servedSince) / 1000).toFixed(1);
         console.error(
           `\n  ${colors.green('➜')}  ${describePort(forward)}   (after ${seconds} s)\n`,
         );
       },
-    });
-    return { end, stop };
+    };
+  }
+
+  /** Boots a machine for the next change, once the app has had time to start. */
+  #prepareStandby(built: BuiltApp): void {
+    const machine = this.#machine;
+    if (machine === undefined || !this.#mayStandBy(built)) return;
+    const { NODE_OPTIONS } = { ...built.app.environment, ...this.#options.env };
+    const options = [this.#options.inspect ? inspectorOption : '', NODE_OPTIONS ?? ''];
+    const nodeOptions = options.filter(Boolean).join(' ') || undefined;
+    this.#standbyTimer = setTimeout(() => {
+      this.#standby = Standby.start({ ...machine, ...images(built) }, nodeOptions);
+    }, settledMilliseconds);
+  }
+
+  /** A second machine has to find memory, and nothing that one machine only can have. */
+  #mayStandBy({ app }: BuiltApp): boolean {
+    const { standby, gdb, pcap, tap, network } = this.#options;
+    const isShared = gdb || pcap !== undefined || tap !== undefined || app.qemu.length > 0;
+    const hasNode = !isBareApp(app.project);
+    const hasNetwork = network && app.network !== 'none';
+    const needed = 2 * (this.#options.memory ?? app.memoryMegabytes) * 2 ** 20;
+    return standby && !isShared && hasNode && hasNetwork && freemem() > needed;
+  }
+
+  async #discardStandby(): Promise<void> {
+    const standby = this.#standby;
+    this.#standby = undefined;
+    await (await standby)?.discard();
   }
 
   async #stop(running: Running | undefined): Promise<void> {

@@ -73,6 +73,8 @@ class Development {
   #machine: Machine | undefined;
   /** When the change came that is served, or is about to be. */
   #servedSince = 0;
+  /** How that is done, for the user. */
+  #how = '';
   #standby: Promise<Standby> | undefined;
   #standbyTimer: NodeJS.Timeout | undefined;
 
@@ -128,12 +130,14 @@ class Development {
     if (standby !== undefined && modules !== undefined) {
       this.#standby = undefined;
       this.#servedSince = changedAt;
+      this.#how = ', without a boot';
       this.#prepareStandby(built);
       return standby.takeOver(modules);
     }
     await this.#discardStandby();
     this.#machine = await this.#describe(app);
     this.#servedSince = changedAt;
+    this.#how = '';
     this.#prepareStandby(built);
     const stop = new AbortController();
     const end = runOnTerminal({ ...this.#machine, ...images(built), signal: stop.signal });
@@ -181,7 +185,7 @@ class Development {
       onListening: (forward) => {
         const seconds = ((performance.now() - this.#servedSince) / 1000).toFixed(1);
         console.error(
-          `\n  ${colors.green('➜')}  ${describePort(forward)}   (after ${seconds} s)\n`,
+          `\n  ${colors.green('➜')}  ${describePort(forward)}   (after ${seconds} s${this.#how})\n`,
         );
       },
     };

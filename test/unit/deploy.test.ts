@@ -220,6 +220,17 @@ test('google: GNU tar finds disk.raw as it is', async (t) => {
   t.is(raw.toString('latin1', disk.size - 3), 'end');
 });
 
+test('clouds: variables are user data, one a line', (t) => {
+  for (const name of ['openstack', 'gce', 'digitalocean', 'hetzner']) {
+    const { files, script } = planFor(name, { environment: awkward });
+    t.is(files['user-data'], `# Variables of the app, one a line.\nGREETING=${awkward.GREETING}\n`);
+    t.regex(script.join('\n'), /user-data/, name);
+    t.is(findTarget(name).metadata, name as 'gce');
+    t.deepEqual(planFor(name).files, {}, 'none without variables');
+    t.throws(() => planFor(name, { environment: { A: 'two\nlines' } }), { message: /one line/ });
+  }
+});
+
 test('what cannot be done is refused with what can', (t) => {
   const refused = (name: string, change: Partial<DeployRequest>) =>
     t.throws(() => planFor(name, change)).message;

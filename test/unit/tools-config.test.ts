@@ -105,6 +105,11 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     /restart: "sometimes" is not possible\. Allowed: "never", "on-failure" or "always"/,
   ],
   [
+    'a metadata service',
+    '{ metadata: "azure" }',
+    /metadata: "azure" is not possible\. Allowed: one of "none", "openstack", "gce"/,
+  ],
+  [
     'an environment',
     '{ environment: { A: [1] } }',
     /environment\.A: \[1\] is not possible\. Allowed: text, a number, true or false/,

@@ -3,6 +3,7 @@ export {
   type ConfigContext,
   type ConfigExport,
   defineConfig,
+  type MetadataProvider,
   type RestartPolicy,
   type RuntimeConfig,
   type StaticNetwork,

@@ -72,6 +72,8 @@ export interface Target {
   readonly settings: readonly Setting[];
   /** Whether variables can be given to each deployment. */
   readonly takesEnvironment: boolean;
+  /** The metadata service that its machines are to ask for the variables, when that is how they get them. */
+  readonly metadata?: 'openstack' | 'gce' | 'digitalocean' | 'hetzner';
   /** Whether it starts several machines of one definition. */
   readonly takesReplicas: boolean;
   plan(request: DeployRequest): Plan;

@@ -24,6 +24,32 @@ export function xml(text: string): string {
 /** Longest name of a file of fw_cfg, in QEMU. */
 const longestName = 55;
 
+/**
+ * Variables as user data, which the machine takes from its provider's metadata service.
+ * @throws DeployError for what a line cannot hold
+ */
+export function userData(environment: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(environment).map(([name, value]) => {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || /[\0\r\n]/.test(value)) {
+      throw new DeployError(
+        `The variable "${name}" cannot be given to one machine: its name needs letters, digits and _, its value one line.`,
+      );
+    }
+    return `${name}=${value}\n`;
+  });
+  return ['# Variables of the app, one a line.\n', ...lines].join('');
+}
+
+/** Name of the file that scripts take user data from. */
+export const userDataFile = 'user-data';
+
+/** Variables as a file of a plan; none when there are no variables. */
+export function userDataFiles(
+  environment: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  return Object.keys(environment).length === 0 ? {} : { [userDataFile]: userData(environment) };
+}
+
 /** Variables as files of fw_cfg, by name. */
 export function firmwareFiles(
   environment: Readonly<Record<string, string>>,

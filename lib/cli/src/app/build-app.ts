@@ -4,6 +4,7 @@ import path from 'node:path';
 import { displayPath } from '../bundle/project.ts';
 import type { App } from '../config/load.ts';
 import { commandLine } from '../launch.ts';
+import { type MetadataService, metadataParts } from '../metadata/metadata.ts';
 import { step } from '../progress.ts';
 import { type BuiltSystem, buildSystem } from './composition.ts';
 import { findRuntime, type RuntimeImage } from './runtime-image.ts';
@@ -36,6 +37,8 @@ export interface BuildAppOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** Node's arguments in place of the app's: options, module, arguments. */
   readonly arguments?: readonly string[];
+  /** The metadata service to ask, in place of the config's. */
+  readonly metadata?: MetadataService | undefined;
   /** What is being done, for the progress. */
   readonly title?: string;
 }
@@ -51,6 +54,8 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
   const runtime = await findRuntime(app.root);
   await mkdir(app.work, { recursive: true });
   const initrd = options.initrd ?? path.join(app.work, 'initrd');
+  // Tests run here, where no cloud is.
+  const metadata = metadataParts(options.entries ? 'none' : (options.metadata ?? app.metadata));
   const work = async (note: (line: string) => void) => {
     // Rollup takes a while to load, so only here.
     const { buildInitrd } = await import('../bundle.ts');
@@ -59,11 +64,11 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
       entry: app.project.entry,
       outFile: initrd,
       assets: app.assets,
-      files: { ...app.files, ...options.files },
+      files: { ...app.files, ...metadata.files, ...options.files },
       ...(options.entries === undefined ? {} : { entries: options.entries }),
       ...(options.wholePackages === undefined ? {} : { wholePackages: options.wholePackages }),
-      arguments: options.arguments ?? nodeArguments(app),
-      environment: app.environment,
+      arguments: options.arguments ?? nodeArguments(app, metadata.nodeOptions),
+      environment: { ...app.environment, ...metadata.environment },
       system: system.file,
       report: note,
     });
@@ -83,6 +88,7 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
 }
 
 /** Node's argument vector for an app. */
-function nodeArguments(app: App): string[] {
-  return ['node', '--enable-source-maps', ...app.nodeOptions, '/app/main.mjs', ...app.arguments];
+function nodeArguments(app: App, before: readonly string[]): string[] {
+  const options = ['--enable-source-maps', ...before, ...app.nodeOptions];
+  return ['node', ...options, '/app/main.mjs', ...app.arguments];
 }

@@ -6,7 +6,8 @@ import { findTarget, targets } from '@runtimejs/deploy/targets.ts';
 import { type Command, InvalidArgumentError } from 'commander';
 import { buildApp } from '../app/build-app.ts';
 import { frameCache, imageSource } from '../app/image-source.ts';
-import { displayPath } from '../bundle/project.ts';
+import { displayPath, isBareApp } from '../bundle/project.ts';
+import { ToolError } from '../command.ts';
 import { loadApp } from '../config/load.ts';
 import { parseMegabytes, parseProcessors } from '../options.ts';
 import { step } from '../progress.ts';
@@ -101,7 +102,13 @@ async function deploy(name: string, options: DeployOptions): Promise<void> {
   };
   checkRequest(target, request);
   const folder = path.resolve(options.output ?? path.join(app.output, 'deploy', target.name));
-  const built = await buildApp(app);
+  const variables = Object.keys(request.environment);
+  if (target.metadata !== undefined && variables.length > 0 && isBareApp(app.project)) {
+    throw new ToolError(
+      `An app without Node does not ask ${target.title} for variables. Put ${variables.join(', ')} into the config instead.`,
+    );
+  }
+  const built = await buildApp(app, { metadata: target.metadata });
   const deployment = await step(`Making the image for ${target.title}`, (report) =>
     prepareDeployment(target, request, imageSource(built), {
       folder,

@@ -24,6 +24,9 @@ export interface StaticNetwork {
   readonly searchDomains?: readonly string[];
 }
 
+/** A cloud whose metadata service a machine can ask. */
+export type MetadataProvider = 'openstack' | 'gce' | 'digitalocean' | 'hetzner';
+
 /** When the machine starts again after the app has ended. */
 export type RestartPolicy = 'never' | 'on-failure' | 'always';
 
@@ -69,6 +72,11 @@ export interface RuntimeConfig {
   readonly files?: Readonly<Record<string, string>>;
   /** Disks for the app. There is no driver for disks yet, so naming one is an error. */
   readonly volumes?: readonly string[];
+  /**
+   * The cloud whose metadata service each machine asks, before the app starts, for its variables (user data of
+   * `NAME=value` lines). `runtime deploy` names its target's by itself. Default: `none`.
+   */
+  readonly metadata?: MetadataProvider | 'none';
   /** Whether the machine starts again after the app has ended. Default: `never`. */
   readonly restart?: RestartPolicy;
   /** Seconds that the app may take to end after the power button, 0 to 86400. Default: 30. */

@@ -18,7 +18,13 @@ import {
 import { ToolError } from '../command.ts';
 import { type PortForward, parseForward } from '../network.ts';
 import { parseMegabytes } from '../options.ts';
-import type { ConfigContext, RestartPolicy, RuntimeConfig, StaticNetwork } from './config.ts';
+import type {
+  ConfigContext,
+  MetadataProvider,
+  RestartPolicy,
+  RuntimeConfig,
+  StaticNetwork,
+} from './config.ts';
 import { checkConfig } from './schema.ts';
 
 const configNames = ['ts', 'mts', 'js', 'mjs'].map((extension) => `runtime.config.${extension}`);
@@ -53,6 +59,7 @@ export interface App {
   readonly assets: readonly string[];
   /** Path in the image to a file of this machine, absolute. */
   readonly files: Readonly<Record<string, string>>;
+  readonly metadata: MetadataProvider | 'none';
   readonly restart: RestartPolicy;
   /** The kernel's command line, as words. */
   readonly kernelOptions: readonly string[];
@@ -215,6 +222,7 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
     files: Object.fromEntries(
       Object.entries(config.files ?? {}).map(([target, file]) => [target, inProject(file)]),
     ),
+    metadata: config.metadata ?? 'none',
     restart: config.restart ?? 'never',
     kernelOptions: [
       ...(config.restart === undefined ? [] : [`restart=${config.restart}`]),

@@ -2,6 +2,7 @@
 import leven from 'leven';
 import { z } from 'zod';
 import { ToolError } from '../command.ts';
+import { metadataServices } from '../metadata/metadata.ts';
 import type { RuntimeConfig } from './config.ts';
 
 /** A schema whose every complaint is what would be allowed. */
@@ -118,6 +119,12 @@ const config = z.strictObject(
       )
       .optional(),
     volumes: z.array(z.string()).optional(),
+    metadata: z
+      .enum(
+        ['none', ...metadataServices],
+        allowed(`one of ${['none', ...metadataServices].map((name) => `"${name}"`).join(', ')}`),
+      )
+      .optional(),
     restart: z
       .enum(['never', 'on-failure', 'always'], allowed('"never", "on-failure" or "always"'))
       .optional(),

@@ -1,13 +1,14 @@
 // DigitalOcean: a custom image that is fetched from a URL.
 // Source: DigitalOcean, custom images; doctl compute image create.
 import { type Plan, setting, type Target } from '../plan.ts';
-import { shellCommand } from '../text.ts';
+import { shellCommand, userDataFile, userDataFiles } from '../text.ts';
 
 /** An account of DigitalOcean. */
 export const digitalocean: Target = {
   name: 'digitalocean',
   title: 'DigitalOcean',
-  takesEnvironment: false,
+  takesEnvironment: true,
+  metadata: 'digitalocean',
   takesReplicas: false,
   settings: [
     {
@@ -21,12 +22,13 @@ export const digitalocean: Target = {
     { name: 'ssh-key', description: 'fingerprint or number of a key: custom images need one' },
   ],
   plan(request): Plan {
-    const { name } = request;
+    const { name, environment } = request;
+    const files = userDataFiles(environment);
     const file = `${name}.raw.gz`;
     const region = setting(request, 'region');
     return {
       artefact: { kind: 'gzip', file },
-      files: {},
+      files,
       tools: [{ program: 'doctl', remedy: 'see https://docs.digitalocean.com/reference/doctl/' }],
       script: [
         `image=$(${shellCommand(
@@ -41,6 +43,7 @@ export const digitalocean: Target = {
         `${shellCommand(
           ...['doctl', 'compute', 'droplet', 'create', name, '--region', region, '--wait'],
           ...['--size', setting(request, 'size'), '--ssh-keys', setting(request, 'ssh-key')],
+          ...(userDataFile in files ? ['--user-data-file', userDataFile] : []),
         )} --image "$image"`,
       ],
       notes: [

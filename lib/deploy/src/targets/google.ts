@@ -1,14 +1,15 @@
 // Google Compute Engine: a custom image from a tarball in Cloud Storage.
 // Source: Compute Engine, "Manually import boot disks"; gcloud compute images create.
 import { type Plan, setting, type Target } from '../plan.ts';
-import { shellCommand } from '../text.ts';
+import { shellCommand, userDataFile, userDataFiles } from '../text.ts';
 import { portList } from './openstack.ts';
 
 /** A project of Google Cloud. */
 export const google: Target = {
   name: 'gce',
   title: 'Google Compute Engine',
-  takesEnvironment: false,
+  takesEnvironment: true,
+  metadata: 'gce',
   takesReplicas: false,
   settings: [
     {
@@ -20,13 +21,14 @@ export const google: Target = {
     { name: 'machine-type', description: 'type of the machine', default: 'e2-micro' },
   ],
   plan(request): Plan {
-    const { name, ports } = request;
+    const { name, ports, environment } = request;
+    const files = userDataFiles(environment);
     const file = `${name}.tar.gz`;
     const object = `gs://${setting(request, 'bucket')}/${file}`;
     const gcloud = (...words: string[]) => shellCommand('gcloud', ...words);
     return {
       artefact: { kind: 'disk-tar', file },
-      files: {},
+      files,
       tools: [{ program: 'gcloud', remedy: 'see https://cloud.google.com/sdk/docs/install' }],
       script: [
         gcloud('storage', 'cp', file, object),
@@ -42,6 +44,7 @@ export const google: Target = {
           ...[`--zone=${setting(request, 'zone')}`],
           ...[`--machine-type=${setting(request, 'machine-type')}`],
           '--network-interface=nic-type=VIRTIO_NET',
+          ...(userDataFile in files ? [`--metadata-from-file=user-data=${userDataFile}`] : []),
         ),
       ],
       notes: [

@@ -1,25 +1,27 @@
 // Hetzner Cloud: a snapshot made from a raw disk, through a server in rescue mode.
 // Source: hcloud-upload-image, README; hcloud server create.
 import { type Plan, setting, type Target } from '../plan.ts';
-import { shellCommand } from '../text.ts';
+import { shellCommand, userDataFile, userDataFiles } from '../text.ts';
 
 /** A project of Hetzner Cloud. */
 export const hetzner: Target = {
   name: 'hetzner',
   title: 'Hetzner Cloud',
-  takesEnvironment: false,
+  takesEnvironment: true,
+  metadata: 'hetzner',
   takesReplicas: false,
   settings: [
     { name: 'location', description: 'location', default: 'fsn1', pattern: /^[a-z]+\d*$/ },
     { name: 'type', description: 'type of the server', default: 'cx22', pattern: /^c[a-z]+\d+$/ },
   ],
   plan(request): Plan {
-    const { name } = request;
+    const { name, environment } = request;
+    const files = userDataFiles(environment);
     const file = `${name}.raw`;
     const label = `runtimejs=${name}`;
     return {
       artefact: { kind: 'disk', format: 'raw', file },
-      files: {},
+      files,
       tools: [
         { program: 'hcloud', remedy: 'Debian: apt-get install hcloud-cli' },
         {
@@ -39,6 +41,7 @@ export const hetzner: Target = {
         `${shellCommand(
           ...['hcloud', 'server', 'create', '--name', name, '--type', setting(request, 'type')],
           ...['--location', setting(request, 'location')],
+          ...(userDataFile in files ? ['--user-data-from-file', userDataFile] : []),
         )} --image "$image"`,
       ],
       notes: ['hcloud-upload-image needs the variable HCLOUD_TOKEN.'],

@@ -1,13 +1,14 @@
 // OpenStack: an image in Glance, servers in Nova.
 // Source: python-openstackclient, image create and server create; Glance, useful image properties.
 import { type Plan, setting, type Target } from '../plan.ts';
-import { shellCommand } from '../text.ts';
+import { shellCommand, userDataFile, userDataFiles } from '../text.ts';
 
 /** Any OpenStack cloud, as OS_CLOUD or OS_* variables name it. */
 export const openstack: Target = {
   name: 'openstack',
   title: 'OpenStack',
-  takesEnvironment: false,
+  takesEnvironment: true,
+  metadata: 'openstack',
   takesReplicas: true,
   settings: [
     { name: 'flavor', description: 'size of the servers, such as m1.small' },
@@ -15,7 +16,8 @@ export const openstack: Target = {
     { name: 'firmware', description: 'bios or uefi', default: 'bios', pattern: /^(bios|uefi)$/ },
   ],
   plan(request): Plan {
-    const { name, replicas, memory, ports } = request;
+    const { name, replicas, memory, ports, environment } = request;
+    const files = userDataFiles(environment);
     const file = `${name}.qcow2`;
     const properties = [
       'hw_disk_bus=virtio',
@@ -26,7 +28,7 @@ export const openstack: Target = {
     ];
     return {
       artefact: { kind: 'disk', format: 'qcow2', file },
-      files: {},
+      files,
       tools: [{ program: 'openstack', remedy: 'Debian: apt-get install python3-openstackclient' }],
       script: [
         `image=$(${shellCommand(
@@ -38,6 +40,7 @@ export const openstack: Target = {
         `${shellCommand(
           ...['openstack', 'server', 'create', '--wait'],
           ...['--flavor', setting(request, 'flavor'), '--network', setting(request, 'network')],
+          ...(userDataFile in files ? ['--user-data', userDataFile] : []),
           ...(replicas > 1 ? ['--min', String(replicas), '--max', String(replicas)] : []),
         )} --image "$image" ${shellCommand(name)}`,
       ],

@@ -164,10 +164,12 @@ test.serial("start and run: environment, arguments, files, and the app's exit co
     ].join('\n'),
     'src/main.ts': [
       "import { readFileSync } from 'node:fs';",
+      "import { createInterface } from 'node:readline';",
       'const { FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION } = process.env;',
       'console.log(JSON.stringify({ FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION, words: process.argv.slice(2) }));',
       "console.log(readFileSync('/app/data/words.txt', 'utf8').trim(), readFileSync('/etc/extra.json', 'utf8'));",
-      'process.exitCode = 42;',
+      'const lines = createInterface({ input: process.stdin });',
+      "lines.once('line', (line) => { console.log('typed:', line); lines.close(); process.exitCode = 42; });",
     ].join('\n'),
   });
   const options = {
@@ -175,7 +177,7 @@ test.serial("start and run: environment, arguments, files, and the app's exit co
     reject: false,
     timeout: limit,
     all: true,
-    stdin: 'ignore',
+    input: 'a line\n',
   } as const;
   const words = ['-e', 'FROM_OPTION=three', '--', 'second', 'third word'];
   const started = await execa(command, ['start', ...words], options);
@@ -183,6 +185,7 @@ test.serial("start and run: environment, arguments, files, and the app's exit co
   const expected =
     '{"FROM_FILE":"one","FROM_CONFIG":"two","BOTH":"file","FROM_OPTION":"three","words":["first","second","third word"]}';
   t.true(started.all.includes(expected), started.all);
+  t.regex(started.all, /^typed: a line$/m, 'drivers of the console are there with any config');
   t.true(started.all.includes('some words {"extra":true}'), started.all);
   t.regex((await execa(command, ['logs'], options)).all, /FROM_FILE/);
   t.is((await execa(command, ['build'], options)).exitCode, 0);

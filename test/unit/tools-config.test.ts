@@ -208,14 +208,21 @@ test('the composition holds what the config names, and nothing else', async (t) 
     await load(
       t,
       `export default { network: { addresses: ['10.0.0.5/24'], gateways: ['10.0.0.1'] },
-        networkDrivers: ['@runtimejs/e1000'], drivers: ['./src/own.ts'], services: ['./src/service.ts'] };`,
+        networkDrivers: ['@runtimejs/e1000'], terminalDrivers: ['@runtimejs/uart'], screen: false,
+        drivers: ['./src/own.ts'], services: ['./src/service.ts'] };`,
       { 'src/own.ts': 'export const attach = () => [];', 'src/service.ts': 'export default {};' },
     ),
   );
   t.regex(source ?? '', /import \* as card0 from "@runtimejs\/e1000\/driver\.ts"/);
   t.regex(source ?? '', /import \* as driver0 from ".*\/src\/own\.ts"/);
   t.regex(source ?? '', /staticAddresses\(\{"interface":"eth0","addresses":\["10\.0\.0\.5\/24"\]/);
-  t.notRegex(source ?? '', /virtio|automatic/);
+  t.regex(source ?? '', /terminal\(\{ drivers: \[terminal0\] \}\)/);
+  t.notRegex(source ?? '', /virtio|automatic|screen/);
+  const other = composition(await load(t, "export default { network: 'none' };")) ?? '';
+  for (const name of ['uart', 'virtio-console', 'vga', 'framebuffer', 'virtio-gpu', 'ps2'])
+    t.true(other.includes(`@runtimejs/${name}/`), `what was not asked to go stays: ${name}`);
+  const bare = 'export default { terminalDrivers: [], screen: false };';
+  t.notRegex(composition(await load(t, bare)) ?? '', /terminal|uart|screen/);
   await t.throwsAsync(
     async () => composition(await load(t, "export default { drivers: ['./none.ts'] };")),
     { message: /There is no .*none\.ts, which the config names/ },

@@ -9,14 +9,29 @@ import { ToolError } from '../command.ts';
 import type { App } from '../config/load.ts';
 import { version } from '../version.ts';
 
+const defaultNetworkDrivers = ['@runtimejs/virtio-net', '@runtimejs/e1000'];
+const defaultTerminalDrivers = ['@runtimejs/uart', '@runtimejs/virtio-console'];
+const defaultDrivers = ['@runtimejs/virtio-rng'];
+/** Graphics adapters in the order in which they are looked for, by name of their module. */
+const displays = {
+  vga: '@runtimejs/vga/driver.ts',
+  framebuffer: '@runtimejs/framebuffer/driver.ts',
+  bochs: '@runtimejs/framebuffer/bochs.ts',
+  virtioGpu: '@runtimejs/virtio-gpu/driver.ts',
+} as const;
+const keyboards = {
+  ps2: '@runtimejs/ps2/driver.ts',
+  virtioInput: '@runtimejs/virtio-input/driver.ts',
+} as const;
+const screenModules = Object.entries({ ...displays, ...keyboards });
+
 /** Drivers that this version has. */
 export const availableDrivers: readonly string[] = [
-  '@runtimejs/e1000',
-  '@runtimejs/virtio-net',
-  '@runtimejs/virtio-rng',
-];
-const defaultNetworkDrivers = ['@runtimejs/virtio-net', '@runtimejs/e1000'];
-const defaultDrivers = ['@runtimejs/virtio-rng'];
+  ...new Set([
+    ...[...defaultNetworkDrivers, ...defaultTerminalDrivers, ...defaultDrivers],
+    ...screenModules.map(([, module]) => module.split('/').slice(0, 2).join('/')),
+  ]),
+].sort();
 
 /** A bundle of the system isolate's code. */
 export interface BuiltSystem {
@@ -60,6 +75,8 @@ function isDefault(app: App): boolean {
   return (
     app.network === 'dhcp' &&
     app.networkDrivers === undefined &&
+    app.terminalDrivers === undefined &&
+    app.screen &&
     app.drivers === undefined &&
     app.services.length === 0
   );
@@ -85,6 +102,7 @@ export function composition(app: App): string | undefined {
     'card',
     true,
   );
+  const terminals = bring(app.terminalDrivers ?? defaultTerminalDrivers, 'terminal', true);
   const drivers = bring(app.drivers ?? defaultDrivers, 'driver', true);
   const services = bring(app.services, 'service', false);
   imports.push(
@@ -98,6 +116,19 @@ export function composition(app: App): string | undefined {
   } else if (app.network !== 'none') {
     imports.push("import { staticAddresses } from '@runtimejs/system/network-static.ts';");
     configuration = `staticAddresses(${JSON.stringify({ interface: 'eth0', ...app.network })})`;
+  }
+  if (app.screen) {
+    terminals.push(
+      `screen({ displays: [${Object.keys(displays)}], keyboards: [${Object.keys(keyboards)}] })`,
+    );
+    for (const [name, module] of screenModules) {
+      imports.push(`import * as ${name} from ${JSON.stringify(module)};`);
+    }
+    imports.push("import { screen } from '@runtimejs/system/screen.ts';");
+  }
+  if (terminals.length > 0) {
+    imports.push("import { terminal } from '@runtimejs/system/terminal.ts';");
+    services.unshift(`terminal({ drivers: [${terminals.join(', ')}] })`);
   }
   const stack = `network({ drivers: [${cards.join(', ')}], configuration: [${configuration}] })`;
   return [

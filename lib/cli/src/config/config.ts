@@ -60,11 +60,18 @@ export interface RuntimeConfig {
    * Default: `@runtimejs/virtio-net` and `@runtimejs/e1000`. What is not named is not in the image.
    */
   readonly networkDrivers?: readonly string[];
+  /**
+   * Drivers of serial lines and consoles, which the app's input and output are on: packages, or modules of the app,
+   * that export `attach`. Default: `@runtimejs/uart` and `@runtimejs/virtio-console`.
+   */
+  readonly terminalDrivers?: readonly string[];
+  /** Whether graphics adapters and keyboards have drivers. Default: true. */
+  readonly screen?: boolean;
   /** Drivers of other devices. Default: `@runtimejs/virtio-rng`. */
   readonly drivers?: readonly string[];
   /** Modules whose default export is a `Service` of `@runtimejs/system`; they run beside the network. */
   readonly services?: readonly string[];
-  /** A module that composes the system isolate itself, instead of the four settings before this one. */
+  /** A module that composes the system isolate itself, instead of the six settings before this one. */
   readonly system?: string;
   /** Files, directories and patterns below the project that the app reads by path, such as `public/**`. */
   readonly assets?: readonly string[];

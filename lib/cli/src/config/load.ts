@@ -52,6 +52,8 @@ export interface App {
   readonly portsNamed: boolean;
   readonly network: 'dhcp' | 'none' | StaticNetwork;
   readonly networkDrivers: readonly string[] | undefined;
+  readonly terminalDrivers: readonly string[] | undefined;
+  readonly screen: boolean;
   readonly drivers: readonly string[] | undefined;
   readonly services: readonly string[];
   /** The app's own composition of the system isolate, an absolute path. */
@@ -215,6 +217,8 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
     portsNamed: config.ports !== undefined,
     network: config.network ?? 'dhcp',
     networkDrivers: config.networkDrivers,
+    terminalDrivers: config.terminalDrivers,
+    screen: config.screen ?? true,
     drivers: config.drivers,
     services: config.services ?? [],
     system,

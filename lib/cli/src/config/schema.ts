@@ -103,6 +103,8 @@ const config = z.strictObject(
       .union([z.literal('dhcp'), z.literal('none'), z.looseObject({})], allowed(network))
       .optional(),
     networkDrivers: list('packages or modules such as "@runtimejs/virtio-net"').optional(),
+    terminalDrivers: list('packages or modules such as "@runtimejs/uart"').optional(),
+    screen: z.boolean(allowed('true or false')).optional(),
     drivers: list(
       'packages or modules such as "@runtimejs/virtio-rng" or "./src/driver.ts"',
     ).optional(),

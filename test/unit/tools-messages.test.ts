@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { access, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { execa } from 'execa';
 import { foreignPlatform } from '../../lib/cli/src/bundle/addons.ts';
@@ -88,6 +89,42 @@ test.serial('info tells versions and the accelerator, for scripts, too', async (
   t.is(facts.accelerator, obstacle === undefined ? 'kvm' : 'tcg');
   t.is(facts.whyNoKvm, obstacle ?? null);
   t.regex((await run(command, ['info'], folder)).text, /^accelerator +(kvm|tcg)$/m);
+});
+
+test.serial(
+  'the report of a build says which drivers are in the image, and which are left out',
+  async (t) => {
+    const folder = await app(t, {
+      'runtime.config.ts':
+        "export default { networkDrivers: ['@runtimejs/e1000'], screen: false, drivers: [] };",
+    });
+    const options = { cwd: folder, reject: false, timeout: limit } as const;
+    const { exitCode, stdout } = await execa(command, ['build', '--json'], options);
+    t.is(exitCode, 0);
+    const { system, leftOut } = JSON.parse(stdout) as {
+      system: { name: string; size: number }[];
+      leftOut: string[];
+    };
+    const names = system.map(({ name }) => name);
+    for (const name of ['@runtimejs/e1000', '@runtimejs/uart', '@runtimejs/net'])
+      t.true(names.includes(name), name);
+    for (const name of ['@runtimejs/virtio-net', '@runtimejs/virtio-rng', '@runtimejs/vga']) {
+      t.true(leftOut.includes(name), name);
+      t.false(names.includes(name), name);
+    }
+    t.regex((await run(command, ['build'], folder)).text, /not in it: .*@runtimejs\/virtio-net/);
+  },
+);
+
+test.serial('colours are for terminals, unless the environment says otherwise', async (t) => {
+  const folder = await app(t);
+  const isColoured = async (env: Readonly<Record<string, string>>) => {
+    const { text } = await run(command, ['doctor'], folder, env);
+    return stripVTControlCharacters(text) !== text;
+  };
+  t.false(await isColoured({ NO_COLOR: '1', FORCE_COLOR: '' }));
+  t.true(await isColoured({ NO_COLOR: '', FORCE_COLOR: '1' }));
+  t.false(await isColoured({ NO_COLOR: '', FORCE_COLOR: '' }), 'a pipe');
 });
 
 test.serial('the command that installs QEMU fits the distribution', (t) => {

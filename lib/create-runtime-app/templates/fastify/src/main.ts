@@ -5,5 +5,7 @@ const app = createApp();
 await app.listen({ port, host: '0.0.0.0' });
 console.log(`Listening on port ${port}.`);
 
-// The power button, and Ctrl-C of `npm start`: finish what is being answered, then end.
-process.once('SIGTERM', () => void app.close());
+// The power button (SIGTERM) and Ctrl-C (SIGINT): finish what is being answered, then end. Ctrl-C again ends at once.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => void app.close());
+}

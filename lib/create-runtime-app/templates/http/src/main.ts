@@ -5,8 +5,7 @@ const port = Number(process.env.PORT ?? 8080);
 const server = createServer(app);
 server.listen(port, () => console.log(`Listening on port ${port}.`));
 
-// The power button, and Ctrl-C of `npm start`: finish what is being answered, then end.
-process.once('SIGTERM', () => {
-  server.close();
-  server.closeIdleConnections();
-});
+// The power button (SIGTERM) and Ctrl-C (SIGINT): finish what is being answered, then end. Ctrl-C again ends at once.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => server.close());
+}

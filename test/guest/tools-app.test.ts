@@ -10,6 +10,7 @@ import test from 'ava';
 import { execa } from 'execa';
 import { findFreePort } from '../../lib/cli/src/network.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
+import { onTerminal } from '../unit/support/pseudo-terminal.ts';
 import { makeApp } from './support/app.ts';
 
 const command = inRepository('lib/cli/bin/runtime');
@@ -148,6 +149,22 @@ test.serial('test: an ava suite in the guest', async (t) => {
   t.is(exitCode, 0, stdout);
   t.regex(stdout, /ok \d - runs in the guest/);
   t.regex(stdout, /# pass 2/);
+});
+
+test.serial('start: Ctrl-C asks the app to end, twice ends it whatever it does', async (t) => {
+  t.timeout(limit);
+  const folder = await makeApp('keys', {
+    'src/main.ts': [
+      "process.once('SIGINT', () => console.log('asked to end'));",
+      "setInterval(() => {}, 1000); console.log('ready');",
+    ].join('\n'),
+  });
+  const program = { command: `'${command}' start --no-network --app '${folder}'` };
+  const { code, shown } = await onTerminal(t, { ...program, milliseconds: limit }, [
+    ['ready', '\x03'],
+    ['asked to end', '\x03'],
+  ]);
+  t.is(code, 130, shown);
 });
 
 test.serial("start and run: environment, arguments, files, and the app's exit code", async (t) => {

@@ -185,8 +185,11 @@ test.serial("start and run: environment, arguments, files, and the app's exit co
       'const { FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION } = process.env;',
       'console.log(JSON.stringify({ FROM_FILE, FROM_CONFIG, BOTH, FROM_OPTION, words: process.argv.slice(2) }));',
       "console.log(readFileSync('/app/data/words.txt', 'utf8').trim(), readFileSync('/etc/extra.json', 'utf8'));",
-      'const lines = createInterface({ input: process.stdin });',
-      "lines.once('line', (line) => { console.log('typed:', line); lines.close(); process.exitCode = 42; });",
+      'process.exitCode = 42;',
+      'if (FROM_OPTION !== undefined) {',
+      '  const lines = createInterface({ input: process.stdin });',
+      "  lines.once('line', (line) => { console.log('typed:', line); lines.close(); });",
+      '}',
     ].join('\n'),
   });
   const options = {
@@ -194,10 +197,17 @@ test.serial("start and run: environment, arguments, files, and the app's exit co
     reject: false,
     timeout: limit,
     all: true,
-    input: 'a line\n',
+    stdin: 'ignore',
   } as const;
   const words = ['-e', 'FROM_OPTION=three', '--', 'second', 'third word'];
-  const started = await execa(command, ['start', ...words], options);
+  const starting = execa(command, ['start', ...words], { ...options, stdin: 'pipe' });
+  let output = '';
+  starting.stdout.on('data', (bytes: Buffer) => {
+    output += bytes.toString();
+    const isAsked = output.includes('some words') && !starting.stdin.writableEnded;
+    if (isAsked) starting.stdin.end('a line\n');
+  });
+  const started = await starting;
   t.is(started.exitCode, 42, started.all);
   const expected =
     '{"FROM_FILE":"one","FROM_CONFIG":"two","BOTH":"file","FROM_OPTION":"three","words":["first","second","third word"]}';

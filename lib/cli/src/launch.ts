@@ -138,7 +138,8 @@ export function gdbArguments(port: number, kernel: string | undefined): string[]
     kernel === undefined || !existsSync(kernel)
       ? []
       : ['-ex', `add-symbol-file ${kernel} -o ${fixedKernelBase}`];
-  return [...symbols, '-ex', `target remote :${port}`];
+  // gdb would ask whether it may take the symbols.
+  return ['-q', '-ex', 'set confirm off', ...symbols, '-ex', `target remote :${port}`];
 }
 
 /**

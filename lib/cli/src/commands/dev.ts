@@ -26,8 +26,8 @@ type Machine = Omit<TerminalOptions, 'runtime' | 'initrd'>;
 
 /** Editors write files in several steps: changes that come this close together are one, in ms. */
 const settleMilliseconds = 30;
-/** A machine that stands by is booted this long after the app's, so as not to hold that up, in ms. */
-const settledMilliseconds = 3000;
+/** An app that does not listen on a port is up after this time, in ms; the next machine is not to hold it up. */
+const settledMilliseconds = 5000;
 
 /** `runtime dev`. */
 export function register(program: Command): void {
@@ -76,6 +76,8 @@ class Development {
   /** How that is done, for the user. */
   #how = '';
   #standby: Promise<Standby> | undefined;
+  /** Boots it, once the app is up: when it listens, or after a while. */
+  #bootStandby: (() => void) | undefined;
   #standbyTimer: NodeJS.Timeout | undefined;
 
   constructor(parameters: readonly string[], options: DevOptions) {
@@ -110,7 +112,7 @@ class Development {
         console.error(colors.dim(`${displayPath(event)} changed.`));
       }
     } finally {
-      clearTimeout(this.#standbyTimer);
+      this.#forgetStandby();
       await Promise.all([watcher.close(), this.#stop(running), this.#discardStandby()]);
     }
   }
@@ -125,7 +127,7 @@ class Development {
     const standby = isSame ? await this.#standby : undefined;
     const modules = await standby?.changesTo(built.initrd);
     await this.#stop(running);
-    clearTimeout(this.#standbyTimer);
+    this.#forgetStandby();
     const changedAt = this.#changedAt;
     if (standby !== undefined && modules !== undefined) {
       this.#standby = undefined;
@@ -187,6 +189,7 @@ class Development {
         console.error(
           `\n  ${colors.green('➜')}  ${describePort(forward)}   (after ${seconds} s${this.#how})\n`,
         );
+        this.#bootStandby?.();
       },
     };
   }
@@ -198,9 +201,12 @@ class Development {
     const { NODE_OPTIONS } = { ...built.app.environment, ...this.#options.env };
     const options = [this.#options.inspect ? inspectorOption : '', NODE_OPTIONS ?? ''];
     const nodeOptions = options.filter(Boolean).join(' ') || undefined;
-    this.#standbyTimer = setTimeout(() => {
+    this.#bootStandby = () => {
+      this.#bootStandby = undefined;
+      clearTimeout(this.#standbyTimer);
       this.#standby = Standby.start({ ...machine, ...images(built) }, nodeOptions);
-    }, settledMilliseconds);
+    };
+    this.#standbyTimer = setTimeout(() => this.#bootStandby?.(), settledMilliseconds);
   }
 
   /** A second machine has to find memory, and nothing that one machine only can have. */
@@ -211,6 +217,12 @@ class Development {
     const hasNetwork = network && app.network !== 'none';
     const needed = 2 * (this.#options.memory ?? app.memoryMegabytes) * 2 ** 20;
     return standby && !isShared && hasNode && hasNetwork && freemem() > needed;
+  }
+
+  /** Does not boot the one that was to be booted. */
+  #forgetStandby(): void {
+    clearTimeout(this.#standbyTimer);
+    this.#bootStandby = undefined;
   }
 
   async #discardStandby(): Promise<void> {

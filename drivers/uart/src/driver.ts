@@ -21,6 +21,7 @@ const mostCauses = 256;
 const inputInterrupts = interruptEnable.received | interruptEnable.lineStatus;
 /** Bytes that one read takes at most: each takes time. */
 const mostAtOnce = 1024;
+const nothing = new Uint8Array(0);
 /** A transmitter that said nothing for so long is looked at without an interrupt, microseconds. */
 const lookPeriod = 1_000_000;
 
@@ -48,6 +49,8 @@ export class SerialLine implements TerminalDevice {
   readonly #platform: Platform;
   readonly #port: SerialPort;
   #enabled = 0;
+  /** What was in the port before it had FIFOs. */
+  #early = nothing;
   #interrupt: Interrupt | undefined;
   #host: TerminalHost | undefined;
   #cancelLook: () => void = () => {};
@@ -73,6 +76,9 @@ export class SerialLine implements TerminalDevice {
       port.write(register.lineControl, lineControl.eightBits);
       port.write(register.fifoControl, fifoControl.enable | fifoControl.clear);
     } else {
+      // Switching FIFOs on empties the register that holds what came first.
+      const early = new Uint8Array(1);
+      this.#early = early.subarray(0, port.receive(early));
       port.write(register.fifoControl, fifoControl.enable);
     }
     port.write(register.modemControl, modemControl.ready);
@@ -94,6 +100,12 @@ export class SerialLine implements TerminalDevice {
   }
 
   read(into: Uint8Array): number {
+    if (this.#early.length > 0 && into.length > 0) {
+      into.set(this.#early);
+      this.counters.receivedBytes += this.#early.length;
+      this.#early = nothing;
+      return 1;
+    }
     const count = this.#port.receive(into.subarray(0, mostAtOnce));
     this.counters.receivedBytes += count;
     this.#countErrors(this.#port.errors);

@@ -6,6 +6,8 @@ import type { Interrupt, SerialPort } from '@runtimejs/platform/platform.ts';
 import { FakeInterrupt } from './fake-platform.ts';
 
 const fifoBytes = 16;
+/** Without FIFOs, as after a reset, there is one register. */
+const registerBytes = 1;
 const triggers = [1, 4, 8, 14] as const;
 
 /** A line that is masked from when it interrupts until it is acknowledged. */
@@ -52,6 +54,7 @@ export class UartModel implements SerialPort {
   #status = 0;
   #enabled = 0;
   #trigger: number = triggers[0];
+  #hasFifos = false;
   #timedOut = false;
   #isTransmitterTold = true;
   #level = false;
@@ -68,13 +71,13 @@ export class UartModel implements SerialPort {
 
   /** How many bytes its other side may send now; beyond them they overrun. */
   get receiveRoom(): number {
-    return fifoBytes - this.#received.length;
+    return (this.#hasFifos ? fifoBytes : registerBytes) - this.#received.length;
   }
 
   /** Bytes arrive. */
   send(bytes: Iterable<number>): void {
     for (const byte of bytes) {
-      if (this.#received.length === fifoBytes) this.#status |= 2;
+      if (this.receiveRoom === 0) this.#status |= 2;
       else this.#received.push(byte);
     }
     this.#update();
@@ -120,7 +123,10 @@ export class UartModel implements SerialPort {
       this.#enabled = value;
     } else if (number === 2) {
       this.#trigger = triggers[value >> 6] ?? 1;
-      if (value & 2) this.#received = [];
+      // Switching FIFOs on or off empties them, and the register.
+      const hasFifos = (value & 1) === 1;
+      if (value & 2 || hasFifos !== this.#hasFifos) this.#received = [];
+      this.#hasFifos = hasFifos;
     }
     this.#update();
   }

@@ -22,6 +22,9 @@ interface DevOptions extends MachineChoice {
   readonly standby: boolean;
 }
 
+/** What ends the command. */
+const endingSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 type Machine = Omit<TerminalOptions, 'runtime' | 'initrd'>;
 
 /** Editors write files in several steps: changes that come this close together are one, in ms. */
@@ -64,6 +67,7 @@ class Development {
   readonly #parameters: readonly string[];
   readonly #options: DevOptions;
   #change = Promise.withResolvers<string>();
+  #quit = Promise.withResolvers<undefined>();
   /** When the first of the changes came that the next build is for. */
   #changedAt = performance.now();
   #app: App | undefined;
@@ -89,6 +93,13 @@ class Development {
   async run(): Promise<number> {
     let running: Running | undefined;
     const watcher = await this.#watch();
+    // While the app runs, signals are for its machine (interrupts.ts).
+    const quit = () => {
+      if (running !== undefined) return;
+      if (this.#standby === undefined) process.exit(interrupted);
+      this.#quit.resolve(undefined);
+    };
+    for (const signal of endingSignals) process.on(signal, quit);
     try {
       for (;;) {
         const built = await this.#build();
@@ -98,20 +109,24 @@ class Development {
         }
         if (running === undefined) console.error(colors.yellow('Waiting for a change.'));
         let event = await Promise.race(
-          [this.#change.promise, running?.end].filter((one) => one !== undefined),
+          [this.#change.promise, this.#quit.promise, running?.end].filter(
+            (one) => one !== undefined,
+          ),
         );
-        if (typeof event !== 'string') {
+        if (typeof event === 'object') {
           if (event.interrupted) return event.code === interrupted ? 0 : event.code;
           running = undefined;
           const how =
             event.code === 0 ? 'ended' : `ended with code ${event.code} (${event.reason})`;
           console.error(colors.yellow(`The app ${how}. Waiting for a change.`));
-          event = await this.#change.promise;
+          event = await Promise.race([this.#change.promise, this.#quit.promise]);
         }
+        if (event === undefined) return 0;
         this.#change = Promise.withResolvers();
         console.error(colors.dim(`${displayPath(event)} changed.`));
       }
     } finally {
+      for (const signal of endingSignals) process.off(signal, quit);
       this.#forgetStandby();
       await Promise.all([watcher.close(), this.#stop(running), this.#discardStandby()]);
     }

@@ -427,7 +427,11 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
       const show = keepOutput(child.stdout);
       const isHeld = await Promise.race([held.then(() => true), child.then(() => false)]);
       show();
-      if (isHeld) await addForwards(monitor, forwards).catch(stop);
+      const giveUp = (error: Error) => {
+        process.stderr.write(`${error.message}\n`);
+        stop();
+      };
+      if (isHeld) await addForwards(monitor, forwards).catch(giveUp);
     }
     const interrupts = interruptMachine(child, button);
     void watchListeners(monitor, watched, ended.signal, (forward) => {

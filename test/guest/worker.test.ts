@@ -62,6 +62,11 @@ test.serial('environment variables of the command line', async (t) => {
   t.like(await (await get('/env')).json(), { GREETING: 'hello' });
 });
 
+test.serial("what the app logs in a request is its output, and not the kernel's", async (t) => {
+  t.is(await (await get('/log')).text(), 'said');
+  await guest.seen(/^said in a request\r?$/m);
+});
+
 test.serial('a megabyte, chunked, there and back', async (t) => {
   const bytes = randomBytes(1 << 20);
   const pieces = new ReadableStream({

@@ -10,10 +10,17 @@ interface IsolateGlobals {
   Error: { prepareStackTrace?: unknown };
 }
 
-/** Sets the console and stack traces up, and gives the bindings, which the host provides as `runtime`. */
+let isPrepared = false;
+
+/**
+ * Sets the console and stack traces up, and gives the bindings, which the host provides as `runtime`. Only the first
+ * call sets anything: a bare app has a console of its own when its system starts.
+ */
 export function prepareIsolate(): SystemBindings {
   const globals = globalThis as unknown as IsolateGlobals;
   const { runtime } = globals;
+  if (isPrepared) return runtime;
+  isPrepared = true;
   globals.Error.prepareStackTrace = createPrepareStackTrace(() => runtime.isolate.sourceMap());
   const console: Console = createConsole((atLevel, text) => runtime.log.write(atLevel, text));
   globals.console = console;

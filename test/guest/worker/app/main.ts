@@ -148,6 +148,9 @@ export default {
     switch (pathname) {
       case '/api':
         return Response.json(await tryApi());
+      case '/log':
+        console.log('said in a request');
+        return new Response('said');
       case '/echo':
         return echo(request);
       case '/env':

@@ -1,4 +1,7 @@
-/** A channel to another thread of Node: rings in shared memory, and a MessagePort for bells and attachments. */
+/**
+ * A channel to another thread of Node: rings in shared memory, and a MessagePort for bells and attachments. A bell by
+ * Atomics.waitAsync() is slower than one by the port: 26,000 round trips per second to 40,000 where both were measured.
+ */
 import { type MessagePort, MessagePort as NodePort } from 'node:worker_threads';
 import type { Attachment, Channel } from '../channel.ts';
 import { ringMemory } from '../channels/ring.ts';

@@ -60,6 +60,7 @@ test('calls, callbacks, streams, signals and errors without anything of Node', a
       later: later(context),
       pushAttachments: () => {},
       takeAttachments: () => [],
+      hasAttachments: false,
       carries: () => false,
       ended: () => {},
     };

@@ -249,6 +249,7 @@ test('a peer that announces attachments which do not come, or breaks its ring, i
       later,
       pushAttachments: () => {},
       takeAttachments: () => [new ArrayBuffer(1)],
+      hasAttachments: true,
       carries: () => false,
       ended: () => {},
     });

@@ -20,10 +20,16 @@ export function ringChannels(capacity: number): readonly [RingChannel, RingChann
   const host = (self: 0 | 1): RingHost => ({
     ringBell: () => later(() => ends[1 - self]?.wake()),
     later,
-    pushAttachments: (items) =>
-      void lanes[1 - self]?.push(
-        items.map((item) => (item instanceof ArrayBuffer ? item.transfer() : item)),
-      ),
+    pushAttachments: (items) => {
+      const moved = items.map((item) => (item instanceof ArrayBuffer ? item.transfer() : item));
+      later(() => {
+        lanes[1 - self]?.push(moved);
+        ends[1 - self]?.wake();
+      });
+    },
+    get hasAttachments() {
+      return (lanes[self]?.length ?? 0) > 0;
+    },
     takeAttachments: () => lanes[self]?.shift(),
     carries: () => false,
     ended: () => {},

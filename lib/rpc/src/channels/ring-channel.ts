@@ -4,7 +4,7 @@
  */
 import type { Attachment, Channel, ChannelListener, Closure, Message, Sent } from '../channel.ts';
 import { checkMessage } from './check.ts';
-import { RingReader, RingWriter } from './ring.ts';
+import { asleep, RingReader, RingWriter } from './ring.ts';
 
 /** What a channel over rings needs of the threads that it connects. */
 export interface RingHost {
@@ -12,13 +12,15 @@ export interface RingHost {
   ringBell(): void;
   /** Runs something from the own event loop, soon. */
   later(run: () => void): void;
-  /** Hands attachments over, in order, ArrayBuffers moved. The record that names them follows. */
-  pushAttachments(items: readonly Attachment[]): void;
   /**
-   * What pushAttachments() has handed over at the other end, in order; undefined when it has not arrived: then
-   * wake() is to be called once it has.
+   * Hands attachments over, in order, ArrayBuffers moved. The record that names them follows. When they arrive, the
+   * peer's wake() is called, so that no bell is needed.
    */
+  pushAttachments(items: readonly Attachment[]): void;
+  /** What pushAttachments() has handed over at the other end, in order; undefined when it has not arrived. */
   takeAttachments(): readonly Attachment[] | undefined;
+  /** Whether takeAttachments() would give something. */
+  readonly hasAttachments: boolean;
   /** See Channel.carries(). */
   carries(value: object): boolean;
   /** The channel has ended: nothing of this is called again. The peer has been rung. */
@@ -46,7 +48,8 @@ export class RingChannel implements Channel {
   #isBellDue = false;
   readonly #wakePeer = (): void => {
     this.#isBellDue = false;
-    if (this.closure === undefined && this.#writer.mustWake()) this.#host.ringBell();
+    if (this.closure !== undefined || this.#writer.takeSleep() === asleep.not) return;
+    this.#host.ringBell();
   };
   readonly #message: { bytes: Uint8Array; attachments: readonly Attachment[] } = {
     bytes: new Uint8Array(0),
@@ -83,8 +86,15 @@ export class RingChannel implements Channel {
       this.#isWriterWaiting = true;
       return 'full';
     }
-    if (attachments.length > 0) this.#host.pushAttachments(attachments);
-    this.#writer.write(bytes, attachments.length);
+    if (attachments.length > 0) {
+      this.#host.pushAttachments(attachments);
+      this.#writer.write(bytes, attachments.length);
+      // A peer that sleeps plainly will find the record when the attachments wake it; one that they have woken
+      // before the record was there will not.
+      if (this.#writer.takeSleep() === asleep.withAttachments) this.#host.ringBell();
+      return 'sent';
+    }
+    this.#writer.write(bytes, 0);
     if (!this.#isBellDue) {
       this.#isBellDue = true;
       void jobsEnd.then(this.#wakePeer);
@@ -119,7 +129,7 @@ export class RingChannel implements Channel {
         this.#break(reader.broken);
         return undefined;
       }
-      if (this.#isOver() || reader.sleep()) break;
+      if (this.#isOver() || this.#sleep()) break;
     }
     this.#isReading = false;
     return undefined;
@@ -147,7 +157,7 @@ export class RingChannel implements Channel {
     if (this.#reader.hasMore) {
       this.#isReading = true;
       this.#listener.readable();
-    } else if (!this.#isOver() && !this.#reader.sleep()) {
+    } else if (!this.#isOver() && !this.#sleep()) {
       this.#host.later(() => this.wake());
     }
   }
@@ -157,6 +167,12 @@ export class RingChannel implements Channel {
     if (this.closure !== undefined || this.#death !== undefined) return;
     this.#death = { cause: 'died', by: 'peer', reason };
     this.wake();
+  }
+
+  /** @returns false when something has come in the meantime */
+  #sleep(): boolean {
+    const { hasAttachments } = this.#host;
+    return this.#reader.sleep(hasAttachments ? asleep.withAttachments : asleep.plainly);
   }
 
   /** Finishes when the peer has ended and nothing of it is left. @returns whether that is so */

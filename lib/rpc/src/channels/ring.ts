@@ -4,7 +4,7 @@
  *
  *     byte     0  head: bytes written, modulo 2^32                     (writer)
  *             64  tail: bytes read, modulo 2^32                        (reader)
- *            128  1: the reader sleeps, and wants to be woken          (both)
+ *            128  the reader sleeps, and wants to be woken: `asleep`   (both)
  *            192  1: the writer waits for room                         (both)
  *            256  1: the writer has closed; and the reason's length    (writer)
  *            264  the reason, UTF-16                                   (writer)
@@ -25,6 +25,16 @@ const headerBytes = 512;
 const longestReason = (headerBytes - reasonOffset) >> 1;
 const recordHeader = 8;
 const padding = -1;
+/** What the reader's sleep can be. */
+export const asleep = {
+  /** It is awake, or has been rung for. */
+  not: 0,
+  /** It sleeps until it is rung for, or attachments come. */
+  plainly: 1,
+  /** The same, but attachments have come already whose record has not: they wake it no more. */
+  withAttachments: 2,
+} as const;
+
 /** Up to this length a loop copies faster than a call does. */
 const shortMessage = 48;
 
@@ -116,12 +126,10 @@ export class RingWriter extends Ring {
     Atomics.store(this.words, headWord, this.#head);
   }
 
-  /** Whether the reader sleeps. True once only: who asks has to wake it. */
-  mustWake(): boolean {
-    return (
-      Atomics.load(this.words, sleepingWord) === 1 &&
-      Atomics.exchange(this.words, sleepingWord, 0) === 1
-    );
+  /** How the reader sleeps. Told once only: who asks has to wake it. */
+  takeSleep(): number {
+    if (Atomics.load(this.words, sleepingWord) === asleep.not) return asleep.not;
+    return Atomics.exchange(this.words, sleepingWord, asleep.not);
   }
 
   /** Whether fits() may do better now: it has returned false, and the reader has made room since. */
@@ -234,13 +242,14 @@ export class RingReader extends Ring {
 
   /**
    * Goes to sleep: the writer wakes whoever sleeps.
+   * @param how see `asleep`
    * @returns false when something has come in the meantime; then it does not sleep
    */
-  sleep(): boolean {
-    Atomics.store(this.words, sleepingWord, 1);
+  sleep(how: number): boolean {
+    Atomics.store(this.words, sleepingWord, how);
     // A writer that did not see the flag has written before: look once more.
     if (Atomics.load(this.words, headWord) === this.#tail && !this.isClosed) return true;
-    Atomics.store(this.words, sleepingWord, 0);
+    Atomics.store(this.words, sleepingWord, asleep.not);
     return false;
   }
 

@@ -93,6 +93,10 @@ class PortChannel implements RingHost {
     );
   }
 
+  get hasAttachments(): boolean {
+    return this.#arrived.length > 0;
+  }
+
   takeAttachments(): readonly Attachment[] | undefined {
     return this.#arrived.shift();
   }

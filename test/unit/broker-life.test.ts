@@ -329,7 +329,7 @@ test.serial(
     host.free(0x4000000);
     host.free(3);
     t.is(host.statistics().badCalls, bad + 4);
-    service.set(id, block.error, 0x7fffffff);
+    service.fail(id, 0x7fffffff);
     t.is(read(fd), 'EIO');
     service.set(id, block.replySequence, 12345);
     service.push(id);

@@ -323,6 +323,26 @@ test.serial(
 );
 
 test.serial(
+  'an error and its end are seen at once, though the service tells them one by one',
+  async (t) => {
+    const { fd, id } = await connected(service, nonBlocking);
+    service.set(id, block.error, resetByPeer);
+    t.is(readiness(fd, everything), poll.out);
+    t.is(read(fd), 'EAGAIN');
+    t.is(write(fd, 'x'), 1);
+    t.deepEqual(getOption(fd, 1, 4), [0]);
+    service.flags(id, abi.serviceFlagGone);
+    t.is(
+      readiness(fd, everything),
+      poll.in | poll.out | poll.error | poll.hangUp | poll.readHangUp,
+    );
+    t.is(read(fd), 'ECONNRESET');
+    t.is(read(fd), '');
+    closeAndRelease(service, fd, id);
+  },
+);
+
+test.serial(
   'bytes go out: partial writes, readiness at two thirds, space that comes back',
   async (t) => {
     const { fd, id } = await connected(service, nonBlocking, 12288);

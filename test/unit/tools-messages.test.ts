@@ -124,7 +124,7 @@ test.serial('colours are for terminals, unless the environment says otherwise', 
   };
   t.false(await isColoured({ NO_COLOR: '1', FORCE_COLOR: '' }));
   t.true(await isColoured({ NO_COLOR: '', FORCE_COLOR: '1' }));
-  t.false(await isColoured({ NO_COLOR: '', FORCE_COLOR: '' }), 'a pipe');
+  t.false(await isColoured({ NO_COLOR: '', FORCE_COLOR: '', CI: '' }), 'a pipe');
 });
 
 test.serial('the command that installs QEMU fits the distribution', (t) => {

@@ -79,8 +79,8 @@ Result<void> Endpoint::refuse_service(const char* what) {
   count(broker_counts().bad_indices);
   log(LogLevel::Warn, "the network service gave socket %u %s; the socket is closed (EIO)", id_,
       what);
-  __atomic_store_n(&is_lost_, true, __ATOMIC_RELEASE);
   set_error(Errno::InputOutput);
+  __atomic_store_n(&is_lost_, true, __ATOMIC_RELEASE);
   set_kernel_flags(RUNTIME_KERNEL_FLAG_CLOSED | RUNTIME_KERNEL_FLAG_RESET);
   if (is_announced()) push_to_service(id_);
   ready_queue_.wake_all();
@@ -162,8 +162,8 @@ void Endpoint::end_life() {
     life_ = 0;
     next_to_send_ = nullptr;
     if (loses) {
-      __atomic_store_n(&is_lost_, true, __ATOMIC_RELEASE);
       set_error(Errno::NetworkReset);
+      __atomic_store_n(&is_lost_, true, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&is_announced_, false, __ATOMIC_RELEASE);
     shared.service_queued = shared.service_next = shared.kernel_queued = shared.kernel_next = 0;

@@ -75,6 +75,7 @@ class InternetStream final : public InternetSocket {
   Result<void> shutdown(int how) override;
   Result<void> peer_address(SocketAddress* address) override;
   bool is_listening() override { return endpoint_->is_listening() && !endpoint_->is_stopped(); }
+  int take_error() override;
   size_t readable_bytes() override;
   size_t unreceived_bytes() override;
   uint32_t poll_events() override;
@@ -90,9 +91,15 @@ class InternetStream final : public InternetSocket {
 
   Progress progress() const { return __atomic_load_n(&progress_, __ATOMIC_ACQUIRE); }
   void set_progress(Progress progress) { __atomic_store_n(&progress_, progress, __ATOMIC_RELEASE); }
-  State state() const;
-  bool is_receive_ended() const;
-  bool is_send_ended() const;
+  /// These three go by one look at the service's flags (RUNTIME_SERVICE_FLAG_*).
+  State state(uint32_t flags) const;
+  bool is_receive_ended(uint32_t flags) const;
+  bool is_send_ended(uint32_t flags) const;
+  State state() const { return state(endpoint_->flags()); }
+  bool is_receive_ended() const { return is_receive_ended(endpoint_->flags()); }
+  bool is_send_ended() const { return is_send_ended(endpoint_->flags()); }
+  bool is_error_due() const;
+  int pending_error() const;
   Result<void> begin_connect(const SocketAddress& address);
   Result<void> wait_for_connect(const Waiting& patience, Errno meanwhile);
   Result<void> check_sendable(const Waiting& patience);

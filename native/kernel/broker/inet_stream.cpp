@@ -12,27 +12,39 @@ constexpr int kMessageErrorQueue = 0x2000;
 
 }  // namespace
 
-InternetStream::State InternetStream::state() const {
+InternetStream::State InternetStream::state(uint32_t flags) const {
   if (endpoint_->is_listening()) return endpoint_->is_stopped() ? State::Closed : State::Listening;
   if (progress() == Progress::Unconnected) return State::Closed;
-  const uint32_t flags = endpoint_->flags();
   if (flags & RUNTIME_SERVICE_FLAG_GONE) return State::Closed;
   if (flags & RUNTIME_SERVICE_FLAG_CONNECTED) return State::Connected;
   return progress() == Progress::Connecting ? State::Connecting : State::Closed;
 }
 
 /// Nothing comes any more: a FIN came, shutdown(SHUT_RD), or the connection is over.
-bool InternetStream::is_receive_ended() const {
+bool InternetStream::is_receive_ended(uint32_t flags) const {
   if (is_shut(RUNTIME_KERNEL_FLAG_RECEIVE_SHUTDOWN)) return true;
   if (progress() == Progress::Unconnected) return false;
-  return endpoint_->has_flag(RUNTIME_SERVICE_FLAG_RECEIVE_END | RUNTIME_SERVICE_FLAG_GONE);
+  return (flags & (RUNTIME_SERVICE_FLAG_RECEIVE_END | RUNTIME_SERVICE_FLAG_GONE)) != 0;
 }
 
-bool InternetStream::is_send_ended() const {
+bool InternetStream::is_send_ended(uint32_t flags) const {
   if (is_shut(RUNTIME_KERNEL_FLAG_SEND_SHUTDOWN)) return true;
   if (progress() == Progress::Unconnected) return false;
-  return endpoint_->has_flag(RUNTIME_SERVICE_FLAG_SEND_CLOSED | RUNTIME_SERVICE_FLAG_GONE);
+  return (flags & (RUNTIME_SERVICE_FLAG_SEND_CLOSED | RUNTIME_SERVICE_FLAG_GONE)) != 0;
 }
+
+/// The error of a connection counts once that is over. The service leaves it first and says so then:
+/// whoever came in between would meet an error without an end.
+bool InternetStream::is_error_due() const {
+  const State now = state();
+  return now != State::Connecting && now != State::Connected;
+}
+
+int InternetStream::pending_error() const {
+  return is_error_due() ? endpoint_->pending_error() : 0;
+}
+
+int InternetStream::take_error() { return is_error_due() ? endpoint_->take_error() : 0; }
 
 Result<void> InternetStream::connect(const SocketAddress& address) {
   if (address.size < sizeof(uint16_t)) return Errno::Invalid;
@@ -95,7 +107,7 @@ Result<void> InternetStream::wait_for_connect(const Waiting& patience, Errno mea
     return {};
   }
   // It failed. SO_ERROR may have been asked for already.
-  const int error = endpoint_->take_error();
+  const int error = take_error();
   set_progress(Progress::Unconnected);
   return error ? static_cast<Errno>(error) : Errno::ConnectionAborted;
 }
@@ -140,7 +152,7 @@ Result<RefPtr<Socket>> InternetStream::accept(int status_flags, SocketAddress* p
 
 /// What a call that can go no further returns: the pending error, or else EPIPE.
 Errno InternetStream::stream_error() {
-  const int error = endpoint_->take_error();
+  const int error = take_error();
   return error ? static_cast<Errno>(error) : Errno::BrokenPipe;
 }
 
@@ -152,7 +164,7 @@ Result<void> InternetStream::check_sendable(const Waiting& patience) {
     if (waited == WaitResult::TimedOut) return Errno::Again;
     if (waited == WaitResult::Interrupted) return patience.interrupted;
   }
-  if (endpoint_->pending_error() || is_send_ended() || state() != State::Connected) {
+  if (pending_error() || is_send_ended() || state() != State::Connected) {
     return stream_error();
   }
   return {};
@@ -164,7 +176,7 @@ Result<size_t> InternetStream::send(OutgoingMessage& message) {
   size_t total = 0;
   for (;;) {
     // After a part was sent, the next call tells of the error.
-    if (total && (endpoint_->pending_error() || is_send_ended())) return total;
+    if (total && (pending_error() || is_send_ended())) return total;
     Result<void> checked = check_sendable(patience);
     if (checked.is_error()) return checked.error();
     if (message.data.remaining() == 0) return total;
@@ -181,9 +193,7 @@ Result<size_t> InternetStream::send(OutgoingMessage& message) {
       return Errno::Again;
     }
     const WaitResult waited = endpoint_->ready_queue().wait(
-        [this] {
-          return endpoint_->is_writable() || endpoint_->pending_error() || is_send_ended();
-        },
+        [this] { return endpoint_->is_writable() || pending_error() || is_send_ended(); },
         patience.deadline);
     if (waited == WaitResult::Ready) continue;
     if (total) return total;
@@ -205,8 +215,9 @@ Result<size_t> InternetStream::receive(IncomingMessage& message) {
   size_t total = 0;
   for (;;) {
     // First what can still come, then what is there: the service sets them the other way round.
-    const bool is_over = is_receive_ended();
-    const State now = state();
+    const uint32_t flags = endpoint_->flags();
+    const bool is_over = is_receive_ended(flags);
+    const State now = state(flags);
     Result<size_t> moved =
         endpoint_->take_bytes(message.data, wanted - total, peek ? total : 0, peek, discard);
     if (moved.is_error()) {
@@ -215,11 +226,11 @@ Result<size_t> InternetStream::receive(IncomingMessage& message) {
     }
     total += moved.value();
     if (total >= least) return total;
-    if (total && (is_over || endpoint_->pending_error() || now == State::Closed)) return total;
+    if (total && (is_over || pending_error() || now == State::Closed)) return total;
     if (total == 0) {
       // After a FIN a reset is no news for the reader: its error is the writer's EPIPE.
-      const bool is_for_writer = endpoint_->pending_error() == static_cast<int>(Errno::BrokenPipe);
-      const int error = is_for_writer && is_over ? 0 : endpoint_->take_error();
+      const bool is_for_writer = pending_error() == static_cast<int>(Errno::BrokenPipe);
+      const int error = is_for_writer && is_over ? 0 : take_error();
       if (error) return static_cast<Errno>(error);
       if (is_over) return total;
       if (now == State::Closed) return Errno::NotConnected;
@@ -241,7 +252,7 @@ Result<void> InternetStream::wait_for_data(const Waiting& patience, size_t offse
   const WaitResult waited = endpoint_->ready_queue().wait(
       [this, offset, before] {
         if (endpoint_->readable_bytes() > offset) return true;
-        if (endpoint_->pending_error() || is_receive_ended()) return true;
+        if (pending_error() || is_receive_ended()) return true;
         return state() == State::Closed && before != State::Closed;
       },
       patience.deadline);
@@ -278,10 +289,11 @@ size_t InternetStream::readable_bytes() { return endpoint_->readable_bytes(); }
 size_t InternetStream::unreceived_bytes() { return endpoint_->unsent_bytes(); }
 
 uint32_t InternetStream::poll_events() {
-  const State now = state();
+  const uint32_t flags = endpoint_->flags();
+  const State now = state(flags);
   if (now == State::Listening) return endpoint_->has_connection() ? kInternetReadable : 0;
-  const bool receive_ended = is_receive_ended();
-  const bool send_ended = is_send_ended();
+  const bool receive_ended = is_receive_ended(flags);
+  const bool send_ended = is_send_ended(flags);
   uint32_t events = 0;
   if ((receive_ended && send_ended) || now == State::Closed) events |= kPollHangUp;
   if (receive_ended) events |= kInternetReadable | kPollReadHangUp;
@@ -295,7 +307,7 @@ uint32_t InternetStream::poll_events() {
       events |= kInternetWritable;
     }
   }
-  if (endpoint_->pending_error()) events |= kPollError;
+  if (now == State::Closed && endpoint_->pending_error()) events |= kPollError;
   return events;
 }
 

@@ -14,8 +14,8 @@ export interface TerminalProgram {
 }
 
 /**
- * Runs a program on a pseudo-terminal of 100 by 30 and presses keys, each when a text has been shown since the
- * keys before.
+ * Runs a program on a pseudo-terminal of 100 by 30 and presses keys, each when a text has been shown after the
+ * text before.
  * @param t the test, which fails when the program does not end
  * @param program see there
  * @param presses the text, and the keys
@@ -38,10 +38,13 @@ export async function onTerminal(
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (piece: string) => {
     bytes += piece;
-    for (const shown = text(); waiting[0] !== undefined && shown.includes(waiting[0][0], seen); ) {
-      const [[, keys]] = waiting.splice(0, 1) as [[string, string]];
-      seen = shown.length;
-      child.stdin.write(keys);
+    const shown = text();
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      const at = shown.indexOf(next[0], seen);
+      if (at < 0) return;
+      seen = at + next[0].length;
+      waiting.shift();
+      child.stdin.write(next[1]);
     }
   });
   const { exitCode, timedOut } = await child;

@@ -1,6 +1,5 @@
 // Looking into a machine: `runtime inspect` leads Chrome's developer tools to the app, `runtime debug` leads gdb to
 // the kernel, `runtime logs` shows what the console said.
-import path from 'node:path';
 import test from 'ava';
 import { execa } from 'execa';
 import { WebSocket } from 'ws';

@@ -33,10 +33,10 @@ export function isolateEntries(found: Map<string, string>, root: string): Plugin
       if (!hintPattern.test(source)) return null;
       const code = new MagicString(source);
       for (const { start, end, specifier } of findUrls(this.parse(source), source)) {
-        const module = resolve(dirname(file), specifier);
-        if (!existsSync(module)) {
+        const module = findModule(resolve(dirname(file), specifier));
+        if (module === undefined) {
           return this.error(
-            `There is no ${module}, which new URL('${specifier}', import.meta.url) names. ` +
+            `There is no ${resolve(dirname(file), specifier)}, which new URL('${specifier}', import.meta.url) names. ` +
               'Correct the path: it is relative to the module that names it.',
           );
         }
@@ -49,6 +49,11 @@ export function isolateEntries(found: Map<string, string>, root: string): Plugin
         : null;
     },
   };
+}
+
+/** The module of a path; a package that was compiled has JavaScript in the place of TypeScript. */
+function findModule(path: string): string | undefined {
+  return [path, path.replace(/\.ts$/, '.js')].find((each) => existsSync(each));
 }
 
 /** A node of a syntax tree. */

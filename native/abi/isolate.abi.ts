@@ -23,6 +23,16 @@ export const spawnedIsolate = structure('RuntimeSpawnedIsolate', 'An isolate tha
   field('channel', 'u32', "Number of this side's end of the first channel that it has."),
 ]);
 
+export const deviceGrant = structure(
+  'RuntimeDeviceGrant',
+  'A device that can be given to an isolate, with memory for it.',
+  [
+    field('id', 'u32', 'Its number.'),
+    field('offset', 'u64', "The memory's place in the arena."),
+    field('size', 'u64', 'Bytes of it.'),
+  ],
+);
+
 export const isolateFigures = structure(
   'RuntimeIsolateFigures',
   'What an isolate has used so far. Figures of the heap are those of its last collection or pause.',
@@ -184,9 +194,32 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
         'Most bytes of its heap and of its ArrayBuffers.',
       ),
       number('messageLimit', 'Most messages that it may send in a second, 0 for any number.'),
+      number('grant', 'Number of the device that it gets, 0 for none.'),
       argument('into', { kind: 'fill', structure: spawnedIsolate }, 'What was started.'),
     ],
     returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'grantDevice',
+    doc:
+      'Takes a PCI function and zeroed memory, contiguous for devices, to give them to an isolate. No other isolate ' +
+      'can get them as long as one has them.',
+    calls: { host: 'GrantDevice' },
+    arguments: [
+      number('index', 'Index of the function in the list of functions.'),
+      number('bytes', 'Of memory, at most 4 MiB; rounded up to a power of two of pages.'),
+      argument('into', { kind: 'fill', structure: deviceGrant }, 'What was taken.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
+    name: 'revokeDevice',
+    doc:
+      'Gives the memory back. An isolate that still has the device is killed and waited for; the device is stopped ' +
+      'before.',
+    calls: { host: 'RevokeDevice' },
+    arguments: [number('grant', 'Number of the device.')],
+    returns: nothing,
   }),
   system({
     name: 'kill',

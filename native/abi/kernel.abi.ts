@@ -15,7 +15,13 @@ import {
   parameter,
   structure,
 } from './declare.ts';
-import { channelPair, isolateConstants, isolateFigures, spawnedIsolate } from './isolate.abi.ts';
+import {
+  channelPair,
+  deviceGrant,
+  isolateConstants,
+  isolateFigures,
+  spawnedIsolate,
+} from './isolate.abi.ts';
 import { serviceConstants, serviceFunctions, serviceStructures } from './service.abi.ts';
 import { terminalConstants, terminalFunctions, terminalStructures } from './terminal.abi.ts';
 
@@ -99,6 +105,7 @@ export const kernelInterface: KernelInterface = {
     ...serviceStructures,
     ...terminalStructures,
     channelPair,
+    deviceGrant,
     spawnedIsolate,
     isolateFigures,
   ],

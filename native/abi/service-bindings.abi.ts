@@ -111,6 +111,27 @@ const loop = bindingGroup('loop', "The isolate's event loop.", [
   }),
 ]);
 
+const copyArguments = [
+  word('to', 'Offset of the destination.'),
+  word('from', 'Offset of the source.'),
+  word('length', 'Bytes.'),
+];
+const checksumArguments = [
+  word('offset', 'Offset of the first byte, which is the high one of a 16-bit word.'),
+  word('length', 'Bytes; an odd last one is padded with zero.'),
+  argument(
+    'sum',
+    { kind: 'number', least: 0, most: sumMost },
+    'What to add to: 0, or an earlier result. A whole number.',
+  ),
+];
+const checksumResult = {
+  kind: 'scalar',
+  type: 'u32',
+  shown: 'number',
+  doc: 'the sum folded to 16 bits, not complemented',
+} as const;
+
 const arena = bindingGroup(
   'arena',
   'The memory that kernel, drivers and network stack share. Needs broker.attach() first.',
@@ -119,11 +140,7 @@ const arena = bindingGroup(
       name: 'copy',
       doc: 'Copies bytes within the arena; the ranges may overlap.',
       calls: { host: 'CopyInArena' },
-      arguments: [
-        word('to', 'Offset of the destination.'),
-        word('from', 'Offset of the source.'),
-        word('length', 'Bytes.'),
-      ],
+      arguments: copyArguments,
       returns: nothing,
       fast: true,
     }),
@@ -131,21 +148,8 @@ const arena = bindingGroup(
       name: 'checksum',
       doc: 'Adds bytes of the arena to an Internet checksum (RFC 1071).',
       calls: { host: 'ChecksumInArena' },
-      arguments: [
-        word('offset', 'Offset of the first byte, which is the high one of a 16-bit word.'),
-        word('length', 'Bytes; an odd last one is padded with zero.'),
-        argument(
-          'sum',
-          { kind: 'number', least: 0, most: sumMost },
-          'What to add to: 0, or an earlier result. A whole number.',
-        ),
-      ],
-      returns: {
-        kind: 'scalar',
-        type: 'u32',
-        shown: 'number',
-        doc: 'the sum folded to 16 bits, not complemented',
-      },
+      arguments: checksumArguments,
+      returns: checksumResult,
       fast: true,
     }),
     system({
@@ -454,4 +458,83 @@ const device = bindingGroup('device', 'PCI functions, platform devices and their
   }),
 ]);
 
-export const serviceBindingGroups: readonly BindingGroup[] = [random, loop, arena, broker, device];
+/** What answers for an isolate that was given one function: bindings of `device`, by name. */
+const grantedCalls: Readonly<Record<string, string>> = {
+  functionCount: 'GrantedCount',
+  functionAt: 'GrantedAt',
+  read: 'ReadGranted',
+  write: 'WriteGranted',
+  bar: 'GrantedBar',
+  mapBar: 'MapGranted',
+  readPort: 'ReadGrantedPort',
+  writePort: 'WriteGrantedPort',
+  openMessageInterrupt: 'OpenGrantedMessage',
+  openLineInterrupt: 'OpenGrantedLine',
+  acknowledgeInterrupt: 'AcknowledgeGranted',
+  releaseInterrupt: 'ReleaseGranted',
+};
+
+/** A binding of isolates that others have started. */
+const spawned = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['bare'], ...description });
+
+const grant = bindingGroup(
+  'grant',
+  'The device that this isolate was given, if any: function 0 is its only one, and its interrupts have numbers of ' +
+    'this isolate alone. What it was not given is not there.',
+  [
+    ...device.bindings.flatMap(({ isolates, calls, ...rest }) => {
+      const host = grantedCalls[rest.name];
+      return host === undefined ? [] : [spawned({ ...rest, calls: { host } })];
+    }),
+    spawned({
+      name: 'interruptCount',
+      doc: 'Tells how often an interrupt came; the count begins anywhere, and wraps. Throws when it is not open.',
+      calls: { host: 'CountGranted' },
+      arguments: [interrupt],
+      returns: { kind: 'scalar', type: 'u32', shown: 'number', doc: 'the count' },
+      fast: true,
+    }),
+    spawned({
+      name: 'memory',
+      doc: 'Gives the memory that this isolate shares with the device, and with who has started it.',
+      calls: { host: 'GrantedMemory' },
+      arguments: [],
+      returns: { kind: 'memory', doc: 'all of it' },
+    }),
+    spawned({
+      name: 'memoryPlace',
+      doc: 'Tells where the device sees that memory. Offsets begin with it.',
+      calls: { host: 'GrantedPlace' },
+      arguments: [
+        argument('into', { kind: 'fill', structure: arenaBlock }, 'Where the answer goes.'),
+      ],
+      returns: { kind: 'checked', gives: 'filled' },
+    }),
+    spawned({
+      name: 'copy',
+      doc: 'Copies bytes within that memory; the ranges may overlap.',
+      calls: { host: 'CopyInArena' },
+      arguments: copyArguments,
+      returns: nothing,
+      fast: true,
+    }),
+    spawned({
+      name: 'checksum',
+      doc: 'Adds bytes of that memory to an Internet checksum (RFC 1071).',
+      calls: { host: 'ChecksumInArena' },
+      arguments: checksumArguments,
+      returns: checksumResult,
+      fast: true,
+    }),
+  ],
+);
+
+export const serviceBindingGroups: readonly BindingGroup[] = [
+  random,
+  loop,
+  arena,
+  broker,
+  device,
+  grant,
+];

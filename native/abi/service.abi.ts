@@ -4,7 +4,8 @@
  *
  * Nothing here takes an address: a PCI function is named by its index in the kernel's list, memory
  * of the arena by its offset, an interrupt by its id. All but random_fill, random_add_entropy and
- * broker_no_service are for the one thread of the system isolate.
+ * broker_no_service are for the one thread of the system isolate; what names a PCI function or an
+ * interrupt is also for the thread of an isolate that the function was given to.
  */
 import {
   constant,
@@ -114,6 +115,7 @@ export const serviceConstants = [
 const functionIndex = parameter('function', 'u32', "Index in the kernel's list of functions.");
 const barIndex = parameter('bar', 'u32', 'Which base address register, 0 to 5.');
 const width = parameter('width', 'u32', 'Bytes: 1, 2 or 4.');
+const eventWord = parameter('word', 'u32', "The event word's number.");
 const outcome = '0, or -errno';
 
 export const serviceFunctions: readonly KernelFunction[] = [
@@ -221,6 +223,51 @@ export const serviceFunctions: readonly KernelFunction[] = [
     parameters: [functionIndex],
     returns: 'i32',
     returnsDoc: 'its id, or -errno: ENODEV, ENXIO when it has no line, ENOSPC',
+  }),
+  kernelFunction({
+    name: 'pci_stop',
+    doc:
+      'Takes a PCI function away from its driver: it no longer writes to memory and raises no interrupt. Waits, a ' +
+      'tenth of a second at most, until what it has under way is done.',
+    parameters: [functionIndex],
+    returns: 'u32',
+    returnsDoc: '1 when it is quiet, else 0',
+  }),
+  kernelFunction({
+    name: 'event_word_open',
+    doc: 'Makes an event word for a thread that drives devices besides the system isolate: see wait_for_events.',
+    parameters: [],
+    returns: 'i32',
+    returnsDoc: 'its number, or -errno: ENOSPC',
+  }),
+  kernelFunction({
+    name: 'event_word_close',
+    doc: 'Gives an event word back. Nobody may wait for it.',
+    parameters: [eventWord],
+    returns: 'nothing',
+  }),
+  kernelFunction({
+    name: 'event_word_notify',
+    doc: 'As notify_events, for another word.',
+    parameters: [eventWord, parameter('bits', 'u32', 'Bits to set, RUNTIME_EVENT_*.')],
+    returns: 'nothing',
+  }),
+  kernelFunction({
+    name: 'event_word_wait',
+    doc: 'As wait_for_events, for another word.',
+    parameters: [
+      eventWord,
+      parameter('mask', 'u32', 'Bits to wait for, RUNTIME_EVENT_*.'),
+      parameter('deadline', 'u64', 'On the clock of monotonic_nanoseconds().'),
+    ],
+    returns: 'u32',
+    returnsDoc: 'the bits of mask that were set, 0 when the deadline passed',
+  }),
+  kernelFunction({
+    name: 'interrupt_direct',
+    doc: 'Has an interrupt set RUNTIME_EVENT_INTERRUPT in an event word instead of that of the system isolate.',
+    parameters: [parameter('id', 'u32', "The interrupt's id."), eventWord],
+    returns: 'nothing',
   }),
   kernelFunction({
     name: 'interrupt_acknowledge',

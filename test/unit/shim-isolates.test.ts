@@ -13,7 +13,7 @@ const parent = `
   let tellsClosures = false;
   let over = () => say('done');
   function spawn(name, { script = name, heap = 32 << 20, messages = 0 } = {}) {
-    const spawned = isolates.spawn(name, script + '.js', heap, messages, { id: 0, channel: 0 });
+    const spawned = isolates.spawn(name, script + '.js', heap, messages, 0, { id: 0, channel: 0 });
     names.set(spawned.id, name);
     running++;
     return spawned;
@@ -111,7 +111,7 @@ test('an isolate has nothing but its channels', async (t) => {
       channel.release(1);`,
   });
   t.deepEqual(said, [
-    'bare: groups channel,clock,isolate,log,loop,random,text',
+    'bare: groups channel,clock,grant,isolate,log,loop,random,text',
     'bare: clock monotonic,now,uptime,wall',
     ...[0, 2, 3, 1_000_000].map(
       (id) => `bare: RangeError: channel.send: this isolate has no channel ${id}`,

@@ -105,6 +105,16 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     /restart: "sometimes" is not possible\. Allowed: "never", "on-failure" or "always"/,
   ],
   [
+    'a placement',
+    '{ drivers: [{ driver: "@runtimejs/virtio-rng", placement: "elsewhere" }] }',
+    /drivers\[0\]: .*"placement":"elsewhere".* is not possible\. Allowed: .*placement: "system" or "own"/,
+  ],
+  [
+    'a driver that is none',
+    '{ networkDrivers: [7] }',
+    /networkDrivers\[0\]: 7 is not possible\. Allowed: packages or modules .*placement: "system" or "own"/,
+  ],
+  [
     'a metadata service',
     '{ metadata: "azure" }',
     /metadata: "azure" is not possible\. Allowed: one of "none", "openstack", "gce"/,
@@ -218,6 +228,21 @@ test('the composition holds what the config names, and nothing else', async (t) 
   t.regex(source ?? '', /staticAddresses\(\{"interface":"eth0","addresses":\["10\.0\.0\.5\/24"\]/);
   t.regex(source ?? '', /terminal\(\{ drivers: \[terminal0\] \}\)/);
   t.notRegex(source ?? '', /virtio|automatic|screen/);
+  const placed = `export default {
+    networkDrivers: [{ driver: '@runtimejs/virtio-net', placement: 'own' }, '@runtimejs/e1000'],
+    drivers: [{ driver: '@runtimejs/virtio-rng', placement: 'system' }],
+  };`;
+  const isolated = composition(await load(t, placed)) ?? '';
+  t.regex(isolated, /import \* as card0 from "@runtimejs\/virtio-net\/own\.ts"/);
+  t.regex(isolated, /import \* as card1 from "@runtimejs\/e1000\/driver\.ts"/);
+  t.regex(isolated, /import \* as driver0 from "@runtimejs\/virtio-rng\/driver\.ts"/);
+  await t.throwsAsync(
+    async () => {
+      const choice = "[{ driver: '@runtimejs/e1000', placement: 'own' }]";
+      composition(await load(t, `export default { networkDrivers: ${choice} };`));
+    },
+    { message: /@runtimejs\/e1000 cannot have an isolate of its own: there is no module own\.ts/ },
+  );
   const other = composition(await load(t, "export default { network: 'none' };")) ?? '';
   for (const name of ['uart', 'virtio-console', 'vga', 'framebuffer', 'virtio-gpu', 'ps2'])
     t.true(other.includes(`@runtimejs/${name}/`), `what was not asked to go stays: ${name}`);

@@ -102,14 +102,8 @@ export class VirtioNetworkDevice implements NetworkDevice {
     this.hardwareAddress = identity.hardwareAddress;
     this.mtu = identity.mtu;
 
-    const canSegment =
-      features.has(networkFeature.hostTso4) || features.has(networkFeature.hostTso6);
-    const largest = largePacketBytes - packetHeadroom;
-    this.offloads = {
-      transmitChecksum: features.has(networkFeature.checksum),
-      segmentation4: features.has(networkFeature.hostTso4) ? largest : 0,
-      segmentation6: features.has(networkFeature.hostTso6) ? largest : 0,
-    };
+    this.offloads = offloadsOf(features);
+    const canSegment = this.offloads.segmentation4 > 0 || this.offloads.segmentation6 > 0;
 
     const receiveQueue = createQueue<Packet>(device, dma, queueNumber.receive, queueLimit.receive);
     this.#receiver = new Receiver(
@@ -376,6 +370,31 @@ export function probe(
     if (device.stop()) dma.freeAll();
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/**
+ * Tells what a card is like, without starting it: it is left reset.
+ * @returns the same as the device itself would tell, or what is wrong with it
+ */
+export function identify(
+  platform: Platform,
+  transport: VirtioTransport,
+): (Identity & { readonly offloads: Offloads }) | string {
+  const device = new VirtioDevice(platform, transport, transport.name);
+  const problem = device.negotiate(wishes);
+  if (problem !== undefined) return problem;
+  const identity = readIdentity(device);
+  device.stop();
+  return { ...identity, offloads: offloadsOf(device.agreed) };
+}
+
+function offloadsOf(features: Features): Offloads {
+  const largest = largePacketBytes - packetHeadroom;
+  return {
+    transmitChecksum: features.has(networkFeature.checksum),
+    segmentation4: features.has(networkFeature.hostTso4) ? largest : 0,
+    segmentation6: features.has(networkFeature.hostTso6) ? largest : 0,
+  };
 }
 
 function createQueue<Buffer extends object>(

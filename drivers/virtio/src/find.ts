@@ -1,5 +1,5 @@
 /** Finds the virtio devices of a machine, whatever bus they are on. */
-import { findFunctions } from '@runtimejs/pci/function.ts';
+import { findFunctions, type PciFunction } from '@runtimejs/pci/function.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import { openMmioTransport } from './mmio.ts';
 import { openPciTransport, virtioType, virtioVendor } from './pci.ts';
@@ -11,8 +11,7 @@ import type { VirtioTransport } from './transport.ts';
  */
 export function findVirtioDevices(platform: Platform, type: number): VirtioTransport[] {
   const found: VirtioTransport[] = [];
-  for (const pciFunction of findFunctions(platform, { vendor: virtioVendor })) {
-    if (virtioType(pciFunction) !== type) continue;
+  for (const pciFunction of findVirtioFunctions(platform, type)) {
     const opened = openPciTransport(pciFunction);
     if (typeof opened === 'string') {
       platform.log('error', `virtio: left out the device at PCI ${pciFunction.name}: ${opened}`);
@@ -31,4 +30,11 @@ export function findVirtioDevices(platform: Platform, type: number): VirtioTrans
     }
   }
   return found;
+}
+
+/** The PCI functions that are virtio devices of a type, in order of address; none is touched. */
+export function findVirtioFunctions(platform: Platform, type: number): PciFunction[] {
+  return findFunctions(platform, { vendor: virtioVendor }).filter(
+    (each) => virtioType(each) === type,
+  );
 }

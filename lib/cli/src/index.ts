@@ -2,6 +2,7 @@
 export {
   type ConfigContext,
   type ConfigExport,
+  type DriverChoice,
   defineConfig,
   type MetadataProvider,
   type RestartPolicy,

@@ -42,6 +42,17 @@ export interface SpawnOptions {
   readonly messageLimit?: number;
   /** Most milliseconds that a turn of its event loop may take. By default any: kill() ends what does not end. */
   readonly turnLimit?: number;
+  /** The device that it drives. It has it until its end, at which the device is stopped. */
+  readonly device?: GrantedDevice;
+}
+
+/** A device that an isolate can be given, with memory for it: see Isolates.grantDevice(). */
+export interface GrantedDevice {
+  /** Of this isolate alone. */
+  readonly id: number;
+  /** The memory's place in the arena, and its bytes. */
+  readonly offset: number;
+  readonly size: number;
 }
 
 /** What an isolate has used so far. */
@@ -115,7 +126,8 @@ export class Isolates {
   /**
    * Starts an isolate on a thread of its own.
    * @throws Error with the code ENOENT when its script is not in the image, EAGAIN or ENOMEM when there is no
-   *   memory for its thread; TypeError when a capability cannot be given away
+   *   memory for its thread, EBUSY when another isolate has its device; TypeError when a capability cannot be
+   *   given away
    */
   spawn(options: SpawnOptions): Isolate {
     const { runtime } = this.#globals;
@@ -131,6 +143,7 @@ export class Isolates {
       script,
       options.heapLimit ?? defaultHeapLimit,
       options.messageLimit ?? 0,
+      options.device?.id ?? 0,
       { id: 0, channel: 0 },
     );
     const control = this.channels.adopt(first);
@@ -148,6 +161,24 @@ export class Isolates {
     }
     if (turnLimit !== undefined) isolate.limitTurns(turnLimit);
     return isolate;
+  }
+
+  /**
+   * Takes a PCI function and memory for it, to give them to an isolate, and to the next one when that has ended.
+   * For the system isolate.
+   * @param index of the function in the kernel's list
+   * @param bytes of memory, at most 4 MiB
+   * @throws Error with the code EBUSY when the function was taken already, ENODEV when there is none, EINVAL for a
+   *   bridge, ENOMEM or ENOSPC when there is no memory for it, or there are too many of its kind
+   */
+  grantDevice(index: number, bytes: number): GrantedDevice {
+    const granted = { id: 0, offset: 0, size: 0 };
+    return this.#globals.runtime.isolates.grantDevice(index, bytes, granted);
+  }
+
+  /** Gives a device's memory back. An isolate that has it is killed, and the device stopped, before. */
+  revokeDevice(device: GrantedDevice): void {
+    this.#globals.runtime.isolates.revokeDevice(device.id);
   }
 
   /** What every isolate that runs has used. */

@@ -5,16 +5,19 @@
 import type { Interrupt } from '@runtimejs/platform/platform.ts';
 import type { DeviceBindings } from './generated/bindings.d.ts';
 
+/** The bindings behind it: of the system isolate, or of one that was given a device. */
+type InterruptBindings = Pick<DeviceBindings, 'acknowledgeInterrupt' | 'releaseInterrupt'>;
+
 /** The interrupts that are open. */
 export class InterruptTable {
-  readonly #kernel: DeviceBindings;
-  readonly #counts: Uint32Array;
+  readonly #kernel: InterruptBindings;
+  readonly #count: (id: number) => number;
   readonly #open: KernelInterrupt[] = [];
 
-  /** @param counts one for each id, written by the kernel */
-  constructor(kernel: DeviceBindings, counts: Uint32Array) {
+  /** @param count how often the interrupt of an id came, as the kernel counts */
+  constructor(kernel: InterruptBindings, count: (id: number) => number) {
     this.#kernel = kernel;
-    this.#counts = counts;
+    this.#count = count;
   }
 
   /**
@@ -23,7 +26,7 @@ export class InterruptTable {
    * @param messageData for messages, what it writes
    */
   open(id: number, messageAddress: number, messageData: number): Interrupt {
-    const seen = Atomics.load(this.#counts, id);
+    const seen = this.#count(id);
     const opened = new KernelInterrupt(this, id, messageAddress, messageData, seen);
     this.#open.push(opened);
     return opened;
@@ -34,7 +37,7 @@ export class InterruptTable {
     // A handler may open and release interrupts: those that move are looked at in the next turn.
     for (let index = 0; index < this.#open.length; index += 1) {
       const interrupt = this.#open[index] as KernelInterrupt;
-      const count = Atomics.load(this.#counts, interrupt.id);
+      const count = this.#count(interrupt.id);
       if (count === interrupt.seen || interrupt.handler === undefined) continue;
       interrupt.seen = count;
       interrupt.handler();
@@ -45,7 +48,7 @@ export class InterruptTable {
   isPending(): boolean {
     for (let index = 0; index < this.#open.length; index += 1) {
       const { id, seen, handler } = this.#open[index] as KernelInterrupt;
-      if (handler !== undefined && Atomics.load(this.#counts, id) !== seen) return true;
+      if (handler !== undefined && this.#count(id) !== seen) return true;
     }
     return false;
   }

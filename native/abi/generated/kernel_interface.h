@@ -265,6 +265,20 @@ static_assert(sizeof(RuntimeChannelPair) == 8, "size of RuntimeChannelPair");
 static_assert(offsetof(RuntimeChannelPair, first) == 0, "layout of RuntimeChannelPair::first");
 static_assert(offsetof(RuntimeChannelPair, second) == 4, "layout of RuntimeChannelPair::second");
 
+/** A device that can be given to an isolate, with memory for it. */
+struct RuntimeDeviceGrant {
+  /** Its number. */
+  uint32_t id;
+  /** The memory's place in the arena. */
+  uint64_t offset;
+  /** Bytes of it. */
+  uint64_t size;
+};
+static_assert(sizeof(RuntimeDeviceGrant) == 24, "size of RuntimeDeviceGrant");
+static_assert(offsetof(RuntimeDeviceGrant, id) == 0, "layout of RuntimeDeviceGrant::id");
+static_assert(offsetof(RuntimeDeviceGrant, offset) == 8, "layout of RuntimeDeviceGrant::offset");
+static_assert(offsetof(RuntimeDeviceGrant, size) == 16, "layout of RuntimeDeviceGrant::size");
+
 /** An isolate that was started. */
 struct RuntimeSpawnedIsolate {
   /** Its number. */
@@ -482,6 +496,45 @@ struct RuntimeKernelInterface {
    * @returns its id, or -errno: ENODEV, ENXIO when it has no line, ENOSPC
    */
   int32_t (*interrupt_open_line)(uint32_t function);
+  /**
+   * Takes a PCI function away from its driver: it no longer writes to memory and raises no
+   * interrupt. Waits, a tenth of a second at most, until what it has under way is done.
+   * @param function Index in the kernel's list of functions.
+   * @returns 1 when it is quiet, else 0
+   */
+  uint32_t (*pci_stop)(uint32_t function);
+  /**
+   * Makes an event word for a thread that drives devices besides the system isolate: see
+   * wait_for_events.
+   * @returns its number, or -errno: ENOSPC
+   */
+  int32_t (*event_word_open)(void);
+  /**
+   * Gives an event word back. Nobody may wait for it.
+   * @param word The event word's number.
+   */
+  void (*event_word_close)(uint32_t word);
+  /**
+   * As notify_events, for another word.
+   * @param word The event word's number.
+   * @param bits Bits to set, RUNTIME_EVENT_*.
+   */
+  void (*event_word_notify)(uint32_t word, uint32_t bits);
+  /**
+   * As wait_for_events, for another word.
+   * @param word The event word's number.
+   * @param mask Bits to wait for, RUNTIME_EVENT_*.
+   * @param deadline On the clock of monotonic_nanoseconds().
+   * @returns the bits of mask that were set, 0 when the deadline passed
+   */
+  uint32_t (*event_word_wait)(uint32_t word, uint32_t mask, uint64_t deadline);
+  /**
+   * Has an interrupt set RUNTIME_EVENT_INTERRUPT in an event word instead of that of the system
+   * isolate.
+   * @param id The interrupt's id.
+   * @param word The event word's number.
+   */
+  void (*interrupt_direct)(uint32_t id, uint32_t word);
   /**
    * Lets a line interrupt again. Nothing to do for messages, and for ids that are not open.
    * @param id The interrupt's id.
@@ -758,7 +811,7 @@ struct RuntimeKernelInterface {
    */
   int32_t (*generation_id)(struct RuntimeMemoryRange* into);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 520, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 568, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -782,46 +835,52 @@ static_assert(offsetof(RuntimeKernelInterface, pci_port_read) == 160, "layout of
 static_assert(offsetof(RuntimeKernelInterface, pci_port_write) == 168, "layout of RuntimeKernelInterface::pci_port_write");
 static_assert(offsetof(RuntimeKernelInterface, interrupt_open_message) == 176, "layout of RuntimeKernelInterface::interrupt_open_message");
 static_assert(offsetof(RuntimeKernelInterface, interrupt_open_line) == 184, "layout of RuntimeKernelInterface::interrupt_open_line");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 192, "layout of RuntimeKernelInterface::interrupt_acknowledge");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 200, "layout of RuntimeKernelInterface::interrupt_release");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 208, "layout of RuntimeKernelInterface::platform_device_count");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 216, "layout of RuntimeKernelInterface::platform_device_at");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 224, "layout of RuntimeKernelInterface::platform_device_map");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 232, "layout of RuntimeKernelInterface::platform_device_interrupt");
-static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 240, "layout of RuntimeKernelInterface::arena_allocate");
-static_assert(offsetof(RuntimeKernelInterface, arena_free) == 248, "layout of RuntimeKernelInterface::arena_free");
-static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 256, "layout of RuntimeKernelInterface::broker_attach");
-static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 264, "layout of RuntimeKernelInterface::broker_detach");
-static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 272, "layout of RuntimeKernelInterface::broker_no_service");
-static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 280, "layout of RuntimeKernelInterface::broker_notify");
-static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 288, "layout of RuntimeKernelInterface::broker_accept");
-static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 296, "layout of RuntimeKernelInterface::broker_resize");
-static_assert(offsetof(RuntimeKernelInterface, broker_release) == 304, "layout of RuntimeKernelInterface::broker_release");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 312, "layout of RuntimeKernelInterface::broker_publish_interfaces");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 320, "layout of RuntimeKernelInterface::broker_publish_file");
-static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 328, "layout of RuntimeKernelInterface::clock_adjust");
-static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 336, "layout of RuntimeKernelInterface::broker_finish_sending");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 344, "layout of RuntimeKernelInterface::platform_device_ports");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 352, "layout of RuntimeKernelInterface::platform_port_read");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 360, "layout of RuntimeKernelInterface::platform_port_write");
-static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 368, "layout of RuntimeKernelInterface::platform_framebuffer");
-static_assert(offsetof(RuntimeKernelInterface, screen_font) == 376, "layout of RuntimeKernelInterface::screen_font");
-static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 384, "layout of RuntimeKernelInterface::open_echo_socket");
-static_assert(offsetof(RuntimeKernelInterface, setting) == 392, "layout of RuntimeKernelInterface::setting");
-static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 400, "layout of RuntimeKernelInterface::terminal_want");
-static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 408, "layout of RuntimeKernelInterface::terminal_is_wanted");
-static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 416, "layout of RuntimeKernelInterface::terminal_open");
-static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 424, "layout of RuntimeKernelInterface::terminal_notify");
-static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 432, "layout of RuntimeKernelInterface::terminal_grow");
-static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 440, "layout of RuntimeKernelInterface::terminal_signal");
-static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 448, "layout of RuntimeKernelInterface::terminal_resize");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 456, "layout of RuntimeKernelInterface::serial_port_count");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 464, "layout of RuntimeKernelInterface::serial_port_state");
-static_assert(offsetof(RuntimeKernelInterface, serial_open) == 472, "layout of RuntimeKernelInterface::serial_open");
-static_assert(offsetof(RuntimeKernelInterface, serial_read) == 480, "layout of RuntimeKernelInterface::serial_read");
-static_assert(offsetof(RuntimeKernelInterface, serial_write) == 488, "layout of RuntimeKernelInterface::serial_write");
-static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 496, "layout of RuntimeKernelInterface::serial_transmit");
-static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 504, "layout of RuntimeKernelInterface::serial_receive");
-static_assert(offsetof(RuntimeKernelInterface, generation_id) == 512, "layout of RuntimeKernelInterface::generation_id");
+static_assert(offsetof(RuntimeKernelInterface, pci_stop) == 192, "layout of RuntimeKernelInterface::pci_stop");
+static_assert(offsetof(RuntimeKernelInterface, event_word_open) == 200, "layout of RuntimeKernelInterface::event_word_open");
+static_assert(offsetof(RuntimeKernelInterface, event_word_close) == 208, "layout of RuntimeKernelInterface::event_word_close");
+static_assert(offsetof(RuntimeKernelInterface, event_word_notify) == 216, "layout of RuntimeKernelInterface::event_word_notify");
+static_assert(offsetof(RuntimeKernelInterface, event_word_wait) == 224, "layout of RuntimeKernelInterface::event_word_wait");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_direct) == 232, "layout of RuntimeKernelInterface::interrupt_direct");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 240, "layout of RuntimeKernelInterface::interrupt_acknowledge");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 248, "layout of RuntimeKernelInterface::interrupt_release");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 256, "layout of RuntimeKernelInterface::platform_device_count");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 264, "layout of RuntimeKernelInterface::platform_device_at");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 272, "layout of RuntimeKernelInterface::platform_device_map");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 280, "layout of RuntimeKernelInterface::platform_device_interrupt");
+static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 288, "layout of RuntimeKernelInterface::arena_allocate");
+static_assert(offsetof(RuntimeKernelInterface, arena_free) == 296, "layout of RuntimeKernelInterface::arena_free");
+static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 304, "layout of RuntimeKernelInterface::broker_attach");
+static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 312, "layout of RuntimeKernelInterface::broker_detach");
+static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 320, "layout of RuntimeKernelInterface::broker_no_service");
+static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 328, "layout of RuntimeKernelInterface::broker_notify");
+static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 336, "layout of RuntimeKernelInterface::broker_accept");
+static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 344, "layout of RuntimeKernelInterface::broker_resize");
+static_assert(offsetof(RuntimeKernelInterface, broker_release) == 352, "layout of RuntimeKernelInterface::broker_release");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 360, "layout of RuntimeKernelInterface::broker_publish_interfaces");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 368, "layout of RuntimeKernelInterface::broker_publish_file");
+static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 376, "layout of RuntimeKernelInterface::clock_adjust");
+static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 384, "layout of RuntimeKernelInterface::broker_finish_sending");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 392, "layout of RuntimeKernelInterface::platform_device_ports");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 400, "layout of RuntimeKernelInterface::platform_port_read");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 408, "layout of RuntimeKernelInterface::platform_port_write");
+static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 416, "layout of RuntimeKernelInterface::platform_framebuffer");
+static_assert(offsetof(RuntimeKernelInterface, screen_font) == 424, "layout of RuntimeKernelInterface::screen_font");
+static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 432, "layout of RuntimeKernelInterface::open_echo_socket");
+static_assert(offsetof(RuntimeKernelInterface, setting) == 440, "layout of RuntimeKernelInterface::setting");
+static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 448, "layout of RuntimeKernelInterface::terminal_want");
+static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 456, "layout of RuntimeKernelInterface::terminal_is_wanted");
+static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 464, "layout of RuntimeKernelInterface::terminal_open");
+static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 472, "layout of RuntimeKernelInterface::terminal_notify");
+static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 480, "layout of RuntimeKernelInterface::terminal_grow");
+static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 488, "layout of RuntimeKernelInterface::terminal_signal");
+static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 496, "layout of RuntimeKernelInterface::terminal_resize");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 504, "layout of RuntimeKernelInterface::serial_port_count");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 512, "layout of RuntimeKernelInterface::serial_port_state");
+static_assert(offsetof(RuntimeKernelInterface, serial_open) == 520, "layout of RuntimeKernelInterface::serial_open");
+static_assert(offsetof(RuntimeKernelInterface, serial_read) == 528, "layout of RuntimeKernelInterface::serial_read");
+static_assert(offsetof(RuntimeKernelInterface, serial_write) == 536, "layout of RuntimeKernelInterface::serial_write");
+static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 544, "layout of RuntimeKernelInterface::serial_transmit");
+static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 552, "layout of RuntimeKernelInterface::serial_receive");
+static_assert(offsetof(RuntimeKernelInterface, generation_id) == 560, "layout of RuntimeKernelInterface::generation_id");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -189,18 +189,44 @@ void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
   std::string script;
   double heapLimit = 0;
   uint32_t messageLimit = 0;
+  uint32_t grant = 0;
   v8::Local<v8::Object> into;
   RuntimeSpawnedIsolate into_figures = {};
   if (!(arguments.GetText(0, "name", &name) &&
         arguments.GetText(1, "script", &script) &&
         arguments.GetNumber(2, "heapLimit", 1, 9007199254740991, &heapLimit) &&
         arguments.GetInteger(3, "messageLimit", 0, 4294967295, &messageLimit) &&
-        arguments.GetObject(4, "into", &into))) return;
-  const auto result = arguments.host().SpawnIsolate(name.data(), name.size(), script.data(), script.size(), heapLimit, messageLimit, &into_figures);
+        arguments.GetInteger(4, "grant", 0, 4294967295, &grant) &&
+        arguments.GetObject(5, "into", &into))) return;
+  const auto result = arguments.host().SpawnIsolate(name.data(), name.size(), script.data(), script.size(), heapLimit, messageLimit, grant, &into_figures);
   if (!arguments.Succeeded(result)) return;
   if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
         arguments.Set(into, "channel", static_cast<double>(into_figures.channel)))) return;
   arguments.Return(into);
+}
+
+void IsolatesGrantDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.grantDevice");
+  uint32_t index = 0;
+  uint32_t bytes = 0;
+  v8::Local<v8::Object> into;
+  RuntimeDeviceGrant into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "bytes", 0, 4294967295, &bytes) &&
+        arguments.GetObject(2, "into", &into))) return;
+  const auto result = arguments.host().GrantDevice(index, bytes, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
+        arguments.Set(into, "offset", static_cast<double>(into_figures.offset)) &&
+        arguments.Set(into, "size", static_cast<double>(into_figures.size)))) return;
+  arguments.Return(into);
+}
+
+void IsolatesRevokeDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.revokeDevice");
+  uint32_t grant = 0;
+  if (!(arguments.GetInteger(0, "grant", 0, 4294967295, &grant))) return;
+  arguments.host().RevokeDevice(grant);
 }
 
 void IsolatesKill(const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -774,6 +800,281 @@ void DeviceFont(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.ReturnMemory(memory);
 }
 
+void GrantFunctionCount(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.functionCount");
+  const auto result = arguments.host().GrantedCount();
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantFunctionAt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.functionAt");
+  uint32_t index = 0;
+  v8::Local<v8::Object> into;
+  RuntimePciFunction into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().GrantedAt(index, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "segment", static_cast<double>(into_figures.segment)) &&
+        arguments.Set(into, "bus", static_cast<double>(into_figures.bus)) &&
+        arguments.Set(into, "device", static_cast<double>(into_figures.device)) &&
+        arguments.Set(into, "function", static_cast<double>(into_figures.function)))) return;
+  arguments.Return(into);
+}
+
+void GrantRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.read");
+  uint32_t index = 0;
+  uint32_t offset = 0;
+  uint32_t width = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "offset", 0, 4095, &offset) &&
+        arguments.GetInteger(2, "width", 0, 4, &width))) return;
+  const auto result = arguments.host().ReadGranted(index, offset, width);
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantWrite(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.write");
+  uint32_t index = 0;
+  uint32_t offset = 0;
+  uint32_t width = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "offset", 0, 4095, &offset) &&
+        arguments.GetInteger(2, "width", 0, 4, &width) &&
+        arguments.GetInteger(3, "value", 0, 4294967295, &value))) return;
+  const auto result = arguments.host().WriteGranted(index, offset, width, value);
+  if (!arguments.Succeeded(result)) return;
+}
+
+void GrantBar(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.bar");
+  uint32_t index = 0;
+  uint32_t bar = 0;
+  v8::Local<v8::Object> into;
+  RuntimePciBar into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "bar", 0, 5, &bar) &&
+        arguments.GetObject(2, "into", &into))) return;
+  const auto result = arguments.host().GrantedBar(index, bar, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "kind", static_cast<double>(into_figures.kind)) &&
+        arguments.Set(into, "size", static_cast<double>(into_figures.size)))) return;
+  arguments.Return(into);
+}
+
+void GrantMapBar(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.mapBar");
+  uint32_t index = 0;
+  uint32_t bar = 0;
+  RuntimeMemoryRange memory = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "bar", 0, 5, &bar))) return;
+  const auto result = arguments.host().MapGranted(index, bar, &memory);
+  if (!arguments.Succeeded(result)) return;
+  arguments.ReturnMemory(memory);
+}
+
+uint32_t CallGrantReadPort(const FastArguments& arguments, double index_number, double bar_number, double offset_number, double width_number) {
+  uint32_t index = 0;
+  uint32_t bar = 0;
+  uint32_t offset = 0;
+  uint32_t width = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(bar_number, "bar", 0, 5, &bar) &&
+        arguments.GetInteger(offset_number, "offset", 0, 4294967295, &offset) &&
+        arguments.GetInteger(width_number, "width", 0, 4, &width))) return 0;
+  return static_cast<uint32_t>(arguments.host().ReadGrantedPort(index, bar, offset, width));
+}
+
+uint32_t FastGrantReadPort(v8::Local<v8::Value>, double index_number, double bar_number, double offset_number, double width_number) {
+  return CallGrantReadPort(FastArguments("grant.readPort"), index_number, bar_number, offset_number, width_number);
+}
+
+void GrantReadPort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.readPort");
+  double index_number = 0;
+  double bar_number = 0;
+  double offset_number = 0;
+  double width_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &bar_number) &&
+        arguments.ToNumber(2, &offset_number) &&
+        arguments.ToNumber(3, &width_number))) return;
+  arguments.Return(static_cast<double>(CallGrantReadPort(arguments.fast(), index_number, bar_number, offset_number, width_number)));
+}
+
+void CallGrantWritePort(const FastArguments& arguments, double index_number, double bar_number, double offset_number, double width_number, double value_number) {
+  uint32_t index = 0;
+  uint32_t bar = 0;
+  uint32_t offset = 0;
+  uint32_t width = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(bar_number, "bar", 0, 5, &bar) &&
+        arguments.GetInteger(offset_number, "offset", 0, 4294967295, &offset) &&
+        arguments.GetInteger(width_number, "width", 0, 4, &width) &&
+        arguments.GetInteger(value_number, "value", 0, 4294967295, &value))) return;
+  const int32_t result = arguments.host().WriteGrantedPort(index, bar, offset, width, value);
+  if (!arguments.Succeeded(result)) return;
+}
+
+void FastGrantWritePort(v8::Local<v8::Value>, double index_number, double bar_number, double offset_number, double width_number, double value_number) {
+  return CallGrantWritePort(FastArguments("grant.writePort"), index_number, bar_number, offset_number, width_number, value_number);
+}
+
+void GrantWritePort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.writePort");
+  double index_number = 0;
+  double bar_number = 0;
+  double offset_number = 0;
+  double width_number = 0;
+  double value_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &bar_number) &&
+        arguments.ToNumber(2, &offset_number) &&
+        arguments.ToNumber(3, &width_number) &&
+        arguments.ToNumber(4, &value_number))) return;
+  CallGrantWritePort(arguments.fast(), index_number, bar_number, offset_number, width_number, value_number);
+}
+
+void GrantOpenMessageInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.openMessageInterrupt");
+  uint32_t index = 0;
+  v8::Local<v8::Object> into;
+  RuntimeMessageInterrupt into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().OpenGrantedMessage(index, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
+        arguments.Set(into, "data", static_cast<double>(into_figures.data)) &&
+        arguments.Set(into, "address", static_cast<double>(into_figures.address)))) return;
+  arguments.Return(into);
+}
+
+void GrantOpenLineInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.openLineInterrupt");
+  uint32_t index = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index))) return;
+  const auto result = arguments.host().OpenGrantedLine(index);
+  if (!arguments.Succeeded(result)) return;
+  arguments.Return(static_cast<double>(result));
+}
+
+void CallGrantAcknowledgeInterrupt(const FastArguments& arguments, double id_number) {
+  uint32_t id = 0;
+  if (!(arguments.GetInteger(id_number, "id", 0, 63, &id))) return;
+  arguments.host().AcknowledgeGranted(id);
+}
+
+void FastGrantAcknowledgeInterrupt(v8::Local<v8::Value>, double id_number) {
+  return CallGrantAcknowledgeInterrupt(FastArguments("grant.acknowledgeInterrupt"), id_number);
+}
+
+void GrantAcknowledgeInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.acknowledgeInterrupt");
+  double id_number = 0;
+  if (!(arguments.ToNumber(0, &id_number))) return;
+  CallGrantAcknowledgeInterrupt(arguments.fast(), id_number);
+}
+
+void GrantReleaseInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.releaseInterrupt");
+  uint32_t id = 0;
+  if (!(arguments.GetInteger(0, "id", 0, 63, &id))) return;
+  arguments.host().ReleaseGranted(id);
+}
+
+uint32_t CallGrantInterruptCount(const FastArguments& arguments, double id_number) {
+  uint32_t id = 0;
+  if (!(arguments.GetInteger(id_number, "id", 0, 63, &id))) return 0;
+  return static_cast<uint32_t>(arguments.host().CountGranted(id));
+}
+
+uint32_t FastGrantInterruptCount(v8::Local<v8::Value>, double id_number) {
+  return CallGrantInterruptCount(FastArguments("grant.interruptCount"), id_number);
+}
+
+void GrantInterruptCount(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.interruptCount");
+  double id_number = 0;
+  if (!(arguments.ToNumber(0, &id_number))) return;
+  arguments.Return(static_cast<double>(CallGrantInterruptCount(arguments.fast(), id_number)));
+}
+
+void GrantMemory(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.memory");
+  RuntimeMemoryRange memory = {};
+  const auto result = arguments.host().GrantedMemory(&memory);
+  if (!arguments.Succeeded(result)) return;
+  arguments.ReturnMemory(memory);
+}
+
+void GrantMemoryPlace(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.memoryPlace");
+  v8::Local<v8::Object> into;
+  RuntimeArenaBlock into_figures = {};
+  if (!(arguments.GetObject(0, "into", &into))) return;
+  const auto result = arguments.host().GrantedPlace(&into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "offset", static_cast<double>(into_figures.offset)) &&
+        arguments.Set(into, "size", static_cast<double>(into_figures.size)) &&
+        arguments.Set(into, "physical", static_cast<double>(into_figures.physical)))) return;
+  arguments.Return(into);
+}
+
+void CallGrantCopy(const FastArguments& arguments, double to_number, double from_number, double length_number) {
+  uint32_t to = 0;
+  uint32_t from = 0;
+  uint32_t length = 0;
+  if (!(arguments.GetInteger(to_number, "to", 0, 4294967295, &to) &&
+        arguments.GetInteger(from_number, "from", 0, 4294967295, &from) &&
+        arguments.GetInteger(length_number, "length", 0, 4294967295, &length))) return;
+  arguments.host().CopyInArena(to, from, length);
+}
+
+void FastGrantCopy(v8::Local<v8::Value>, double to_number, double from_number, double length_number) {
+  return CallGrantCopy(FastArguments("grant.copy"), to_number, from_number, length_number);
+}
+
+void GrantCopy(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.copy");
+  double to_number = 0;
+  double from_number = 0;
+  double length_number = 0;
+  if (!(arguments.ToNumber(0, &to_number) &&
+        arguments.ToNumber(1, &from_number) &&
+        arguments.ToNumber(2, &length_number))) return;
+  CallGrantCopy(arguments.fast(), to_number, from_number, length_number);
+}
+
+uint32_t CallGrantChecksum(const FastArguments& arguments, double offset_number, double length_number, double sum_number) {
+  uint32_t offset = 0;
+  uint32_t length = 0;
+  double sum = 0;
+  if (!(arguments.GetInteger(offset_number, "offset", 0, 4294967295, &offset) &&
+        arguments.GetInteger(length_number, "length", 0, 4294967295, &length) &&
+        arguments.GetNumber(sum_number, "sum", 0, 9007199254740991, &sum))) return 0;
+  return static_cast<uint32_t>(arguments.host().ChecksumInArena(offset, length, sum));
+}
+
+uint32_t FastGrantChecksum(v8::Local<v8::Value>, double offset_number, double length_number, double sum_number) {
+  return CallGrantChecksum(FastArguments("grant.checksum"), offset_number, length_number, sum_number);
+}
+
+void GrantChecksum(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.checksum");
+  double offset_number = 0;
+  double length_number = 0;
+  double sum_number = 0;
+  if (!(arguments.ToNumber(0, &offset_number) &&
+        arguments.ToNumber(1, &length_number) &&
+        arguments.ToNumber(2, &sum_number))) return;
+  arguments.Return(static_cast<double>(CallGrantChecksum(arguments.fast(), offset_number, length_number, sum_number)));
+}
+
 void AppEnvironment(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "app.environment");
   const auto result = arguments.host().Environment();
@@ -1095,7 +1396,9 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
     return false;
   }
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
-  if (!(method(isolates_group, "spawn", IsolatesSpawn, 5) &&
+  if (!(method(isolates_group, "spawn", IsolatesSpawn, 6) &&
+        method(isolates_group, "grantDevice", IsolatesGrantDevice, 3) &&
+        method(isolates_group, "revokeDevice", IsolatesRevokeDevice, 1) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
         method(isolates_group, "figures", IsolatesFigures, 2) &&
         method(isolates_group, "ending", IsolatesEnding, 1) &&
@@ -1288,6 +1591,33 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(loop_group, "again", LoopAgain, 0,
                FastCall<FastLoopAgain>()) &&
         define(target, "loop", loop_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> grant_group = v8::Object::New(isolate);
+  if (!(method(grant_group, "functionCount", GrantFunctionCount, 0) &&
+        method(grant_group, "functionAt", GrantFunctionAt, 2) &&
+        method(grant_group, "read", GrantRead, 3) &&
+        method(grant_group, "write", GrantWrite, 4) &&
+        method(grant_group, "bar", GrantBar, 3) &&
+        method(grant_group, "mapBar", GrantMapBar, 2) &&
+        method(grant_group, "readPort", GrantReadPort, 4,
+               FastCall<FastGrantReadPort>()) &&
+        method(grant_group, "writePort", GrantWritePort, 5,
+               FastCall<FastGrantWritePort>()) &&
+        method(grant_group, "openMessageInterrupt", GrantOpenMessageInterrupt, 2) &&
+        method(grant_group, "openLineInterrupt", GrantOpenLineInterrupt, 1) &&
+        method(grant_group, "acknowledgeInterrupt", GrantAcknowledgeInterrupt, 1,
+               FastCall<FastGrantAcknowledgeInterrupt>()) &&
+        method(grant_group, "releaseInterrupt", GrantReleaseInterrupt, 1) &&
+        method(grant_group, "interruptCount", GrantInterruptCount, 1,
+               FastCall<FastGrantInterruptCount>()) &&
+        method(grant_group, "memory", GrantMemory, 0) &&
+        method(grant_group, "memoryPlace", GrantMemoryPlace, 1) &&
+        method(grant_group, "copy", GrantCopy, 3,
+               FastCall<FastGrantCopy>()) &&
+        method(grant_group, "checksum", GrantChecksum, 3,
+               FastCall<FastGrantChecksum>()) &&
+        define(target, "grant", grant_group))) {
     return false;
   }
   const v8::Local<v8::Object> text_group = v8::Object::New(isolate);

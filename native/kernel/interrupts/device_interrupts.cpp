@@ -24,6 +24,7 @@ struct Slot {
   Kind kind = Kind::Free;
   uint8_t line = 0;  // index of its line
   bool awaits_acknowledge = false;
+  uint8_t word = kServiceWord;  // who is woken
   uint32_t owner = 0;
   uint32_t unexpected = 0;
 };
@@ -105,6 +106,7 @@ LineChange release(uint32_t id, uint32_t* line_number) {
 
 void message_arrived(uint32_t id) {
   bool is_wanted;
+  uint32_t word = kServiceWord;
   StormHandler handler = nullptr;
   uint32_t owner = 0;
   uint32_t unexpected = 0;
@@ -114,6 +116,7 @@ void message_arrived(uint32_t id) {
     is_wanted = slot.kind == Kind::Message;
     if (is_wanted) {
       count(id);
+      word = slot.word;
     } else {
       unexpected = ++slot.unexpected;
       owner = slot.owner;
@@ -121,7 +124,7 @@ void message_arrived(uint32_t id) {
     }
   }
   if (is_wanted) {
-    notify_service(RUNTIME_EVENT_INTERRUPT);
+    notify_event_word(word, RUNTIME_EVENT_INTERRUPT);
     return;
   }
   if (unexpected == 1) log(LogLevel::Debug, "interrupt %u came after its driver gave it back", id);
@@ -180,17 +183,20 @@ void line_fired(uint32_t index) {
   const Line line = line_at(index);
   if (line.handler && serve_kernel_line(index, line)) return;
   apic_mask_line(line.number, true);  // before anybody can see the count and acknowledge
+  uint32_t woken = 0;                 // a bit for each event word
   {
     SpinGuard guard(lock);
     for (uint32_t id = 0; id < kMaximumInterrupts; ++id) {
       Slot& slot = table.slots[id];
       if (slot.kind != Kind::Line || slot.line != index) continue;
       count(id);
+      woken |= 1u << slot.word;
       if (!slot.awaits_acknowledge) ++table.lines[index].awaited;
       slot.awaits_acknowledge = true;
     }
   }
-  notify_service(RUNTIME_EVENT_INTERRUPT);
+  for (uint32_t word = 0; word < kEventWords; ++word)
+    if (woken >> word & 1) notify_event_word(word, RUNTIME_EVENT_INTERRUPT);
 }
 
 /// The table's entry for a line, or a free one, with the lock held. Returns false when there is none.
@@ -223,6 +229,12 @@ Result<uint32_t> open_message_interrupt(uint32_t owner) {
   Result<uint32_t> id = take_slot(Kind::Message);
   if (!id.is_error()) table.slots[id.value()].owner = owner;
   return id;
+}
+
+void direct_interrupt(uint32_t id, uint32_t word) {
+  if (id >= kMaximumInterrupts || word >= kEventWords) return;
+  SpinGuard guard(lock);
+  if (table.slots[id].kind != Kind::Free) table.slots[id].word = static_cast<uint8_t>(word);
 }
 
 unsigned message_vector(uint32_t id) { return kDeviceVectorBase + id; }

@@ -1,5 +1,6 @@
 // Interrupts of devices, as the system isolate sees them: each has an id, and a count in the page that
-// it shares with the kernel. When one comes the count moves, and the isolate's thread is woken.
+// it shares with the kernel. When one comes the count moves, and the isolate's thread is woken, or the
+// thread of the driver's own isolate.
 //
 // Messages (MSI, MSI-X) have a vector for each id. Lines have one for each line: it may be shared by
 // several ids. A line that fires is masked before its interrupt ends, and let go when all its ids
@@ -28,6 +29,9 @@ void set_storm_handler(StormHandler handler);
 
 /// Opens an interrupt by message; `owner` is for the storm handler. Returns its id. Errors: NoSpace.
 Result<uint32_t> open_message_interrupt(uint32_t owner);
+/// Has an interrupt wake who waits for `word` (service_events.h), until it is given back. Ids that are not
+/// open are ignored.
+void direct_interrupt(uint32_t id, uint32_t word);
 /// The vector of a message interrupt.
 unsigned message_vector(uint32_t id);
 /// Opens an interrupt by line. Returns its id. Errors: NoDeviceOrAddress (no such line), NoSpace.

@@ -104,12 +104,22 @@ int32_t pci_port_write(uint32_t function, uint32_t bar, uint32_t offset, uint32_
   return outcome(runtime::pci_port_write(function, bar, offset, width, value));
 }
 
+uint32_t pci_stop(uint32_t function) { return runtime::pci_stop(function) ? 1 : 0; }
+
+int32_t event_word_open() { return outcome(open_event_word()); }
+void event_word_close(uint32_t word) { close_event_word(word); }
+void event_word_notify(uint32_t word, uint32_t bits) { notify_event_word(word, bits); }
+uint32_t event_word_wait(uint32_t word, uint32_t mask, uint64_t deadline) {
+  return wait_for_event_word(word, mask, deadline);
+}
+
 int32_t interrupt_open_message(uint32_t function, RuntimeMessageInterrupt* into) {
   return outcome(pci_open_message_interrupt(function), into);
 }
 int32_t interrupt_open_line(uint32_t function) {
   return outcome(pci_open_line_interrupt(function));
 }
+void interrupt_direct(uint32_t id, uint32_t word) { direct_interrupt(id, word); }
 void interrupt_acknowledge(uint32_t id) { acknowledge_interrupt(id); }
 void interrupt_release(uint32_t id) { release_interrupt(id); }
 

@@ -24,6 +24,12 @@ int32_t pci_port_write(uint32_t function, uint32_t bar, uint32_t offset, uint32_
 
 int32_t interrupt_open_message(uint32_t function, RuntimeMessageInterrupt* into);
 int32_t interrupt_open_line(uint32_t function);
+uint32_t pci_stop(uint32_t function);
+int32_t event_word_open();
+void event_word_close(uint32_t word);
+void event_word_notify(uint32_t word, uint32_t bits);
+uint32_t event_word_wait(uint32_t word, uint32_t mask, uint64_t deadline);
+void interrupt_direct(uint32_t id, uint32_t word);
 void interrupt_acknowledge(uint32_t id);
 void interrupt_release(uint32_t id);
 

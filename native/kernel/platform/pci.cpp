@@ -21,6 +21,10 @@ constexpr uint32_t kSecondaryBus = 0x19;
 constexpr uint32_t kStatusHasCapabilities = 1 << 4;
 constexpr uint32_t kCapabilityMessages = 0x05;      // MSI
 constexpr uint32_t kCapabilityMessageTable = 0x11;  // MSI-X
+constexpr uint32_t kCapabilityExpress = 0x10;       // PCI Express
+constexpr uint32_t kExpressStatus = 0x0a;           // PCI Express Base 5.0, section 7.5.3.5
+constexpr uint32_t kTransactionsPending = 1 << 5;
+constexpr uint64_t kStopPatience = kNanosecondsPerSecond / 10;
 constexpr uint32_t kMessagesEnable = 1 << 0;
 constexpr uint32_t kMessageTableEnable = 1 << 15;
 constexpr unsigned kMaximumCapabilities = 48;  // as many as fit, so that a loop ends
@@ -32,6 +36,8 @@ constexpr uint64_t kRoutingPatience = 3 * kNanosecondsPerSecond;
 Vector<PciFunction> functions;  // in order of address; fixed once the buses were searched
 bool is_searched = false;
 Mutex search_mutex(MutexRank::PciSearch);
+Mutex bars_mutex(
+    MutexRank::PciBars);  // places and maps registers, which drivers do from several threads
 
 /// The search of one root: buses that were visited, so that bridges which point back do no harm.
 struct Search {
@@ -121,6 +127,7 @@ PciFunction* find(uint32_t function) {
 /// The register with its size, and with an address if one can be had; null when there is none.
 PciBar* find_bar(PciFunction* function, uint32_t bar) {
   if (bar >= kPciBars) return nullptr;
+  MutexGuard guard(bars_mutex);
   if (!function->is_placed) {
     function->is_placed = true;
     pci_size_bars(function);
@@ -227,6 +234,7 @@ Result<RuntimeMemoryRange> pci_map(uint32_t index, uint32_t bar_index) {
   if (!bar) return Errno::Invalid;
   if (bar->kind != RUNTIME_BAR_MEMORY || !bar->address) return Errno::NoDeviceOrAddress;
   function->is_used = true;
+  MutexGuard guard(bars_mutex);
   if (!bar->mapped) {
     if (bar->size > kLargestMapping) return Errno::NoMemory;
     Result<void*> mapped = map_device(PhysAddr(bar->address), bar->size);
@@ -372,6 +380,21 @@ void pci_check_line_interrupts() {
 void pci_stop_all() {
   for (PciFunction& function : functions)
     if (function.is_used) stop(&function);
+}
+
+bool pci_stop(uint32_t index) {
+  PciFunction* const function = find(index);
+  if (!function) return false;
+  stop(function);
+  uint32_t express = 0;
+  for_each_capability(function->address, [&express](uint32_t at, uint32_t id) {
+    if (id == kCapabilityExpress) express = at;
+  });
+  if (!express) return true;  // on a conventional bus a write is done when the next one has the bus
+  const uint64_t end = monotonic_nanoseconds() + kStopPatience;
+  while (read(*function, express + kExpressStatus, 2) & kTransactionsPending)
+    if (monotonic_nanoseconds() >= end) return false;
+  return true;
 }
 
 void pci_silence(uint32_t index) {

@@ -1,7 +1,8 @@
 // PCI functions for the system isolate: which there are, where their registers are, and what a driver
 // may do with them. Functions are named by their index in the order of their addresses.
 //
-// The service calls these from one thread.
+// The service calls these for a function from one thread: its own, or that of the isolate whose driver
+// the function is for.
 #pragma once
 
 #include <kernel_interface.h>
@@ -52,6 +53,9 @@ void pci_check_line_interrupts();
 /// Stops every function that was used since the last call: it no longer writes to memory and raises no
 /// interrupt, whatever its driver had told it.
 void pci_stop_all();
+/// The same for one function, whether or not it was used; waits, a tenth of a second at most, until what
+/// it has under way is done. Returns false when it still is not, or there is no such function.
+bool pci_stop(uint32_t function);
 /// Keeps a function from sending messages. Interrupt-safe.
 void pci_silence(uint32_t function);
 

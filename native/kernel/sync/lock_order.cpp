@@ -11,11 +11,12 @@ const char* const kLockNames[] = {
     "Timer",   "Scheduler", "Heap",       "Frames",       "Device",    "Log",
 };
 const char* const kMutexNames[] = {
-    "nothing",        "PciSearch",      "PciNotes",      "BrokerLife",      "BrokerCreate",
-    "EpollRegistry",  "Epoll",          "FilePosition",  "FileText",        "UnixState",
-    "FileTree",       "FileWrite",      "FilePublished", "Inotify",         "UnixChannel",
-    "Pipe",           "Netlink",        "EndpointSend",  "EndpointReceive", "TerminalPrepare",
-    "TerminalBlocks", "TerminalOutput", "TerminalInput", "Arena",           "BrokerPublished",
+    "nothing",         "PciSearch",      "PciNotes",       "PciBars",       "BrokerLife",
+    "BrokerCreate",    "EpollRegistry",  "Epoll",          "FilePosition",  "FileText",
+    "UnixState",       "FileTree",       "FileWrite",      "FilePublished", "Inotify",
+    "UnixChannel",     "Pipe",           "Netlink",        "EndpointSend",  "EndpointReceive",
+    "TerminalPrepare", "TerminalBlocks", "TerminalOutput", "TerminalInput", "Arena",
+    "BrokerPublished",
 };
 static_assert(sizeof(kLockNames) / sizeof(kLockNames[0]) == kLockRankCount + 1, "each has a name");
 static_assert(sizeof(kMutexNames) / sizeof(kMutexNames[0]) == kMutexRankCount + 1,

@@ -37,6 +37,7 @@ constexpr unsigned kLockRankCount = static_cast<unsigned>(LockRank::Log);
 enum class MutexRank : uint8_t {
   PciSearch = 1,  // the search for PCI devices
   PciNotes,       // what is noted of their interrupts
+  PciBars,        // where their registers are
   BrokerLife,     // the network service's coming and going
   BrokerCreate,   // the table of sockets grows
   EpollRegistry,  // which epoll instance watches which

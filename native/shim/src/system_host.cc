@@ -9,6 +9,7 @@
 #include "binding_errors.h"
 #include "checksum.h"
 #include "isolates/children.h"
+#include "isolates/device_grant.h"
 
 namespace runtime {
 

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -18,6 +19,7 @@
 namespace runtime {
 
 class Children;
+class DeviceGrant;
 
 /** A bare isolate's host, as its bindings see it: the kernel, and what the host itself answers. */
 class SystemHost {
@@ -76,12 +78,33 @@ class SystemHost {
   virtual void OnNews(v8::Local<v8::Function> listener) = 0;
   int32_t SpawnIsolate(const char* name, size_t name_length, const char* script,
                        size_t script_length, double heap_limit, uint32_t message_limit,
-                       RuntimeSpawnedIsolate* into);
+                       uint32_t grant, RuntimeSpawnedIsolate* into);
+  int32_t GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into);
+  void RevokeDevice(uint32_t grant);
   void KillIsolate(uint32_t isolate, const char* reason, size_t length);
   int32_t FillIsolateFigures(uint32_t isolate, RuntimeIsolateFigures* into) const;
   v8::Local<v8::Value> IsolateEnding(uint32_t isolate) const;
   v8::Local<v8::Value> IsolateSourceMap(uint32_t isolate) const;
   void ReleaseIsolate(uint32_t isolate);
+
+  // The device that this isolate was given: see native/abi/service-bindings.abi.ts.
+  uint32_t GrantedCount() const;
+  int32_t GrantedAt(uint32_t index, RuntimePciFunction* into) const;
+  uint32_t ReadGranted(uint32_t index, uint32_t offset, uint32_t width) const;
+  int32_t WriteGranted(uint32_t index, uint32_t offset, uint32_t width, uint32_t value);
+  int32_t GrantedBar(uint32_t index, uint32_t bar, RuntimePciBar* into) const;
+  int32_t MapGranted(uint32_t index, uint32_t bar, RuntimeMemoryRange* into) const;
+  uint32_t ReadGrantedPort(uint32_t index, uint32_t bar, uint32_t offset, uint32_t width) const;
+  int32_t WriteGrantedPort(uint32_t index, uint32_t bar, uint32_t offset, uint32_t width,
+                           uint32_t value);
+  int32_t OpenGrantedMessage(uint32_t index, RuntimeMessageInterrupt* into);
+  int32_t OpenGrantedLine(uint32_t index);
+  void AcknowledgeGranted(uint32_t interrupt) const;
+  void ReleaseGranted(uint32_t interrupt);
+  uint32_t CountGranted(uint32_t interrupt) const;
+  int32_t GrantedMemory(RuntimeMemoryRange* into) const;
+  int32_t GrantedPlace(RuntimeArenaBlock* into) const;
+
   /** The environment variables as an object. */
   v8::Local<v8::Value> Environment() const;
   /** Writes all of a text to a file descriptor. */
@@ -114,6 +137,8 @@ class SystemHost {
   /** The isolates that this one has started; nullptr when it may not start any. */
   Children* children() { return children_.get(); }
   void set_children(std::unique_ptr<Children> children);
+  /** Makes a device's memory the arena of this isolate, which is to drive it. */
+  void set_device(std::shared_ptr<DeviceGrant> device);
 
   /** Makes this the host of the calling thread, or none. */
   static void SetCurrent(SystemHost* host) { current_ = host; }
@@ -124,12 +149,18 @@ class SystemHost {
   bool TakeTurnWanted() { return std::exchange(is_turn_wanted_, false); }
 
  private:
+  /** 0, or -errno: ENODEV, EBUSY. For number 0 there is nothing to take. */
+  int32_t TakeGrant(uint32_t id, std::shared_ptr<DeviceGrant>* into);
   bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
 
   const RuntimeKernelInterface& kernel_;
   const std::shared_ptr<Mailbox> mailbox_;
   const std::unique_ptr<ChannelTable> channels_;
-  std::unique_ptr<Children> children_;
+  // Those that this isolate gives away, and the one that it was given.
+  std::map<uint32_t, std::shared_ptr<DeviceGrant>> grants_;
+  uint32_t last_grant_ = 0;
+  std::shared_ptr<DeviceGrant> device_;
+  std::unique_ptr<Children> children_;  // goes before what they were given
   bool is_turn_wanted_ = false;
   RuntimeMemoryRange arena_ = {0, 0};
   static thread_local SystemHost* current_;

@@ -8,6 +8,7 @@
 
 #include "binding_errors.h"
 #include "isolates/children.h"
+#include "isolates/device_grant.h"
 #include "isolates/limited_allocator.h"
 #include "kernel.h"
 
@@ -73,6 +74,12 @@ std::shared_ptr<node::ArrayBufferAllocator> MakeAllocator(bool is_limited, size_
   return node::ArrayBufferAllocator::Create();
 }
 
+std::unique_ptr<Doorbell> MakeDoorbell(const RuntimeKernelInterface& kernel,
+                                       const SpawnSettings& settings) {
+  if (settings.device != nullptr) return settings.device->MakeDoorbell();
+  return std::make_unique<FutexDoorbell>(kernel);
+}
+
 }  // namespace
 
 std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterface& kernel,
@@ -86,7 +93,7 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterfac
                           : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role,
                                                         std::make_unique<EventWordDoorbell>(kernel),
-                                                        {{}, {}, heap, 0}, nullptr));
+                                                        {{}, {}, heap, 0, nullptr}, nullptr));
   if (made->isolate_ == nullptr) return nullptr;
   made->set_children(
       std::make_unique<Children>(kernel, platform, snapshot, made->shared_mailbox()));
@@ -99,8 +106,9 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Spawn(const RuntimeKernelInterface
                                                     const SpawnSettings& settings,
                                                     LiveFigures* figures) {
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, Role::kSpawned,
-                                                        std::make_unique<FutexDoorbell>(kernel),
-                                                        settings, figures));
+                                                        MakeDoorbell(kernel, settings), settings,
+                                                        figures));
+  made->set_device(settings.device);
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }
 
@@ -452,7 +460,8 @@ void SystemIsolate::WaitAttached(RuntimeSharedPage* page, uint64_t deadline) {
 }
 
 RuntimeSharedPage* SystemIsolate::SharedPage() const {
-  return reinterpret_cast<RuntimeSharedPage*>(arena().address);
+  // What a spawned isolate has of the arena is memory of its device.
+  return IsSpawned() ? nullptr : reinterpret_cast<RuntimeSharedPage*>(arena().address);
 }
 
 int32_t SystemIsolate::AttachBroker(RuntimeMemoryRange* into) {
@@ -476,6 +485,8 @@ Local<v8::ArrayBuffer> SystemIsolate::Buffer(const RuntimeMemoryRange& memory) {
                                          v8::BackingStore::EmptyDeleter, nullptr);
     const Local<v8::ArrayBuffer> buffer = v8::ArrayBuffer::New(isolate_, std::move(store));
     PinBuffer(isolate_->GetCurrentContext(), buffer);
+    // Nor can ArrayBuffer.prototype.transfer() make another one of it.
+    buffer->SetDetachKey(v8::Symbol::New(isolate_));
     known.Reset(isolate_, buffer);
   }
   return known.Get(isolate_);

@@ -2,10 +2,13 @@
 // what is in the image.
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { bundleSystem, defaultComposition, type SystemBundle } from '@runtimejs/system/bundle.ts';
 import { currentInputs, writeStamp } from '../bundle/stamp.ts';
 import { ToolError } from '../command.ts';
+import type { DriverChoice } from '../config/config.ts';
 import type { App } from '../config/load.ts';
 import { version } from '../version.ts';
 
@@ -90,10 +93,13 @@ function isDefault(app: App): boolean {
 export function composition(app: App): string | undefined {
   if (isDefault(app)) return undefined;
   const imports: string[] = [];
-  const bring = (specifiers: readonly string[], kind: string, isDriver: boolean) =>
-    specifiers.map((specifier, index) => {
+  const bring = (choices: readonly DriverChoice[], kind: string, isDriver: boolean) =>
+    choices.map((choice, index) => {
       const name = `${kind}${index}`;
-      const module = moduleOf(specifier, app, isDriver);
+      const { driver, placement = 'system' } =
+        typeof choice === 'string' ? { driver: choice } : choice;
+      const module =
+        placement === 'own' ? placedModuleOf(driver, app) : moduleOf(driver, app, isDriver);
       imports.push(`import ${isDriver ? '* as ' : ''}${name} from ${JSON.stringify(module)};`);
       return name;
     });
@@ -139,6 +145,31 @@ export function composition(app: App): string | undefined {
     '});',
     '',
   ].join('\n');
+}
+
+/** The module that places a driver: beside its `driver.ts`. */
+function placedModuleOf(specifier: string, app: App): string {
+  const module = moduleOf(specifier, app, true);
+  const own = path.posix.join(path.posix.dirname(module), 'own.ts');
+  const file = path.isAbsolute(own) ? own : resolveModule(own, app);
+  if (file !== undefined && existsSync(file)) return own;
+  throw new ToolError(
+    `${specifier} cannot have an isolate of its own: there is no module own.ts beside its driver. ` +
+      "Leave out placement: 'own', or write that module (drivers/README.md says how).",
+  );
+}
+
+/** The file of a module of a package, as the project or these tools find it; undefined when neither does. */
+function resolveModule(specifier: string, app: App): string | undefined {
+  for (const parent of [pathToFileURL(path.join(app.root, 'package.json')).href, import.meta.url]) {
+    try {
+      const file = createRequire(parent).resolve(specifier);
+      if (existsSync(file)) return file;
+    } catch {
+      // Not to be found from there.
+    }
+  }
+  return undefined;
 }
 
 /** The module behind a name in a config: a file of the project, or a package's `driver.ts`. */

@@ -30,6 +30,19 @@ export type MetadataProvider = 'openstack' | 'gce' | 'digitalocean' | 'hetzner';
 /** When the machine starts again after the app has ended. */
 export type RestartPolicy = 'never' | 'on-failure' | 'always';
 
+/** A driver by its name, or with the place where it runs. */
+export type DriverChoice =
+  | string
+  | {
+      /** The package, or the module of the app. */
+      readonly driver: string;
+      /**
+       * `system`, the default: in the isolate of the system, beside the network stack. `own`: in an isolate of its
+       * own for each device, which reaches nothing but its device, and is started anew when it fails.
+       */
+      readonly placement?: 'system' | 'own';
+    };
+
 /** What an app says about itself. Everything may be left out. */
 export interface RuntimeConfig {
   /** Name of the image and of virtual machines made from it. Default: that of package.json. */
@@ -59,7 +72,7 @@ export interface RuntimeConfig {
    * Drivers of network cards: packages, or modules of the app, that export `attach`.
    * Default: `@runtimejs/virtio-net` and `@runtimejs/e1000`. What is not named is not in the image.
    */
-  readonly networkDrivers?: readonly string[];
+  readonly networkDrivers?: readonly DriverChoice[];
   /**
    * Drivers of serial lines and consoles, which the app's input and output are on: packages, or modules of the app,
    * that export `attach`. Default: `@runtimejs/uart` and `@runtimejs/virtio-console`.
@@ -67,8 +80,11 @@ export interface RuntimeConfig {
   readonly terminalDrivers?: readonly string[];
   /** Whether graphics adapters and keyboards have drivers. Default: true. */
   readonly screen?: boolean;
-  /** Drivers of other devices. Default: `@runtimejs/virtio-rng`. */
-  readonly drivers?: readonly string[];
+  /**
+   * Drivers of other devices. Default: `@runtimejs/virtio-rng`. An entry may be an object that says where a driver
+   * runs, here and in `networkDrivers`.
+   */
+  readonly drivers?: readonly DriverChoice[];
   /** Modules whose default export is a `Service` of `@runtimejs/system`; they run beside the network. */
   readonly services?: readonly string[];
   /** A module that composes the system isolate itself, instead of the six settings before this one. */

@@ -20,6 +20,7 @@ import { type PortForward, parseForward } from '../network.ts';
 import { parseMegabytes } from '../options.ts';
 import type {
   ConfigContext,
+  DriverChoice,
   MetadataProvider,
   RestartPolicy,
   RuntimeConfig,
@@ -51,10 +52,10 @@ export interface App {
   /** Whether the ports were named; else the default's host port may be another. */
   readonly portsNamed: boolean;
   readonly network: 'dhcp' | 'none' | StaticNetwork;
-  readonly networkDrivers: readonly string[] | undefined;
+  readonly networkDrivers: readonly DriverChoice[] | undefined;
   readonly terminalDrivers: readonly string[] | undefined;
   readonly screen: boolean;
-  readonly drivers: readonly string[] | undefined;
+  readonly drivers: readonly DriverChoice[] | undefined;
   readonly services: readonly string[];
   /** The app's own composition of the system isolate, an absolute path. */
   readonly system: string | undefined;

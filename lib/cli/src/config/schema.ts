@@ -18,6 +18,24 @@ function list(what: string) {
   return z.array(text(what), allowed(`a list of ${what}`));
 }
 
+/** Drivers that can be placed. @param examples of names */
+function drivers(examples: string) {
+  const entry = `packages or modules such as ${examples}, or { driver: NAME, placement: "system" or "own" }`;
+  return z.array(
+    z.union(
+      [
+        text(entry),
+        z.strictObject({
+          driver: text(entry),
+          placement: z.enum(['system', 'own']).optional(),
+        }),
+      ],
+      allowed(entry),
+    ),
+    allowed(`a list of ${entry}`),
+  );
+}
+
 function hasNoNul(value: string): boolean {
   return !value.includes('\0');
 }
@@ -102,12 +120,10 @@ const config = z.strictObject(
     network: z
       .union([z.literal('dhcp'), z.literal('none'), z.looseObject({})], allowed(network))
       .optional(),
-    networkDrivers: list('packages or modules such as "@runtimejs/virtio-net"').optional(),
+    networkDrivers: drivers('"@runtimejs/virtio-net"').optional(),
     terminalDrivers: list('packages or modules such as "@runtimejs/uart"').optional(),
     screen: z.boolean(allowed('true or false')).optional(),
-    drivers: list(
-      'packages or modules such as "@runtimejs/virtio-rng" or "./src/driver.ts"',
-    ).optional(),
+    drivers: drivers('"@runtimejs/virtio-rng" or "./src/driver.ts"').optional(),
     services: list('modules such as "./src/service.ts"').optional(),
     system: text('path of a module of the project, such as "src/system.ts"').optional(),
     assets: list('paths and patterns below the project, such as "public/**"').optional(),

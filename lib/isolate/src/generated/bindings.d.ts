@@ -8,6 +8,46 @@ export interface ChannelPair {
   second: number;
 }
 
+/** Where a PCI function is. */
+export interface PciFunction {
+  /** Segment group. */
+  segment: number;
+  /** Bus, 0 to 255. */
+  bus: number;
+  /** Device, 0 to 31. */
+  device: number;
+  /** Function, 0 to 7. */
+  function: number;
+}
+
+/** What is behind a base address register. */
+export interface PciBar {
+  /** RUNTIME_BAR_*. */
+  kind: number;
+  /** Bytes. */
+  size: number;
+}
+
+/** An interrupt that a device raises by writing to memory. */
+export interface MessageInterrupt {
+  /** Its id. */
+  id: number;
+  /** What the device writes. */
+  data: number;
+  /** Where it writes. */
+  address: number;
+}
+
+/** Memory taken from the arena. */
+export interface ArenaBlock {
+  /** Its place in the arena. */
+  offset: number;
+  /** Bytes, a multiple of the page size. */
+  size: number;
+  /** Where devices see it; 0 when it is not contiguous for them. */
+  physical: number;
+}
+
 /** The kernel log. */
 export interface LogBindings {
   /**
@@ -162,6 +202,151 @@ export interface LoopBindings {
   again(): void;
 }
 
+/**
+ * The device that this isolate was given, if any: function 0 is its only one, and its interrupts
+ * have numbers of this isolate alone. What it was not given is not there.
+ */
+export interface GrantBindings {
+  /**
+   * Searches the PCI buses, once, and counts the functions that answer.
+   * @returns how many there are
+   */
+  functionCount(): number;
+
+  /**
+   * Tells where a function is.
+   * @param index Index of the function in the list of functions.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  functionAt(index: number, into: PciFunction): PciFunction;
+
+  /**
+   * Reads configuration space.
+   * @param index Index of the function in the list of functions.
+   * @param offset Its offset, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones where nothing answers
+   */
+  read(index: number, offset: number, width: number): number;
+
+  /**
+   * Writes configuration space. Throws for registers that place the function: see pci_write.
+   * @param index Index of the function in the list of functions.
+   * @param offset Its offset, a multiple of width.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  write(index: number, offset: number, width: number, value: number): void;
+
+  /**
+   * Describes a base address register.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  bar(index: number, bar: number, into: PciBar): PciBar;
+
+  /**
+   * Maps the registers behind a base address register.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @returns the registers
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  mapBar(index: number, bar: number): ArrayBuffer;
+
+  /**
+   * Reads a register in I/O port space.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @returns the value, all ones outside the range
+   */
+  readPort(index: number, bar: number, offset: number, width: number): number;
+
+  /**
+   * Writes a register in I/O port space.
+   * @param index Index of the function in the list of functions.
+   * @param bar Which base address register.
+   * @param offset From its start.
+   * @param width Bytes: 1, 2 or 4.
+   * @param value What to write.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  writePort(index: number, bar: number, offset: number, width: number, value: number): void;
+
+  /**
+   * Makes an interrupt that a function raises by a message (MSI or MSI-X).
+   * @param index Index of the function in the list of functions.
+   * @param into What the device needs.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openMessageInterrupt(index: number, into: MessageInterrupt): MessageInterrupt;
+
+  /**
+   * Opens a function's interrupt line.
+   * @param index Index of the function in the list of functions.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openLineInterrupt(index: number): number;
+
+  /**
+   * Lets a line interrupt again.
+   * @param id The interrupt's id.
+   */
+  acknowledgeInterrupt(id: number): void;
+
+  /**
+   * Gives an interrupt back.
+   * @param id The interrupt's id.
+   */
+  releaseInterrupt(id: number): void;
+
+  /**
+   * Tells how often an interrupt came; the count begins anywhere, and wraps. Throws when it is not
+   * open.
+   * @param id The interrupt's id.
+   * @returns the count
+   */
+  interruptCount(id: number): number;
+
+  /**
+   * Gives the memory that this isolate shares with the device, and with who has started it.
+   * @returns all of it
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  memory(): ArrayBuffer;
+
+  /**
+   * Tells where the device sees that memory. Offsets begin with it.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  memoryPlace(into: ArenaBlock): ArenaBlock;
+
+  /**
+   * Copies bytes within that memory; the ranges may overlap.
+   * @param to Offset of the destination.
+   * @param from Offset of the source.
+   * @param length Bytes.
+   */
+  copy(to: number, from: number, length: number): void;
+
+  /**
+   * Adds bytes of that memory to an Internet checksum (RFC 1071).
+   * @param offset Offset of the first byte, which is the high one of a 16-bit word.
+   * @param length Bytes; an odd last one is padded with zero.
+   * @param sum What to add to: 0, or an earlier result. A whole number.
+   * @returns the sum folded to 16 bits, not complemented
+   */
+  checksum(offset: number, length: number, sum: number): number;
+}
+
 /** Text and bytes, and copies of values, by the engine. */
 export interface TextBindings {
   /**
@@ -212,6 +397,11 @@ export interface BareBindings {
   readonly random: RandomBindings;
   /** The isolate's event loop. */
   readonly loop: LoopBindings;
+  /**
+   * The device that this isolate was given, if any: function 0 is its only one, and its interrupts
+   * have numbers of this isolate alone. What it was not given is not there.
+   */
+  readonly grant: GrantBindings;
   /** Text and bytes, and copies of values, by the engine. */
   readonly text: TextBindings;
 }

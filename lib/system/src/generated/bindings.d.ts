@@ -38,6 +38,16 @@ export interface SpawnedIsolate {
   channel: number;
 }
 
+/** A device that can be given to an isolate, with memory for it. */
+export interface DeviceGrant {
+  /** Its number. */
+  id: number;
+  /** The memory's place in the arena. */
+  offset: number;
+  /** Bytes of it. */
+  size: number;
+}
+
 /**
  * What an isolate has used so far. Figures of the heap are those of its last collection or pause.
  */
@@ -301,10 +311,28 @@ export interface IsolatesBindings {
    * @param script Path of its script, beside which is V8's code cache.
    * @param heapLimit Most bytes of its heap and of its ArrayBuffers.
    * @param messageLimit Most messages that it may send in a second, 0 for any number.
+   * @param grant Number of the device that it gets, 0 for none.
    * @param into What was started.
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
-  spawn(name: string, script: string, heapLimit: number, messageLimit: number, into: SpawnedIsolate): SpawnedIsolate;
+  spawn(name: string, script: string, heapLimit: number, messageLimit: number, grant: number, into: SpawnedIsolate): SpawnedIsolate;
+
+  /**
+   * Takes a PCI function and zeroed memory, contiguous for devices, to give them to an isolate. No
+   * other isolate can get them as long as one has them.
+   * @param index Index of the function in the list of functions.
+   * @param bytes Of memory, at most 4 MiB; rounded up to a power of two of pages.
+   * @param into What was taken.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  grantDevice(index: number, bytes: number, into: DeviceGrant): DeviceGrant;
+
+  /**
+   * Gives the memory back. An isolate that still has the device is killed and waited for; the
+   * device is stopped before.
+   * @param grant Number of the device.
+   */
+  revokeDevice(grant: number): void;
 
   /**
    * Stops an isolate, whatever it does. News follow when it has ended.

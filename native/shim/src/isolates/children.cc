@@ -27,4 +27,8 @@ SpawnedIsolate* Children::Find(uint32_t id) const {
   return found == isolates_.end() ? nullptr : found->second.get();
 }
 
+void Children::ReleaseHolder(const DeviceGrant& device) {
+  std::erase_if(isolates_, [&](const auto& each) { return each.second->device() == &device; });
+}
+
 }  // namespace runtime

@@ -40,6 +40,9 @@ class Children {
   /** nullptr when there is none of that number. */
   SpawnedIsolate* Find(uint32_t id) const;
 
+  /** Forgets who has a device. */
+  void ReleaseHolder(const DeviceGrant& device);
+
   /** Forgets one; when it still runs it is killed, and waited for. */
   void Release(uint32_t id) { isolates_.erase(id); }
 

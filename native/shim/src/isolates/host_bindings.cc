@@ -9,6 +9,7 @@
 #include "../binding_errors.h"
 #include "../system_host.h"
 #include "children.h"
+#include "device_grant.h"
 
 namespace runtime {
 namespace {
@@ -39,14 +40,18 @@ Local<Value> Text(std::string_view text) {
 
 int32_t SystemHost::SpawnIsolate(const char* name, size_t name_length, const char* script,
                                  size_t script_length, double heap_limit, uint32_t message_limit,
-                                 RuntimeSpawnedIsolate* into) {
+                                 uint32_t grant, RuntimeSpawnedIsolate* into) {
   if (children_ == nullptr) return -EPERM;
   std::array<Endpoint, 2> pair;
   if (!Endpoint::CreatePair(&pair)) return -ENOMEM;
+  std::shared_ptr<DeviceGrant> device;
+  const int32_t error = TakeGrant(grant, &device);
+  if (error < 0) return error;
   const int32_t id =
       children_->Spawn({std::string(name, name_length), std::string(script, script_length),
-                        static_cast<size_t>(heap_limit), message_limit},
+                        static_cast<size_t>(heap_limit), message_limit, device},
                        std::move(pair[1]));
+  if (id < 0 && device != nullptr) device->Revoke();
   if (id < 0) return id;
   into->id = static_cast<uint32_t>(id);
   into->channel = channels_->Add(std::move(pair[0]));

@@ -7,6 +7,7 @@
 
 #include "../system_isolate.h"
 #include "../thread.h"
+#include "device_grant.h"
 
 namespace runtime {
 namespace {
@@ -80,6 +81,8 @@ void SpawnedIsolate::Main() {
   pthread_setname_np(pthread_self(), settings_.name.substr(0, kThreadNameBytes - 1).c_str());
   Ending ending = Run();
   channel_ = {};
+  // None of its code runs any more. Who hears of its end finds the device quiet.
+  if (settings_.device != nullptr) settings_.device->Revoke();
   figures_.turn_started.store(0);
   const std::lock_guard lock(mutex_);
   figures_.cpu_nanoseconds.store(ReadClock(CLOCK_THREAD_CPUTIME_ID));

@@ -18,6 +18,7 @@
 
 namespace runtime {
 
+class DeviceGrant;
 class SystemIsolate;
 
 /** What an isolate is started with. */
@@ -29,6 +30,8 @@ struct SpawnSettings {
   size_t heap_limit;
   /** Most messages that it may send in a second, 0 for any number. */
   uint32_t message_limit;
+  /** The device that it has, if any. */
+  std::shared_ptr<DeviceGrant> device;
 };
 
 /** What others may read of an isolate while it runs. Written by its thread. */
@@ -80,6 +83,8 @@ class SpawnedIsolate {
   /** Nothing before its end. */
   std::optional<Ending> ending() const;
   const ScriptFile& script() const { return *script_; }
+  /** nullptr when it has none. */
+  const DeviceGrant* device() const { return settings_.device.get(); }
 
  private:
   void Main();

@@ -1,0 +1,27 @@
+/** The driver for virtio network cards, each in an isolate of its own: for a composition, as `driver.ts` is. */
+import type { NetworkDevice } from '@runtimejs/net/device.ts';
+import { ownNetworkDriver } from '@runtimejs/placement/own-network.ts';
+import type { ModuleUrl } from '@runtimejs/placement/placed-driver.ts';
+import type { Driver } from '@runtimejs/system/compose.ts';
+import { deviceType } from '@runtimejs/virtio/constants.ts';
+import { findVirtioFunctions } from '@runtimejs/virtio/find.ts';
+import { openPciTransport } from '@runtimejs/virtio/pci.ts';
+import { resetFunction } from '@runtimejs/virtio/placement.ts';
+import { identify } from './device.ts';
+
+/** The bundler puts the path of a script in the place of such URLs. */
+declare const URL: ModuleUrl;
+
+const own: Driver<NetworkDevice> = ownNetworkDriver({
+  name: 'virtio-net',
+  entry: new URL('./isolate.ts', import.meta.url),
+  find: (platform) => findVirtioFunctions(platform, deviceType.network),
+  reset: resetFunction,
+  identify: (platform, device) => {
+    const transport = openPciTransport(device);
+    return typeof transport === 'string' ? transport : identify(platform, transport);
+  },
+});
+
+/** Starts every virtio network card on PCI. */
+export const attach: Driver<NetworkDevice>['attach'] = own.attach;

@@ -1,0 +1,21 @@
+/** The driver for virtio entropy sources, each in an isolate of its own: for a composition, as `driver.ts` is. */
+import { ownDriver } from '@runtimejs/placement/own-driver.ts';
+import type { ModuleUrl, PlacedDriver } from '@runtimejs/placement/placed-driver.ts';
+import type { Driver } from '@runtimejs/system/compose.ts';
+import { deviceType } from '@runtimejs/virtio/constants.ts';
+import { findVirtioFunctions } from '@runtimejs/virtio/find.ts';
+import { resetFunction } from '@runtimejs/virtio/placement.ts';
+
+/** The bundler puts the path of a script in the place of such URLs. */
+declare const URL: ModuleUrl;
+
+const own: Driver<PlacedDriver> = ownDriver({
+  name: 'virtio-rng',
+  entry: new URL('./isolate.ts', import.meta.url),
+  memory: 64 * 1024,
+  find: (platform) => findVirtioFunctions(platform, deviceType.entropy),
+  reset: resetFunction,
+});
+
+/** Starts every virtio entropy source on PCI. */
+export const attach: Driver<PlacedDriver>['attach'] = own.attach;

@@ -1,0 +1,28 @@
+/** Placement of drivers whose devices work by themselves, such as entropy sources. */
+import type { Driver } from '@runtimejs/system/compose.ts';
+import { Conversation, type DriverMessage } from './messages.ts';
+import { type PlaceableDriver, PlacedDriver, placeAll } from './placed-driver.ts';
+
+/** Longest text that an entropy source may give at once: more is no entropy, but a flood. */
+const mostEntropy = 4096;
+
+/** Makes a driver for a composition that runs each of its devices in an isolate of its own. */
+export function ownDriver(driver: PlaceableDriver): Driver<PlacedDriver> {
+  return {
+    attach: (_platform, _memory, context) =>
+      placeAll(driver, context, (device, name) => {
+        const placed = new PlacedDriver(driver, context, device, name, {
+          started: (channel) => {
+            new Conversation<never, DriverMessage>(channel, context.bindings.text, {
+              entropy: (bytes) => {
+                if (bytes.length <= mostEntropy) context.platform.addEntropy(bytes);
+              },
+            });
+          },
+          ended() {},
+        });
+        placed.start();
+        return placed;
+      }),
+  };
+}

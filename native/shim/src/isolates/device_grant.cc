@@ -1,0 +1,230 @@
+// Source: PCI Local Bus 3.0, chapter 6.
+#include "device_grant.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "shared_memory.h"
+
+namespace runtime {
+namespace {
+
+constexpr uint32_t kNothing = UINT32_MAX;
+constexpr uint32_t kVendor = 0x00;
+constexpr uint32_t kNoVendor = 0xffff;
+constexpr uint32_t kCommand = 0x04;
+constexpr uint32_t kStatus = 0x06;
+constexpr uint32_t kHasCapabilities = 1 << 4;
+constexpr uint32_t kHeaderType = 0x0e;
+constexpr uint32_t kCapabilities = 0x34;
+constexpr uint32_t kFirstCapability = 0x40;
+constexpr int kMostCapabilities = 48;  // as many as fit, so that a loop ends
+constexpr uint32_t kMessages = 0x05;
+constexpr uint32_t kVendorSpecific = 0x09;
+constexpr uint32_t kMessageTable = 0x11;
+// In a capability for messages.
+constexpr uint32_t kControl = 2;
+constexpr uint32_t kAddressLow = 4;
+constexpr uint32_t kAddressHigh = 8;
+constexpr uint32_t kData32 = 8;
+constexpr uint32_t kData64 = 12;
+constexpr uint32_t kIs64Bit = 1 << 7;
+// What ends a wait.
+constexpr uint32_t kEvents = RUNTIME_EVENT_WAKE | RUNTIME_EVENT_INTERRUPT;
+
+class EventDoorbell final : public Doorbell {
+ public:
+  EventDoorbell(const RuntimeKernelInterface& kernel, uint32_t word)
+      : kernel_(kernel), word_(word) {}
+  void Ring() override { kernel_.event_word_notify(word_, RUNTIME_EVENT_WAKE); }
+  void Wait(uint64_t deadline) override { kernel_.event_word_wait(word_, kEvents, deadline); }
+
+ private:
+  const RuntimeKernelInterface& kernel_;
+  const uint32_t word_;
+};
+
+}  // namespace
+
+std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& kernel,
+                                                 uint32_t function, uint32_t bytes,
+                                                 const RuntimeMemoryRange& arena, int32_t* error) {
+  *error = -ENODEV;
+  if (function >= kernel.pci_function_count()) return nullptr;
+  if (kernel.pci_read(function, kVendor, 2) == kNoVendor) return nullptr;
+  *error = -EINVAL;
+  // Behind a bridge there are others' devices.
+  if (arena.address == 0 || (kernel.pci_read(function, kHeaderType, 1) & 0x7f) != 0) return nullptr;
+  RuntimeArenaBlock block = {};
+  *error = kernel.arena_allocate(bytes, 1, &block);
+  if (*error < 0) return nullptr;
+  *error = kernel.event_word_open();
+  if (*error < 0) {
+    kernel.arena_free(static_cast<uint32_t>(block.offset));
+    return nullptr;
+  }
+  return std::shared_ptr<DeviceGrant>(
+      new DeviceGrant(kernel, function, arena, block, static_cast<uint32_t>(*error)));
+}
+
+DeviceGrant::~DeviceGrant() {
+  Revoke();
+  kernel_.event_word_close(word_);
+  kernel_.arena_free(static_cast<uint32_t>(block_.offset));
+}
+
+bool DeviceGrant::Take() {
+  if (is_taken_.load()) return false;
+  std::memset(reinterpret_cast<void*>(memory().address), 0, memory().size);
+  is_taken_.store(true);
+  return true;
+}
+
+void DeviceGrant::Revoke() {
+  if (!is_taken_.load()) return;
+  // First the device, then what it writes to.
+  if (kernel_.pci_stop(function_) == 0) {
+    static constexpr char kText[] =
+        "a device does not finish what it has under way after its driver ended";
+    kernel_.log(RUNTIME_LOG_WARN, kText, sizeof(kText) - 1);
+  }
+  for (uint32_t each = 0; each < interrupts_.size(); ++each) Release(each);
+  is_taken_.store(false);
+}
+
+std::unique_ptr<Doorbell> DeviceGrant::MakeDoorbell() const {
+  return std::make_unique<EventDoorbell>(kernel_, word_);
+}
+
+uint32_t DeviceGrant::Read(uint32_t index, uint32_t offset, uint32_t width) const {
+  return IsOwn(index) ? kernel_.pci_read(function_, offset, width) : kNothing;
+}
+
+int32_t DeviceGrant::Write(uint32_t index, uint32_t offset, uint32_t width, uint32_t value) {
+  if (!IsOwn(index)) return -ENODEV;
+  if (!MayWrite(offset, width, value)) return -EPERM;
+  return kernel_.pci_write(function_, offset, width, value);
+}
+
+// The command register, and capabilities that a driver has to set up. With others, such as power states and
+// resets of the whole function, it would move away from where the kernel has placed it.
+bool DeviceGrant::MayWrite(uint32_t offset, uint32_t width, uint32_t value) const {
+  if (offset == kCommand && width == 2) return true;
+  if (offset < kFirstCapability ||
+      (kernel_.pci_read(function_, kStatus, 2) & kHasCapabilities) == 0) {
+    return false;
+  }
+  // The capability that begins last before the register is the one that it is in.
+  uint32_t found = 0;
+  uint32_t at = kernel_.pci_read(function_, kCapabilities, 1) & 0xfc;
+  for (int each = 0; each < kMostCapabilities && at >= kFirstCapability; ++each) {
+    if (at <= offset && at > found) found = at;
+    at = kernel_.pci_read(function_, at + 1, 1) & 0xfc;
+  }
+  if (found == 0) return false;
+  switch (kernel_.pci_read(function_, found, 1)) {
+    case kMessages:
+      return IsOwnMessage(found, offset - found, width, value);
+    case kMessageTable:
+      return offset - found == kControl && width == 2;
+    case kVendorSpecific:
+      return offset - found + width <= kernel_.pci_read(function_, found + 2, 1);
+    default:
+      return false;
+  }
+}
+
+// A message is a write to memory: it may be none but that of an interrupt that is this isolate's.
+bool DeviceGrant::IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t width,
+                               uint32_t value) const {
+  if (offset == kControl) return width == 2;
+  const bool is_64_bit = (kernel_.pci_read(function_, capability + kControl, 2) & kIs64Bit) != 0;
+  for (const Interrupt& each : interrupts_) {
+    if (!each.is_open || each.address == 0) continue;
+    if (offset == kAddressLow && width == 4 && value == static_cast<uint32_t>(each.address)) {
+      return true;
+    }
+    if (is_64_bit && offset == kAddressHigh && width == 4 &&
+        value == static_cast<uint32_t>(each.address >> 32)) {
+      return true;
+    }
+    if (offset == (is_64_bit ? kData64 : kData32) && width == 2 && value == each.data) return true;
+  }
+  return false;
+}
+
+int32_t DeviceGrant::Bar(uint32_t index, uint32_t bar, RuntimePciBar* into) const {
+  return IsOwn(index) ? kernel_.pci_bar(function_, bar, into) : -ENODEV;
+}
+
+int32_t DeviceGrant::Map(uint32_t index, uint32_t bar, RuntimeMemoryRange* into) const {
+  return IsOwn(index) ? kernel_.pci_map(function_, bar, into) : -ENODEV;
+}
+
+uint32_t DeviceGrant::ReadPort(uint32_t index, uint32_t bar, uint32_t offset,
+                               uint32_t width) const {
+  return IsOwn(index) ? kernel_.pci_port_read(function_, bar, offset, width) : kNothing;
+}
+
+int32_t DeviceGrant::WritePort(uint32_t index, uint32_t bar, uint32_t offset, uint32_t width,
+                               uint32_t value) const {
+  return IsOwn(index) ? kernel_.pci_port_write(function_, bar, offset, width, value) : -ENODEV;
+}
+
+int DeviceGrant::FindFree() const {
+  for (size_t place = 0; place < interrupts_.size(); ++place) {
+    if (!interrupts_[place].is_open) return static_cast<int>(place);
+  }
+  return -1;
+}
+
+int32_t DeviceGrant::Open(int place, const Interrupt& opened) {
+  interrupts_[static_cast<size_t>(place)] = opened;
+  kernel_.interrupt_direct(opened.id, word_);
+  return place;
+}
+
+int32_t DeviceGrant::OpenMessage(uint32_t index, RuntimeMessageInterrupt* into) {
+  if (!IsOwn(index)) return -ENODEV;
+  const int place = FindFree();
+  if (place < 0) return -ENOSPC;
+  const int32_t result = kernel_.interrupt_open_message(function_, into);
+  if (result < 0) return result;
+  into->id = static_cast<uint32_t>(Open(place, {true, into->id, into->data, into->address}));
+  return 0;
+}
+
+int32_t DeviceGrant::OpenLine(uint32_t index) {
+  if (!IsOwn(index)) return -ENODEV;
+  const int place = FindFree();
+  if (place < 0) return -ENOSPC;
+  const int32_t id = kernel_.interrupt_open_line(function_);
+  return id < 0 ? id : Open(place, {true, static_cast<uint32_t>(id), 0, 0});
+}
+
+const DeviceGrant::Interrupt* DeviceGrant::Find(uint32_t interrupt) const {
+  if (interrupt >= interrupts_.size() || !interrupts_[interrupt].is_open) return nullptr;
+  return &interrupts_[interrupt];
+}
+
+void DeviceGrant::Acknowledge(uint32_t interrupt) const {
+  if (const Interrupt* const found = Find(interrupt)) kernel_.interrupt_acknowledge(found->id);
+}
+
+void DeviceGrant::Release(uint32_t interrupt) {
+  const Interrupt* const found = Find(interrupt);
+  if (found == nullptr) return;
+  kernel_.interrupt_release(found->id);
+  interrupts_[interrupt].is_open = false;
+}
+
+bool DeviceGrant::Count(uint32_t interrupt, uint32_t* into) const {
+  const Interrupt* const found = Find(interrupt);
+  if (found == nullptr) return false;
+  auto* const page = reinterpret_cast<RuntimeSharedPage*>(arena_.address);
+  auto* const counts = reinterpret_cast<uint32_t*>(page->interrupt_counts);
+  *into = std::atomic_ref(counts[found->id]).load();
+  return true;
+}
+
+}  // namespace runtime

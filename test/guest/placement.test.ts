@@ -1,0 +1,224 @@
+// Drivers in isolates of their own: what they cannot reach, and what goes on when they are killed.
+// RUNTIMEJS_TEST_LONG=1 kills the network's driver 100 times under load.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import path from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
+import { inRepository } from '../../lib/cli/src/paths.ts';
+import { bundleSystem } from '../../lib/system/bundle.ts';
+import { createPattern } from './placement/pattern.ts';
+import { printed } from './support/console.ts';
+import { bootApp, expectEnd } from './support/endings.ts';
+import { freePort } from './support/free-port.ts';
+import { guestFolder, guestInitrd } from './support/guest.ts';
+
+const isLong = process.env.RUNTIMEJS_TEST_LONG === '1';
+const blockBytes = 16 * 1024;
+
+/** Bundles a composition of test/guest/system. */
+async function compose(name: string): Promise<string> {
+  const system = path.join(guestFolder, `${name}-system.js`);
+  await bundleSystem(system, inRepository('test/guest/system', `${name}.ts`));
+  return system;
+}
+
+/** The value of a line "platform: NAME JSON". */
+function reported(output: string, name: string): unknown {
+  const text = new RegExp(`platform: ${name} (\\S.*?)\\r?$`, 'm').exec(output)?.[1];
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+for (const machine of ['pc', 'q35']) {
+  test.serial(`an isolate has its device, and reaches no other: ${machine}`, async (t) => {
+    const app = {
+      name: 'placement-forge',
+      entry: 'apps/platform.ts',
+      system: await compose('forge'),
+    };
+    const result = await bootApp(app, {
+      append: 'log=info',
+      extraArguments: ['-M', machine, '-device', 'virtio-rng-pci', '-device', 'e1000'],
+    });
+    expectEnd(t, result, 0, [/the app ends/]);
+    const { output } = result;
+    t.notRegex(output, /platform: problem/);
+    const forged = [...output.matchAll(/platform: forged\.(\w+) (\S+)/g)];
+    t.deepEqual(Object.fromEntries(forged.map(([, name, value]) => [name, JSON.parse(value!)])), {
+      others: [],
+      functions: 1,
+      otherFunction: 'ENODEV',
+      otherRead: 0xffffffff,
+      otherWrite: 'ENODEV',
+      otherBar: 'ENODEV',
+      otherRegisters: 'ENODEV',
+      noBar: 'RangeError',
+      otherPort: 0xffffffff,
+      portOutside: 'EINVAL',
+      otherInterrupt: 'ENODEV',
+      otherCount: 'RangeError',
+      forgedCount: 'RangeError',
+      noCount: 'RangeError',
+      releases: true,
+      moveRegisters: 'EPERM',
+      interruptLine: 'EPERM',
+      registerOutside: 'RangeError',
+      manyInterrupts: 'ENOSPC',
+      memory: 65536,
+      copyOutside: 'RangeError',
+      copyFar: 'RangeError',
+      sumOutside: 'RangeError',
+      giveRegisters: 'TypeError',
+      transferRegisters: 'TypeError',
+      transferMemory: 'TypeError',
+      cloneRegisters: true,
+    });
+    t.deepEqual(reported(output, 'refused'), {
+      twice: 'EBUSY',
+      two: 'EBUSY',
+      none: 'ENODEV',
+      bridge: 'EINVAL',
+      tooMuch: 'EINVAL',
+      forgedDevice: 'ENODEV',
+    });
+    t.deepEqual(reported(output, 'revoked'), {
+      how: 'killed',
+      before: true,
+      after: false,
+      closed: 'died',
+    });
+    t.is(reported(output, 'second'), 'killed');
+    t.is(reported(output, 'again'), 'done');
+    t.deepEqual(reported(output, 'held'), { after: false });
+  });
+}
+
+/** A connection on which the pattern goes both ways, until it is ended. */
+async function stream(port: number, isOver: () => boolean): Promise<{ in: number; out: number }> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  await once(socket, 'connect');
+  const outgoing = createPattern(blockBytes);
+  const incoming = createPattern(blockBytes);
+  let out = 0;
+  let problem: string | undefined;
+  socket.on('data', (bytes) => {
+    problem ??= incoming.check(bytes as Buffer);
+    if (problem !== undefined) socket.destroy(new Error(problem));
+  });
+  const closed = once(socket, 'close');
+  while (!isOver() && problem === undefined) {
+    const block = outgoing.next();
+    out += block.length;
+    if (!socket.write(block)) await Promise.race([once(socket, 'drain'), closed]);
+    if (socket.destroyed) break;
+  }
+  if (!socket.destroyed) socket.end();
+  await closed;
+  if (problem !== undefined) throw new Error(problem);
+  return { in: incoming.checked, out };
+}
+
+/** Boots the composition whose network driver is killed, and waits until it has an address. */
+async function bootPlaced(composition: string, ports: readonly number[]): Promise<RunningMachine> {
+  const initrd = await guestInitrd('placement-streams', 'placement/streams.ts', {
+    system: await compose(composition),
+  });
+  const machine = await startMachine({
+    initrd,
+    network: {
+      forward: ports.map((host, index) => ({
+        protocol: 'tcp',
+        address: '127.0.0.1',
+        host,
+        guest: 8080 + index,
+      })),
+    },
+    memoryMegabytes: 384,
+    processors: 2,
+    append: 'log=info',
+    extraArguments: ['-device', 'virtio-rng-pci'],
+    timeoutMilliseconds: isLong ? 2_400_000 : 400_000,
+  });
+  await printed(machine, /Listening on ports/);
+  await printed(machine, /eth0: link is up[\s\S]*10\.0\.2\.15/);
+  return machine;
+}
+
+/** Checks the log: so many kills, no other end, and entropy from two lives of its source. */
+async function expectKills(
+  t: ExecutionContext,
+  machine: RunningMachine,
+  kills: number,
+): Promise<void> {
+  await printed(machine, /(placed: \d+ bytes of entropy[\s\S]*){2}/);
+  const output = machine.output();
+  t.notRegex(output, /streams: (wrong|error)|kernel panic|isolate failed|broke the rules/);
+  const ends = output.match(/its isolate killed: the test has killed it/g)?.length ?? 0;
+  t.true(ends > kills / 2 && ends <= kills + 1, `${ends} ends`);
+}
+
+test.serial("a connection outlives the network's driver, again and again", async (t) => {
+  t.timeout(450_000);
+  const kills = 8;
+  const [streams, echo] = [await freePort(), await freePort()];
+  const machine = await bootPlaced('placed', [streams, echo]);
+  try {
+    const socket = connect({ port: echo, host: '127.0.0.1', noDelay: true });
+    await once(socket, 'connect');
+    const pattern = createPattern(1000);
+    const returned = createPattern(1000);
+    const isOver = (): boolean => machine.output().includes(`placed: killed ${kills}`);
+    let after = 0;
+    // Some more after the last one: with them it is seen to have come back.
+    while (after < 20) {
+      if (isOver()) after += 1;
+      socket.write(pattern.next());
+      for (const end = returned.checked + 1000; returned.checked < end; ) {
+        const [bytes] = (await once(socket, 'data')) as [Buffer];
+        t.is(returned.check(bytes), undefined);
+      }
+    }
+    socket.destroy();
+    await expectKills(t, machine, kills);
+    t.log(`${returned.checked} bytes there and back on one connection`);
+  } catch (error) {
+    t.log(machine.output().slice(-8000));
+    throw error;
+  } finally {
+    machine.kill();
+  }
+});
+
+(isLong ? test.serial : test.serial.skip)('100 kills under load: every byte arrives', async (t) => {
+  t.timeout(2_500_000);
+  const port = await freePort();
+  const machine = await bootPlaced('placed-long', [port]);
+  try {
+    let isOver = false;
+    const streams = Promise.all([1, 2, 3].map(() => stream(port, () => isOver)));
+    streams.catch(() => {});
+    await Promise.race([
+      printed(machine, /placed: killed 100\b/),
+      streams.then((ended) => {
+        throw new Error(`The connections have ended by themselves: ${JSON.stringify(ended)}`);
+      }),
+    ]);
+    isOver = true;
+    const ended = await streams;
+    for (const { out } of ended) await printed(machine, new RegExp(`streams: received ${out}\\b`));
+    t.true(ended.every((each) => each.in > 0 && each.out > 0));
+    await expectKills(t, machine, 100);
+    t.log(JSON.stringify(ended));
+    t.log(
+      machine
+        .output()
+        .match(/streams: counters .*/g)
+        ?.at(-1),
+    );
+  } catch (error) {
+    t.log(machine.output().slice(-8000));
+    throw error;
+  } finally {
+    machine.kill();
+  }
+});

@@ -1,0 +1,98 @@
+/**
+ * Runs in the system isolate: gives a device to an isolate that reaches for more, and looks at the device when
+ * that isolate has ended. Reports in lines "platform: NAME JSON", for apps/platform.ts.
+ */
+import { type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
+import { findFunctions } from '@runtimejs/pci/function.ts';
+import { type SystemContext, system } from '@runtimejs/system/compose.ts';
+
+const forge = new URL('../placement/forge.ts', import.meta.url);
+const memory = 64 * 1024;
+
+function attempt(run: () => unknown): unknown {
+  try {
+    run();
+    return 'done';
+  } catch (error) {
+    return (error as Error & { readonly code?: string }).code ?? String(error);
+  }
+}
+
+const ended = (isolate: Isolate): Promise<string> =>
+  new Promise((resolve) => isolate.onEnded(({ how }) => resolve(how)));
+
+const answer = ({ channel }: Isolate): Promise<Uint8Array> =>
+  new Promise((resolve) => {
+    channel.start({
+      readable() {
+        const message = channel.receive();
+        if (message !== undefined) resolve(message.bytes.slice());
+      },
+      writable() {},
+      closed() {},
+    });
+  });
+
+async function run({ platform, bindings, log }: SystemContext): Promise<void> {
+  const report = (name: string, value: unknown): void =>
+    log('info', `platform: ${name} ${JSON.stringify(value)}`);
+  const functions = platform.pciFunctions();
+  const [source] = findFunctions(platform, { vendor: 0x1af4, devices: [0x1005, 0x1044] });
+  const bridge = functions.findIndex((each) => (each.read(0x0e, 1) & 0x7f) === 1);
+  const index = functions.findIndex((each) => each === source?.access);
+  const granted = isolates().grantDevice(index, memory);
+  const start = (): Isolate => isolates().spawn({ name: 'forger', entry: forge, device: granted });
+  const first = start();
+  const { channel } = first;
+  const forged = await answer(first);
+  // A line of the log is not that long.
+  for (const [name, value] of Object.entries(JSON.parse(bindings.text.decodeUtf8(forged)))) {
+    report(`forged.${name}`, value);
+  }
+  report('refused', {
+    twice: attempt(() => isolates().grantDevice(index, memory)),
+    two: attempt(start),
+    none: attempt(() => isolates().grantDevice(functions.length, memory)),
+    bridge: bridge < 0 ? 'EINVAL' : attempt(() => isolates().grantDevice(bridge, memory)),
+    tooMuch: attempt(() => isolates().grantDevice(index === 0 ? 1 : 0, 2 ** 30)),
+    forgedDevice: attempt(() =>
+      isolates().spawn({ name: 'forged', entry: forge, device: { id: 77, offset: 0, size: 0 } }),
+    ),
+  });
+  const { access } = source!;
+  const busMaster = (): boolean => (access.read(4, 2) & 4) !== 0;
+  const before = busMaster();
+  first.kill();
+  const how = await ended(first);
+  report('revoked', { how, before, after: busMaster(), closed: channel.closure?.cause });
+  const second = start();
+  await answer(second);
+  second.kill();
+  report('second', await ended(second));
+  isolates().revokeDevice(granted);
+  report(
+    'again',
+    attempt(() => isolates().revokeDevice(isolates().grantDevice(index, memory))),
+  );
+  const held = isolates().grantDevice(index, memory);
+  const third = isolates().spawn({ name: 'forger', entry: forge, device: held });
+  await answer(third);
+  isolates().revokeDevice(held); // while it has it
+  report('held', { after: busMaster() });
+  report('end', null);
+}
+
+system({
+  services: [
+    {
+      name: 'forge',
+      start: (context) => {
+        run(context).catch((error) => {
+          context.log('error', `platform: problem ${String(error)}`);
+          context.log('info', 'platform: end null');
+        });
+        return () => Number.POSITIVE_INFINITY;
+      },
+    },
+  ],
+});

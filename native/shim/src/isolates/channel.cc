@@ -3,6 +3,12 @@
 #include <utility>
 
 namespace runtime {
+namespace {
+
+// Guards Channel::Side::carrier of all channels: who follows the chain must not meet one that changes.
+std::mutex transit_mutex;
+
+}  // namespace
 
 /** What the two ends share. */
 class Channel {
@@ -16,6 +22,8 @@ class Channel {
     std::mutex mutex;  // guards what is below: who has this end may change
     std::shared_ptr<Mailbox> mailbox;
     uint32_t id = 0;
+    // Whose inbox this end lies in, in a message that nobody has received. Guarded by transit_mutex.
+    const Side* carrier = nullptr;
   };
 
   /** Tells who has an end to look at it. */
@@ -63,6 +71,23 @@ void Endpoint::Deliver(std::shared_ptr<Mailbox> mailbox, uint32_t id) {
   if (side.has_news.load()) side.mailbox->Post({News::Kind::kChannel, id});
 }
 
+bool Endpoint::BeginTransit(const std::vector<const Endpoint*>& ends) const {
+  const Channel::Side* const inbox = &channel_->sides[1 - side_];
+  const std::lock_guard lock(transit_mutex);
+  for (const Channel::Side* side = inbox; side != nullptr; side = side->carrier) {
+    for (const Endpoint* end : ends) {
+      if (side == &end->channel_->sides[end->side_]) return false;
+    }
+  }
+  for (const Endpoint* end : ends) end->channel_->sides[end->side_].carrier = inbox;
+  return true;
+}
+
+void Endpoint::EndTransit() const {
+  const std::lock_guard lock(transit_mutex);
+  channel_->sides[side_].carrier = nullptr;
+}
+
 void Endpoint::Withhold() {
   Channel::Side& side = channel_->sides[side_];
   const std::lock_guard lock(side.mutex);
@@ -102,6 +127,11 @@ std::optional<size_t> Endpoint::NextLength() const {
 std::unique_ptr<Attachments> Endpoint::Receive(char* into) {
   MessageRing& inbox = *channel_->sides[side_].inbox;
   std::unique_ptr<Attachments> attachments = inbox.Pop(into);
+  if (attachments != nullptr) {
+    for (const Attachments::Item& item : attachments->items) {
+      if (const auto* const end = std::get_if<Endpoint>(&item)) end->EndTransit();
+    }
+  }
   std::atomic_thread_fence(std::memory_order_seq_cst);
   Channel::Side& peer = channel_->sides[1 - side_];
   // Not for each message: the peer can send several, then.
@@ -122,6 +152,7 @@ void Endpoint::Close(const std::string& reason) {
 void Endpoint::Abandon(const std::string& reason) {
   if (channel_ == nullptr) return;
   End(Closure::Cause::kDied, reason);
+  EndTransit();
   Withhold();
   Discard(std::move(channel_), side_);
   channel_ = nullptr;

@@ -75,11 +75,18 @@ class Endpoint {
   std::optional<Closure> closure() const;
   /** Whether both are ends of one channel. */
   bool IsOfSameChannel(const Endpoint& other) const { return channel_ == other.channel_; }
+  /**
+   * Notes that ends are about to go in a message of this end's channel. An end that the receiver could only get
+   * by way of that end itself is refused: nobody could ever receive it, and so nobody would free it.
+   * @returns whether all may go; none is noted otherwise
+   */
+  bool BeginTransit(const std::vector<const Endpoint*>& ends) const;
 
  private:
   Endpoint(std::shared_ptr<Channel> channel, int side)
       : channel_(std::move(channel)), side_(side) {}
   void End(Closure::Cause cause, const std::string& reason);
+  void EndTransit() const;
   static void Discard(std::shared_ptr<Channel> channel, int side);
 
   std::shared_ptr<Channel> channel_;

@@ -110,6 +110,17 @@ bool ChannelTable::Collect(const Endpoint& carrier, Local<Value> list, Attachmen
   return true;
 }
 
+bool ChannelTable::BeginTransit(const Endpoint& carrier,
+                                const std::vector<Local<Value>>& values) const {
+  std::vector<const Endpoint*> ends;
+  for (const Local<Value> value : values) {
+    if (value->IsUint32()) ends.push_back(&endpoints_.at(value.As<v8::Uint32>()->Value()));
+  }
+  return ends.empty() || carrier.BeginTransit(ends) ||
+         ThrowAttachment(
+             "an array without the channel by which alone its message could be received");
+}
+
 uint32_t ChannelTable::Send(uint32_t id, const char* bytes, size_t length,
                             Local<Value> attachments) {
   if (length > MessageRing::kLongestMessage) {
@@ -131,6 +142,7 @@ uint32_t ChannelTable::Send(uint32_t id, const char* bytes, size_t length,
       endpoint->TrySpace(length, moved == nullptr ? 0 : moved->buffer_bytes);
   if (room == Endpoint::Sent::kClosed) return RUNTIME_CHANNEL_CLOSED;
   if (room == Endpoint::Sent::kFull) return RUNTIME_CHANNEL_FULL;
+  if (!BeginTransit(*endpoint, values)) return RUNTIME_CHANNEL_CLOSED;
   // There is room, and only this thread takes it: from here on the message is sent, or its peer is gone.
   size_t index = 0;
   for (const Local<Value> value : values) {

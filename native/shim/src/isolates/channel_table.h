@@ -69,6 +69,7 @@ class ChannelTable {
   Endpoint* Find(uint32_t id, const char* function);
   bool Collect(const Endpoint& carrier, v8::Local<v8::Value> list, Attachments* into,
                std::vector<v8::Local<v8::Value>>* values);
+  bool BeginTransit(const Endpoint& carrier, const std::vector<v8::Local<v8::Value>>& values) const;
   bool CollectOne(const Endpoint& carrier, v8::Local<v8::Value> value, Attachments* into);
 
   const std::shared_ptr<Mailbox> mailbox_;

@@ -149,9 +149,9 @@ test.serial('isolates call each other, and calls to the dead fail', async (t) =>
 
 test.serial('a supervisor starts what fails, and gives up with a reason', async (t) => {
   await ask('/supervise');
-  let status: SupervisorStatus;
+  let status: SupervisorStatus & { readonly lives: number };
   do {
-    status = await ask<SupervisorStatus>('/supervisor');
+    status = await ask<typeof status>('/supervisor');
   } while (status.state === 'running');
   t.is(status.state, 'gave-up');
   t.regex(
@@ -159,6 +159,7 @@ test.serial('a supervisor starts what fails, and gives up with a reason', async 
     /^fails has ended \(failed: an exception escaped: RangeError: this program fails\), after 3 restarts/,
   );
   t.is(status.children[0]?.restarts, 3);
+  t.is(status.lives, 4);
 });
 
 test.serial('the system isolate starts isolates beside an app in Node', async (t) => {

@@ -55,6 +55,16 @@ export interface GrantedDevice {
   readonly size: number;
 }
 
+/** What an isolate is started with that is started anew when it ends. */
+export interface RestartedSpawnOptions extends Omit<SpawnOptions, 'capabilities'> {
+  /** When, with which pauses, and how often. */
+  readonly restart: Omit<SupervisorPolicy, 'strategy'>;
+  /** Ends of channels for one life: an end is given away once. */
+  readonly capabilities?: () => NonNullable<SpawnOptions['capabilities']>;
+  /** Called with the isolate of each life. */
+  readonly started?: (isolate: Isolate) => void;
+}
+
 /** What an isolate has used so far. */
 export interface IsolateUsage {
   readonly name: string;
@@ -129,7 +139,29 @@ export class Isolates {
    *   memory for its thread, EBUSY when another isolate has its device; TypeError when a capability cannot be
    *   given away
    */
-  spawn(options: SpawnOptions): Isolate {
+  spawn(options: SpawnOptions): Isolate;
+  /**
+   * Starts an isolate, and anew when it ends.
+   * @returns who looks after it, which tells how it goes and stops it; an error of a start counts as an end
+   */
+  spawn(options: RestartedSpawnOptions): Supervisor;
+  spawn(options: SpawnOptions | RestartedSpawnOptions): Isolate | Supervisor {
+    return 'restart' in options ? this.#spawnAgain(options) : this.#spawn(options);
+  }
+
+  #spawnAgain({ restart, capabilities, started, ...rest }: RestartedSpawnOptions): Supervisor {
+    const options = () => ({ ...rest, capabilities: capabilities?.() ?? {} });
+    const child: SupervisedIsolate = {
+      name: rest.name,
+      options,
+      started: (isolate) => started?.(isolate),
+    };
+    const supervisor = this.supervise([child], restart);
+    supervisor.start();
+    return supervisor;
+  }
+
+  #spawn(options: SpawnOptions): Isolate {
     const { runtime } = this.#globals;
     const { name, capabilities = {}, turnLimit, argument = null } = options;
     const script = scriptPath(options.entry);

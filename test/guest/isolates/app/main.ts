@@ -105,18 +105,16 @@ async function call(): Promise<unknown> {
 }
 
 let supervisor: Supervisor | undefined;
+let lives = 0;
 
 function supervise(): unknown {
-  supervisor ??= isolates().supervise(
-    [
-      {
-        name: 'fails',
-        options: () => ({ entry: misbehave, argument: 'exception' }),
-      },
-    ],
-    { mostRestarts: 3, firstPause: 10 },
-  );
-  supervisor.start();
+  supervisor ??= isolates().spawn({
+    name: 'fails',
+    entry: misbehave,
+    argument: 'exception',
+    restart: { mostRestarts: 3, firstPause: 10 },
+    started: () => lives++,
+  });
   return {};
 }
 
@@ -138,7 +136,7 @@ export default {
       case '/list':
         return Response.json(isolates().list());
       case '/supervisor':
-        return Response.json(supervisor?.status() ?? null);
+        return Response.json({ ...supervisor?.status(), lives });
       default:
         return new Response('served');
     }

@@ -115,21 +115,33 @@ const smallUrl: Plugin = {
   },
 };
 
-/** What runs an entry module: a module that comes before it, and a function that gets its default export. */
+/** What runs an entry module: modules that come before it, and a function that gets its default export. */
 interface Runner {
-  readonly prepare: string;
+  readonly prepare: readonly string[];
   readonly run: readonly [name: string, module: string];
 }
 
 /** The program is a bare app, which has drivers, the network stack and the HTTP server with it. */
 const appRunner: Runner = {
-  prepare: '@runtimejs/worker/prepare.ts',
+  prepare: ['@runtimejs/worker/prepare.ts'],
   run: ['run', '@runtimejs/worker/run.ts'],
+};
+
+/** The program is a bare app that is replaced while what it runs on goes on. */
+const reloadableRunner: Runner = {
+  prepare: ['@runtimejs/worker/reload/adapt.ts', '@runtimejs/worker/prepare.ts'],
+  run: ['offer', '@runtimejs/worker/reload/offer.ts'],
+};
+
+/** The program is the control server of such an app; drivers, the network stack and the HTTP server are with it. */
+const reloadRunner: Runner = {
+  prepare: ['@runtimejs/worker/prepare.ts'],
+  run: ['runReloadable', '@runtimejs/worker/reload/run.ts'],
 };
 
 /** The program has an isolate to itself. */
 const isolateRunner: Runner = {
-  prepare: '@runtimejs/isolate/prepare.ts',
+  prepare: ['@runtimejs/isolate/prepare.ts'],
   run: ['enter', '@runtimejs/isolate/enter.ts'],
 };
 
@@ -146,7 +158,7 @@ function composition(entry: string, globals: readonly string[], runner: Runner):
     load(id) {
       if (id === entryName) {
         return [
-          `import '${runner.prepare}';`,
+          ...runner.prepare.map((module) => `import '${module}';`),
           `import ${JSON.stringify(globalsName)};`,
           `import * as program from ${JSON.stringify(entry)};`,
           `import { ${runner.run[0]} } from '${runner.run[1]}';`,
@@ -223,6 +235,22 @@ async function findGlobals(entry: string): Promise<string[]> {
  */
 export async function bundleWorker(entry: string, root: string): Promise<WorkerBundle> {
   return bundleProgram(entry, root, appRunner);
+}
+
+/**
+ * Bundles a bare app without what it runs on: bundleReloadHost() has that. Its script is run in place of the one
+ * before while the machine runs.
+ * @param entry the app's entry module
+ * @param root sources below it are named by their paths from there
+ * @throws WorkerBundleError that names the module, the place and the cause
+ */
+export async function bundleReloadable(entry: string, root: string): Promise<WorkerBundle> {
+  return bundleProgram(entry, root, reloadableRunner);
+}
+
+/** Bundles what an app runs on that bundleReloadable() bundles: the HTTP server, the network stack and the drivers. */
+export async function bundleReloadHost(): Promise<WorkerBundle> {
+  return bundleProgram(locate('@runtimejs/worker/reload/control.ts'), home, reloadRunner);
 }
 
 /**

@@ -58,6 +58,26 @@ const app = bindingGroup('app', 'A bare app in this isolate.', [
     ],
     returns: nothing,
   }),
+  system({
+    name: 'script',
+    doc: 'Gives the script that a development image keeps apart, for run(): the app without what it runs on.',
+    calls: { host: 'AppScript' },
+    arguments: [],
+    returns: { kind: 'value', type: 'string | undefined', doc: 'it, undefined in other images' },
+  }),
+  system({
+    name: 'run',
+    doc:
+      'Runs a script with globals of its own: those of ECMAScript, `runtime`, and what it is given. Throws what ' +
+      'the script throws.',
+    calls: { host: 'RunInRealm' },
+    arguments: [
+      argument('path', { kind: 'text' }, 'What stack traces call it.'),
+      argument('source', { kind: 'text' }, 'The script.'),
+      argument('globals', { kind: 'any' }, 'An object whose properties become globals.'),
+    ],
+    returns: { kind: 'value', type: 'unknown', doc: 'what the script comes to' },
+  }),
 ]);
 
 const text = bindingGroup('text', 'Text and bytes, and copies of values, by the engine.', [

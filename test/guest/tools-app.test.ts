@@ -4,7 +4,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import path from 'node:path';
+import { text as bodyText } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { execa } from 'execa';
@@ -84,6 +86,55 @@ test.serial(
       const [code] = await once(child, 'exit');
       t.is(code, 0, printed());
     } finally {
+      if (child.exitCode === null) child.kill('SIGTERM');
+    }
+  },
+);
+
+test.serial(
+  'dev: a bare app is replaced in its machine, and goes on when its next version fails',
+  async (t) => {
+    t.timeout(4 * limit);
+    const source = "export default { fetch: () => new Response('first') };\n";
+    const folder = await makeApp('dev-bare', {
+      'src/main.ts': source,
+      'package.json':
+        '{ "name": "app", "type": "module", "main": "src/main.ts", "runtimejs": "worker" }',
+    });
+    const port = await findFreePort(21_000 + (process.pid % 10_000));
+    const child = spawn(command, ['dev', '--port', `${port}:8080`], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const printed = record(child);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const sockets = new Set<number | undefined>();
+    const ask = async (): Promise<string> => {
+      const sent = request(`http://127.0.0.1:${port}/`, { agent, timeout: 10_000 });
+      sent.on('timeout', () => sent.destroy(new Error('There was no answer.')));
+      const [answer] = (await once(sent.end(), 'response')) as [IncomingMessage];
+      sockets.add(answer.socket.localPort);
+      return bodyText(answer);
+    };
+    const write = (text: string) => writeFile(path.join(folder, 'src/main.ts'), text);
+    try {
+      await until(() => printed().includes('➜'), printed);
+      t.is(await ask(), 'first');
+      sockets.clear();
+      t.is(await ask(), 'first');
+      await write(source.replace('first', 'second'));
+      await until(() => /Reloaded after [\d.]+ s, without a boot\./.test(printed()), printed);
+      t.is(await ask(), 'second');
+      await write(`\n\nthrow new Error('not yet');\n${source}`);
+      await until(() => /Error: not yet\n {4}at .*src\/main\.ts:3:7/.test(printed()), printed);
+      await until(() => printed().includes('The version before goes on.'), printed);
+      t.is(await ask(), 'second');
+      t.is(sockets.size, 1, 'the connection is the same');
+      child.kill('SIGINT');
+      const [code] = await once(child, 'exit');
+      t.is(code, 0, printed());
+    } finally {
+      agent.destroy();
       if (child.exitCode === null) child.kill('SIGTERM');
     }
   },

@@ -49,6 +49,8 @@ export interface InitrdOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** File with the system isolate's bundle, a classic script. */
   readonly system?: string;
+  /** Whether a bare app is to be replaced while its machine runs. */
+  readonly isReloadable?: boolean | undefined;
   /** Is told what deserves attention: warnings, and why packages are copied. */
   readonly report?: (line: string) => void;
 }
@@ -96,7 +98,7 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
 
   const isBare = isBareApp(project) && options.entries === undefined; // its tests run in Node
   const app = isBare
-    ? await (await import('./bundle/worker.ts')).bundleWorkerApp(project)
+    ? await (await import('./bundle/worker.ts')).bundleWorkerApp(project, options.isReloadable)
     : await bundleApp(project, options.entries, options.wholePackages);
   for (const warning of app.warnings) options.report?.(warning);
   for (const [name, reason] of app.copiedPackages) {
@@ -239,7 +241,9 @@ function terminated(strings: readonly string[], what: string): string {
 function stampKey(options: InitrdOptions, project: Project): string {
   const { assets, files, entries, wholePackages, arguments: argv, environment, system } = options;
   const lists = expandAssets(assets ?? [], project);
-  const parts = [project, [...lists], files, entries, wholePackages, argv, environment, system];
+  const { isReloadable = false } = options;
+  const image = [argv, environment, system, isReloadable];
+  const parts = [project, [...lists], files, entries, wholePackages, ...image];
   return JSON.stringify([...parts, process.version, version]);
 }
 

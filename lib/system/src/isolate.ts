@@ -15,13 +15,17 @@ let isPrepared = false;
 /**
  * Sets the console and stack traces up, and gives the bindings, which the host provides as `runtime`. Only the first
  * call sets anything: a bare app has a console of its own when its system starts.
+ * @param script whose stack traces are meant, where several scripts run in one isolate
  */
-export function prepareIsolate(): SystemBindings {
+export function prepareIsolate(script?: string): SystemBindings {
   const globals = globalThis as unknown as IsolateGlobals;
   const { runtime } = globals;
   if (isPrepared) return runtime;
   isPrepared = true;
-  globals.Error.prepareStackTrace = createPrepareStackTrace(() => runtime.isolate.sourceMap());
+  globals.Error.prepareStackTrace = createPrepareStackTrace(
+    () => runtime.isolate.sourceMap(),
+    script,
+  );
   const console: Console = createConsole((atLevel, text) => runtime.log.write(atLevel, text));
   globals.console = console;
   return runtime;

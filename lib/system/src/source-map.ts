@@ -120,3 +120,12 @@ export function dataUrlText(url: string): string | undefined {
   if (data === undefined) return undefined;
   return base64 === undefined ? decodeURIComponent(data) : decodeBase64Text(data);
 }
+
+const sourceMapComment = '//# sourceMappingURL=';
+
+/** The URL of the source map that a script names in its last line, undefined when it names none. */
+export function sourceMapOf(script: string): string | undefined {
+  const text = script.trimEnd();
+  const line = text.slice(text.lastIndexOf('\n') + 1);
+  return line.startsWith(sourceMapComment) ? line.slice(sourceMapComment.length) : undefined;
+}

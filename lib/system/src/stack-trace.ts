@@ -21,9 +21,11 @@ function headline(error: unknown): string {
  * Makes the function for `Error.prepareStackTrace`.
  * @param sourceMapUrl gives the `data:` URL of the bundle's source map, when there is one; it is
  * asked for, and decoded, when the first stack is looked at
+ * @param script whose map it is, where several scripts run in one isolate
  */
 export function createPrepareStackTrace(
   sourceMapUrl: () => string | undefined,
+  script?: string,
 ): (error: unknown, sites: readonly CallSite[]) => string {
   let map: SourceMap | undefined | null = null;
   const load = (): SourceMap | undefined => {
@@ -43,6 +45,7 @@ export function createPrepareStackTrace(
       const line = site.getLineNumber();
       const column = site.getColumnNumber();
       if (decoded === undefined || line === null || column === null) return text;
+      if (script !== undefined && site.getScriptNameOrSourceURL() !== script) return text;
       const place = originalPlace(decoded, line, column);
       if (place === undefined) return text;
       const generated = `${site.getScriptNameOrSourceURL()}:${line}:${column}`;

@@ -1,6 +1,7 @@
 /** The network of a bare app: drivers, stack and HTTP server, and nothing of sockets. */
 
 import type { Exchange } from '@runtimejs/http/connection/types.ts';
+import type { Limits } from '@runtimejs/http/limits.ts';
 import { largestBlock, RingMemory } from '@runtimejs/http/server/ring-memory.ts';
 import { HttpServer } from '@runtimejs/http/server/server.ts';
 import { anyV6 } from '@runtimejs/net/address.ts';
@@ -23,11 +24,18 @@ const ringShare = 8;
 /** Seconds that responses may take when the machine is to end; the kernel waits for 30. */
 const graceSeconds = 20;
 
-/** What a server is started with. */
-export interface ServeOptions {
+/** A server. */
+export interface Listener {
   readonly port: number;
-  readonly drivers: readonly Driver<NetworkDevice>[];
   handle(exchange: Exchange): void;
+  readonly limits?: Partial<Limits>;
+}
+
+/** What servers are started with. */
+export interface ServeOptions {
+  /** The first one is the app's. */
+  readonly listeners: readonly [Listener, ...Listener[]];
+  readonly drivers: readonly Driver<NetworkDevice>[];
   /** Called once there are addresses, with one line for each. */
   listening(lines: readonly string[]): void;
 }
@@ -68,16 +76,23 @@ export function serve(options: ServeOptions): Service {
           return undefined;
         }
       });
-      const server = new HttpServer({
-        environment: stack.environment,
-        tcp,
-        rings,
-        wallClock: () => Number(bindings.clock.wall() / 1_000_000n),
-        wake: () => bindings.loop.again(),
-        handle: options.handle,
-        decode: (bytes, start, end) => bindings.text.decodeLatin1(bytes, start, end),
-      });
-      stack.addWork(server);
+      const createServer = ({ handle, limits }: Listener): HttpServer => {
+        const server = new HttpServer({
+          environment: stack.environment,
+          tcp,
+          rings,
+          wallClock: () => Number(bindings.clock.wall() / 1_000_000n),
+          wake: () => bindings.loop.again(),
+          handle,
+          limits,
+          decode: (bytes, start, end) => bindings.text.decodeLatin1(bytes, start, end),
+        });
+        stack.addWork(server);
+        return server;
+      };
+      const { listeners } = options;
+      const servers = listeners.map((each) => [each, createServer(each)] as const);
+      const [[app, server]] = servers as [(typeof servers)[number]];
       stack.addWork({
         run: () => {
           tcp.flush();
@@ -95,8 +110,8 @@ export function serve(options: ServeOptions): Service {
       if (stack.interfaces.length === 1) {
         context.log('warn', 'network: no network card was found; nobody can reach this machine');
       }
-      server.listen({ address: anyV6, port: options.port, scope: 0 });
-      const announce = (): void => options.listening(addressLines(stack, options.port));
+      for (const [{ port }, each] of servers) each.listen({ address: anyV6, port, scope: 0 });
+      const announce = (): void => options.listening(addressLines(stack, app.port));
       if (stack.network.configuring) stack.network.onConfigured(announce);
       else announce();
       bindings.app.onShutDown(() => server.close(graceSeconds, () => bindings.app.exit(0)));

@@ -1104,6 +1104,24 @@ void AppExit(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.host().Exit(code);
 }
 
+void AppScript(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.script");
+  const auto result = arguments.host().AppScript();
+  arguments.Return(result);
+}
+
+void AppRun(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "app.run");
+  std::string path;
+  std::string source;
+  v8::Local<v8::Value> globals;
+  if (!(arguments.GetText(0, "path", &path) &&
+        arguments.GetText(1, "source", &source) &&
+        arguments.GetAny(2, "globals", &globals))) return;
+  const auto result = arguments.host().RunInRealm(path.data(), path.size(), source.data(), source.size(), globals);
+  arguments.Return(result);
+}
+
 void TextDecodeUtf8(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "text.decodeUtf8");
   const char* bytes = nullptr;
@@ -1480,6 +1498,8 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(app_group, "write", AppWrite, 2) &&
         method(app_group, "onShutDown", AppOnShutDown, 1) &&
         method(app_group, "exit", AppExit, 1) &&
+        method(app_group, "script", AppScript, 0) &&
+        method(app_group, "run", AppRun, 3) &&
         define(target, "app", app_group))) {
     return false;
   }

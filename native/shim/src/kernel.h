@@ -14,6 +14,8 @@ namespace runtime {
 inline constexpr char kSystemBundlePath[] = "/system/main.js";
 // Bundle of a bare app with the services that it needs; Node is not started when it is there.
 inline constexpr char kWorkerBundlePath[] = "/worker/main.js";
+/** The app itself, where the bundle has only what it runs on: images for development. */
+inline constexpr char kWorkerAppPath[] = "/worker/app.js";
 // Script that runs in every Node environment of the app before the app does; part of the base.
 inline constexpr char kPreloadPath[] = "/lib/runtime/preload.cjs";
 

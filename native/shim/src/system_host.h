@@ -109,6 +109,15 @@ class SystemHost {
   v8::Local<v8::Value> Environment() const;
   /** Writes all of a text to a file descriptor. */
   void WriteOutput(uint32_t descriptor, const char* text, size_t length) const;
+  /** The text of kWorkerAppPath, undefined when the image has none. */
+  v8::Local<v8::Value> AppScript() const;
+  /**
+   * Runs a script in a context of its own, with its own bindings.
+   * @param globals an object whose properties become globals there
+   * @returns what it comes to; empty, with an exception, when it has thrown
+   */
+  v8::Local<v8::Value> RunInRealm(const char* path, size_t path_length, const char* source,
+                                  size_t source_length, v8::Local<v8::Value> globals);
   /** Text of UTF-8, U+FFFD where it is none; empty, with an exception, when it is too long. */
   v8::Local<v8::Value> DecodeUtf8(const char* bytes, size_t length) const;
   /** Text of the bytes from `start` to `end`. Throws a RangeError when they are not there. */

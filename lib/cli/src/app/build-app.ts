@@ -39,6 +39,8 @@ export interface BuildAppOptions {
   readonly arguments?: readonly string[];
   /** The metadata service to ask, in place of the config's. */
   readonly metadata?: MetadataService | undefined;
+  /** Whether a bare app is to be replaced while its machine runs. */
+  readonly isReloadable?: boolean;
   /** What is being done, for the progress. */
   readonly title?: string;
 }
@@ -70,6 +72,7 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
       arguments: options.arguments ?? nodeArguments(app, metadata.nodeOptions),
       environment: { ...app.environment, ...metadata.environment },
       system: system.file,
+      isReloadable: options.isReloadable,
       report: note,
     });
     return { system, inputs, rebuilt };

@@ -1,34 +1,45 @@
 // Bare apps, which run without Node: one script with everything in it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isolatesFile } from '@runtimejs/system/bundle.ts';
 import { systemCodeCache } from '@runtimejs/system/code-cache.ts';
 import {
   bundleIsolates,
+  bundleReloadable,
+  bundleReloadHost,
   bundlerFile,
   bundleWorker,
   type IsolateScripts,
+  type WorkerBundle,
   WorkerBundleError,
 } from '@runtimejs/worker/bundle.ts';
 import type { BundledApp } from './app.ts';
 import { BundleError } from './errors.ts';
 import type { Project } from './project.ts';
+import { reloadableScript } from './worker-paths.ts';
+
+interface ReloadHost {
+  readonly main: WorkerBundle;
+  readonly cache: Uint8Array;
+  readonly bundledAt: number;
+}
+
+/** What an app runs on that can be replaced is the same for all of its versions. */
+let reloadHost: ReloadHost | undefined;
 
 /**
  * Bundles a bare app into /worker/main.js, with V8's code cache beside it.
  *
  * @param project the app
+ * @param isReloadable whether the app is to be apart from what it runs on, so that it can be replaced
  * @throws BundleError when the app cannot be bundled
  */
-export async function bundleWorkerApp(project: Project): Promise<BundledApp> {
+export async function bundleWorkerApp(project: Project, isReloadable = false): Promise<BundledApp> {
   try {
-    const app = await bundleWorker(project.entry, project.root);
+    const bundled = isReloadable ? await bundleApart(project) : await bundleTogether(project);
+    const { app, files } = bundled;
     const isolates = await bundleIsolates(app.isolates, project.root);
     return {
-      generated: new Map<string, string | Uint8Array>([
-        ['/worker/main.js', app.code],
-        ['/worker/main.js.cache', systemCodeCache(app.code)],
-        ...isolateFiles(isolates),
-      ]),
+      generated: new Map<string, string | Uint8Array>([...files, ...isolateFiles(isolates)]),
       copied: new Map(),
       inputs: new Set([...app.inputs, ...isolates.inputs, bundlerFile]),
       copiedPackages: new Map(),
@@ -38,6 +49,44 @@ export async function bundleWorkerApp(project: Project): Promise<BundledApp> {
     if (error instanceof WorkerBundleError) throw new BundleError(error.message);
     throw error;
   }
+}
+
+interface BundledScripts {
+  readonly app: WorkerBundle;
+  readonly files: readonly [string, string | Uint8Array][];
+}
+
+async function bundleTogether({ entry, root }: Project): Promise<BundledScripts> {
+  const app = await bundleWorker(entry, root);
+  return { app, files: mainFiles(app, systemCodeCache(app.code)) };
+}
+
+async function bundleApart({ entry, root }: Project): Promise<BundledScripts> {
+  const app = await bundleReloadable(entry, root);
+  const { main, cache } = await currentReloadHost();
+  return {
+    app: { ...app, inputs: [...app.inputs, ...main.inputs] },
+    files: [...mainFiles(main, cache), [reloadableScript, app.code]],
+  };
+}
+
+async function currentReloadHost(): Promise<ReloadHost> {
+  const last = reloadHost;
+  const isCurrent = last?.main.inputs.every(
+    (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < last.bundledAt,
+  );
+  if (last !== undefined && isCurrent) return last;
+  const bundledAt = Date.now();
+  const main = await bundleReloadHost();
+  reloadHost = { main, cache: systemCodeCache(main.code), bundledAt };
+  return reloadHost;
+}
+
+function mainFiles({ code }: WorkerBundle, cache: Uint8Array): [string, string | Uint8Array][] {
+  return [
+    ['/worker/main.js', code],
+    ['/worker/main.js.cache', cache],
+  ];
 }
 
 /** Scripts of isolates as files of the image, each with V8's code cache. */

@@ -9,6 +9,7 @@ import { type App, loadApp } from '../config/load.ts';
 import { isTold } from '../errors.ts';
 import { describePort, inspectorOption } from '../launch.ts';
 import { interrupted, runOnTerminal, type TerminalOptions } from '../machine.ts';
+import { ReloadLink } from '../reload/link.ts';
 import { type Running, Standby, standbyFiles } from '../standby/standby.ts';
 import {
   addMachineOptions,
@@ -47,7 +48,8 @@ export function register(program: Command): void {
       [
         '',
         'While the app runs, a second machine boots and stands by: a change of a module of the app is then served',
-        'without a boot. Any other change, such as of a package, boots anew.',
+        'without a boot. Any other change, such as of a package, boots anew. A bare app is replaced in its machine,',
+        'under open connections; a version that fails at import leaves the one before serving.',
         '',
         'Examples:',
         '  runtime dev                           this app, on the port of its config',
@@ -80,6 +82,8 @@ class Development {
   /** How that is done, for the user. */
   #how = '';
   #standby: Promise<Standby> | undefined;
+  /** The way to a machine in which a bare app can be replaced. */
+  #link: ReloadLink | undefined;
   /** Boots it, once the app is up: when it listens, or after a while. */
   #bootStandby: (() => void) | undefined;
   #standbyTimer: NodeJS.Timeout | undefined;
@@ -139,6 +143,7 @@ class Development {
     const isSame = described === this.#described;
     if (running !== undefined && !built.rebuilt && isSame) return running;
     this.#described = described;
+    if (running !== undefined && isSame && (await this.#reload(built))) return running;
     const standby = isSame ? await this.#standby : undefined;
     const modules = await standby?.changesTo(built.initrd);
     await this.#stop(running);
@@ -153,12 +158,42 @@ class Development {
     }
     await this.#discardStandby();
     this.#machine = await this.#describe(app);
+    await this.#link?.booted(built.initrd);
     this.#servedSince = changedAt;
     this.#how = '';
     this.#prepareStandby(built);
     const stop = new AbortController();
     const end = runOnTerminal({ ...this.#machine, ...images(built), signal: stop.signal });
     return { end, stop };
+  }
+
+  /** Replaces a bare app in its machine. @returns whether the machine goes on, with one version or the other */
+  async #reload({ initrd }: BuiltApp): Promise<boolean> {
+    const result = await this.#link?.reload(initrd);
+    switch (result?.outcome) {
+      case undefined:
+        return false;
+      case 'reloaded': {
+        const seconds = ((performance.now() - this.#changedAt) / 1000).toFixed(1);
+        const how = [
+          'without a boot',
+          ...(result.hasHandedOver ? ['with the state of the version before'] : []),
+          ...(result.underWay > 0 ? [`${result.underWay} requests still under way there`] : []),
+        ].join(', ');
+        console.error(`\n  ${colors.green('➜')}  Reloaded after ${seconds} s, ${how}.\n`);
+        return true;
+      }
+      case 'failed':
+      case 'busy':
+        console.error(`\n${colors.red('error:')} ${result.reason}\n`);
+        console.error(colors.yellow('The version before goes on. Waiting for a change.'));
+        return true;
+      case 'impossible':
+        console.error(colors.dim(`${result.reason} Booting anew.`));
+        return false;
+      default:
+        return result satisfies never;
+    }
   }
 
   async #watch(): Promise<FSWatcher> {
@@ -188,7 +223,8 @@ class Development {
     try {
       this.#app = await loadApp(this.#options.app, { command: 'dev' });
       const initrd = path.join(this.#app.work, 'initrd-dev');
-      return await buildApp(this.#app, { initrd, files: standbyFiles });
+      const isReloadable = isBareApp(this.#app.project);
+      return await buildApp(this.#app, { initrd, files: standbyFiles, isReloadable });
     } catch (error) {
       if (!isTold(error)) throw error;
       console.error(`\n${colors.red('error:')} ${error.message}\n`);
@@ -197,9 +233,16 @@ class Development {
   }
 
   async #describe(app: App): Promise<Machine> {
+    const machine = await describeMachine(this.#options, app, this.#parameters);
+    const link = isBareApp(app.project) ? await ReloadLink.create(machine) : undefined;
+    this.#link = link;
     return {
-      ...(await describeMachine(this.#options, app, this.#parameters)),
+      ...(link?.apply(machine) ?? machine),
       onListening: (forward) => {
+        if (forward === link?.forward) {
+          link.isUp = true;
+          return;
+        }
         const seconds = ((performance.now() - this.#servedSince) / 1000).toFixed(1);
         console.error(
           `\n  ${colors.green('➜')}  ${describePort(forward)}   (after ${seconds} s${this.#how})\n`,

@@ -34,12 +34,9 @@ export async function changedModules(
   initrd: string,
 ): Promise<Map<string, string> | undefined> {
   const after = await readFiles(initrd);
-  const changed = [...after.keys()].filter(
-    (name) => before.get(name) !== digest(after.get(name) ?? new Uint8Array()),
-  );
+  const changed = differences(before, after);
   const isModule = (name: string) => /^\/app\/(?!node_modules\/).*\.mjs(\.map)?$/.test(name);
-  const removed = [...before.keys()].filter((name) => !after.has(name));
-  if (![...changed, ...removed].every(isModule)) return undefined;
+  if (!changed.every(isModule)) return undefined;
   const modules = new Map<string, string>();
   for (const name of changed) {
     const file = name.replace(/\.map$/, '');
@@ -47,6 +44,21 @@ export async function changedModules(
     if (source !== undefined) modules.set(file, withMap(source, after.get(`${file}.map`)));
   }
   return modules;
+}
+
+/**
+ * Finds the files that are new, have changed, or are gone.
+ * @param before what the initrd was that a machine booted from
+ * @param initrd the next one
+ */
+export async function changedFiles(before: Content, initrd: string): Promise<string[]> {
+  return differences(before, await readFiles(initrd));
+}
+
+function differences(before: Content, after: ReadonlyMap<string, Uint8Array>): string[] {
+  const changed = [...after].filter(([name, data]) => before.get(name) !== digest(data));
+  const removed = [...before.keys()].filter((name) => !after.has(name));
+  return [...changed.map(([name]) => name), ...removed];
 }
 
 /** Node would read the map of the image. */

@@ -691,6 +691,23 @@ export interface AppBindings {
    * @param code Exit code of the app.
    */
   exit(code: number): void;
+
+  /**
+   * Gives the script that a development image keeps apart, for run(): the app without what it runs
+   * on.
+   * @returns it, undefined in other images
+   */
+  script(): string | undefined;
+
+  /**
+   * Runs a script with globals of its own: those of ECMAScript, `runtime`, and what it is given.
+   * Throws what the script throws.
+   * @param path What stack traces call it.
+   * @param source The script.
+   * @param globals An object whose properties become globals.
+   * @returns what the script comes to
+   */
+  run(path: string, source: string, globals: unknown): unknown;
 }
 
 /** Text and bytes, and copies of values, by the engine. */

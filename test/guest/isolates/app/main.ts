@@ -13,8 +13,8 @@ const calculator = new URL('./calculator.ts', import.meta.url);
 const echo = new URL('./echo.ts', import.meta.url);
 
 const limits: Readonly<Record<string, Partial<SpawnOptions>>> = {
-  loop: { turnLimit: 500 },
-  full: { turnLimit: 500 },
+  loop: { turnLimit: 2000 },
+  full: { turnLimit: 2000 },
   flood: { messageLimit: 10_000 },
 };
 

@@ -20,13 +20,14 @@ import { summarise } from './support/statistics.ts';
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
+  readonly warmUp: number;
   readonly processors: number;
 }
 
 const kinds = ['heap', 'loop', 'recursion', 'flood', 'full'] as const;
 const machineLimit = 1_800_000;
 
-async function main({ rounds, seconds, processors }: Options): Promise<void> {
+async function main({ rounds, seconds, warmUp, processors }: Options): Promise<void> {
   const before = load();
   const outFile = path.join(buildFolder, 'bench', 'beside', 'initrd');
   await buildInitrd({ entry: inRepository('test/bench/apps/isolates/beside.ts'), outFile });
@@ -35,22 +36,22 @@ async function main({ rounds, seconds, processors }: Options): Promise<void> {
     initrd: outFile,
     memoryMegabytes: 512,
     processors,
-    append: 'log=warn',
+    append: 'log=info',
     timeoutMilliseconds: machineLimit,
     network: { forward: [{ protocol: 'tcp', address: '127.0.0.1', host: port, guest: 8080 }] },
   });
   const base = `http://127.0.0.1:${port}`;
   const run = async (program: string, parameters: readonly string[]): Promise<string> =>
     (await execa(program, parameters)).stdout;
-  const measure = async (kind: string): Promise<[number, number, number]> => {
+  const measure = async (kind: string, length = seconds): Promise<[number, number, number]> => {
     await fetch(`${base}/misbehave?kind=${kind}`);
-    const measured = await runWrk({ run }, { url: `${base}/`, connections: 16, seconds });
+    const measured = await runWrk({ run }, { url: `${base}/`, connections: 16, seconds: length });
     const restarts = await fetch(`${base}/misbehave?kind=none`);
     return [measured.requestsPerSecond, measured.errors, Number(await restarts.text())];
   };
   try {
     await printed(machine, /Listening on port 8080:[\s\S]*10\.0\.2\.15/);
-    await step('warming up', () => measure('none'));
+    await step('warming up', () => measure('none', warmUp));
     const ratios = new Map<string, number[]>(kinds.map((kind) => [kind, []]));
     const alone: number[] = [];
     let errors = 0;
@@ -87,6 +88,12 @@ await runProgram(
     .description('measures a bare app while its isolates misbehave')
     .option('--rounds <n>', 'rounds', parseWhole, 5)
     .option('--seconds <n>', 'of each run', parseWhole, 5)
+    .option(
+      '--warm-up <n>',
+      'seconds of load before, until V8 has compiled what it will',
+      parseWhole,
+      60,
+    )
     .option('--processors <n>', 'of the machine', parseWhole, 2)
     .action(main),
 );

@@ -1,7 +1,7 @@
 /**
  * An app that sends a pattern to everybody who connects, and takes the same pattern from them: every byte is
  * compared. It ends a connection when its peer does, with a line that tells how much came. On another port it
- * sends back what it gets.
+ * sends back what it gets, after a dot.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -36,9 +36,10 @@ createServer({ allowHalfOpen: true }, (socket) => {
   send();
 }).listen(8080);
 
-createServer((socket) => void socket.pipe(socket)).listen(8081, () =>
-  console.log('Listening on ports 8080 and 8081'),
-);
+createServer((socket) => {
+  socket.write('.'); // its peer begins then
+  socket.pipe(socket);
+}).listen(8081, () => console.log('Listening on ports 8080 and 8081'));
 
 setInterval(() => {
   const counters = JSON.parse(readFileSync('/proc/net/runtime', 'utf8')) as Record<string, unknown>;

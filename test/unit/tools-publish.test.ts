@@ -14,7 +14,7 @@ test('every package that a published one imports is among its dependencies, in a
   const workspaces = await publishedWorkspaces();
   const published = new Set(workspaces.map(({ manifest }) => manifest.name));
   for (const { folder, manifest } of workspaces) {
-    const declared = manifest.dependencies ?? {};
+    const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
     for (const [name, version] of Object.entries(declared)) {
       t.regex(version, /^\d+\.\d+\.\d+/, `${manifest.name}: ${name}`);
       if (name.startsWith('@runtimejs/')) t.true(published.has(name), `${name} is not published`);

@@ -10,6 +10,8 @@ export interface Manifest {
   readonly version: string;
   readonly private?: boolean;
   readonly dependencies?: Readonly<Record<string, string>>;
+  /** What a driver is plugged into, which may depend on the driver. */
+  readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly exports?: unknown;
   readonly [key: string]: unknown;
 }

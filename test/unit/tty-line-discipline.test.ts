@@ -202,3 +202,21 @@ test('any bytes at any settings: what is raw is whole, nothing throws, the line 
     t.is(host.reads.join(''), textOf(noise));
   }
 });
+
+for (const [mode, local] of [
+  ['lines', defaultSettings().localFlags],
+  ['keys', defaultSettings().localFlags & ~localFlag.canonical],
+] as const) {
+  test(`what the app answers at once is shown behind the echo: ${mode}`, (t) => {
+    class Answering extends Host {
+      override deliver(bytes: Uint8Array, isLine: boolean): void {
+        super.deliver(bytes, isLine);
+        this.shown += `hello ${textOf(bytes)}`;
+      }
+    }
+    const host = new Answering('name? ');
+    const discipline = new LineDiscipline(host, { ...defaultSettings(), localFlags: local });
+    discipline.receive(bytesOf('you\r'));
+    t.is(host.shown, 'name? you\r\nhello you\n');
+  });
+}

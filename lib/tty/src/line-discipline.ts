@@ -262,6 +262,7 @@ export class LineDiscipline {
 
   #deliverPiece(): void {
     if (this.#pieceLength === 0) return;
+    this.#flushEcho(); // what the app says to it comes behind
     this.#host.deliver(this.#piece.subarray(0, this.#pieceLength), false);
     this.#pieceLength = 0;
   }
@@ -301,6 +302,7 @@ export class LineDiscipline {
   }
 
   #endLine(): void {
+    this.#flushEcho(); // what the app says to it comes behind
     this.#host.deliver(this.#line.bytes, true);
     this.#line.clear();
   }

@@ -18,7 +18,7 @@ namespaceTest('a short benchmark measures what it says, and makes a page of it',
   const json = path.join(guestFolder, 'bench.json');
   const html = path.join(guestFolder, 'bench.html');
   const words = ['boot', 'network', 'files', '--quick', '--no-build', '--peers', 'host'];
-  const short = ['--rounds', '1', '--warm-up', '1', '--seconds', '1', '--megabytes', '2'];
+  const short = ['--rounds', '1', '--warm-up', '5', '--seconds', '3', '--megabytes', '2'];
   const result = await execa(
     nodeBinary,
     [inRepository('test/bench/bench.ts'), ...words, ...short, '--json', json, '--html', html],

@@ -4,9 +4,8 @@ import { ownNetworkDriver } from '@runtimejs/placement/own-network.ts';
 import type { ModuleUrl } from '@runtimejs/placement/placed-driver.ts';
 import type { Driver } from '@runtimejs/system/compose.ts';
 import { deviceType } from '@runtimejs/virtio/constants.ts';
-import { findVirtioFunctions } from '@runtimejs/virtio/find.ts';
 import { openPciTransport } from '@runtimejs/virtio/pci.ts';
-import { resetFunction } from '@runtimejs/virtio/placement.ts';
+import { findPlaceable, resetFunction } from '@runtimejs/virtio/placement.ts';
 import { identify } from './device.ts';
 
 /** The bundler puts the path of a script in the place of such URLs. */
@@ -15,7 +14,7 @@ declare const URL: ModuleUrl;
 const own: Driver<NetworkDevice> = ownNetworkDriver({
   name: 'virtio-net',
   entry: new URL('./isolate.ts', import.meta.url),
-  find: (platform) => findVirtioFunctions(platform, deviceType.network),
+  find: (platform) => findPlaceable(platform, deviceType.network, 'virtio-net'),
   reset: resetFunction,
   identify: (platform, device) => {
     const transport = openPciTransport(device);

@@ -3,8 +3,7 @@ import { ownDriver } from '@runtimejs/placement/own-driver.ts';
 import type { ModuleUrl, PlacedDriver } from '@runtimejs/placement/placed-driver.ts';
 import type { Driver } from '@runtimejs/system/compose.ts';
 import { deviceType } from '@runtimejs/virtio/constants.ts';
-import { findVirtioFunctions } from '@runtimejs/virtio/find.ts';
-import { resetFunction } from '@runtimejs/virtio/placement.ts';
+import { findPlaceable, resetFunction } from '@runtimejs/virtio/placement.ts';
 
 /** The bundler puts the path of a script in the place of such URLs. */
 declare const URL: ModuleUrl;
@@ -13,7 +12,7 @@ const own: Driver<PlacedDriver> = ownDriver({
   name: 'virtio-rng',
   entry: new URL('./isolate.ts', import.meta.url),
   memory: 64 * 1024,
-  find: (platform) => findVirtioFunctions(platform, deviceType.entropy),
+  find: (platform) => findPlaceable(platform, deviceType.entropy, 'virtio-rng'),
   reset: resetFunction,
 });
 

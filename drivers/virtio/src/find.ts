@@ -19,6 +19,12 @@ export function findVirtioDevices(platform: Platform, type: number): VirtioTrans
       found.push(opened);
     }
   }
+  return [...found, ...findMmioDevices(platform, type)];
+}
+
+/** Opens the devices of a type that are on MMIO. One that cannot be used is named in the log and left out. */
+export function findMmioDevices(platform: Platform, type: number): VirtioTransport[] {
+  const found: VirtioTransport[] = [];
   for (const [index, device] of platform.platformDevices().entries()) {
     if (device.kind !== 'virtio-mmio') continue;
     const opened = openMmioTransport(device, index, type);

@@ -2,7 +2,23 @@
 import type { PciFunction } from '@runtimejs/pci/function.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import { VirtioDevice } from './device.ts';
+import { findMmioDevices, findVirtioFunctions } from './find.ts';
 import { openPciTransport } from './pci.ts';
+
+/**
+ * The devices of a type that can have isolates of their own: those on PCI. Others are named in the log.
+ * @param name of the driver, for the log
+ */
+export function findPlaceable(platform: Platform, type: number, name: string): PciFunction[] {
+  for (const { name: place } of findMmioDevices(platform, type)) {
+    platform.log(
+      'error',
+      `${name}: left out the device at ${place}: only devices on PCI can have an isolate of their own. ` +
+        "Leave out placement: 'own', or use a machine with PCI.",
+    );
+  }
+  return findVirtioFunctions(platform, type);
+}
 
 /**
  * Resets a device that nobody drives.

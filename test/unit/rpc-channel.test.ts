@@ -2,7 +2,7 @@
 import test, { type ExecutionContext } from 'ava';
 import type { Channel, Closure } from '../../lib/rpc/src/channel.ts';
 import { memoryChannels } from '../../lib/rpc/src/channels/memory.ts';
-import { RingReader, RingWriter, ringMemory } from '../../lib/rpc/src/channels/ring.ts';
+import { asleep, RingReader, RingWriter, ringMemory } from '../../lib/rpc/src/channels/ring.ts';
 import { RingChannel } from '../../lib/rpc/src/channels/ring-channel.ts';
 import { seededRandom } from '../sim/support/random.ts';
 import { ringChannels } from './support/rpc.ts';
@@ -230,6 +230,29 @@ test('a ring whose reader lies is noticed by its writer', (t) => {
     if (fits === true) writer.write(new Uint8Array(200), 0);
   }
   t.is(fits, undefined);
+});
+
+test('a reader that has read attachments and sleeps before their writer is done is woken for what follows', (t) => {
+  const memory = ringMemory(1024);
+  const [writer, reader] = [new RingWriter(memory), new RingReader(memory)];
+  t.true(reader.sleep(asleep.plainly));
+  t.true(writer.fits(8));
+  writer.write(new Uint8Array(8), 1);
+  // The attachments wake the reader, it reads, and sleeps again; only then the writer asks whether it sleeps.
+  t.true(reader.next());
+  reader.advance();
+  t.true(reader.sleep(asleep.plainly));
+  t.false(writer.takeSleepWithAttachments());
+  writer.write(new Uint8Array(8), 0);
+  t.true(writer.takeSleep());
+  t.false(writer.takeSleep());
+
+  t.true(reader.next());
+  reader.advance();
+  t.true(reader.sleep(asleep.withAttachments));
+  writer.write(new Uint8Array(8), 1);
+  t.true(writer.takeSleepWithAttachments());
+  t.false(writer.takeSleepWithAttachments());
 });
 
 test('a peer that announces attachments which do not come, or breaks its ring, is left', async (t) => {

@@ -48,8 +48,7 @@ export class RingChannel implements Channel {
   #isBellDue = false;
   readonly #wakePeer = (): void => {
     this.#isBellDue = false;
-    if (this.closure !== undefined || this.#writer.takeSleep() === asleep.not) return;
-    this.#host.ringBell();
+    if (this.closure === undefined && this.#writer.takeSleep()) this.#host.ringBell();
   };
   readonly #message: { bytes: Uint8Array; attachments: readonly Attachment[] } = {
     bytes: new Uint8Array(0),
@@ -89,9 +88,7 @@ export class RingChannel implements Channel {
     if (attachments.length > 0) {
       this.#host.pushAttachments(attachments);
       this.#writer.write(bytes, attachments.length);
-      // A peer that sleeps plainly will find the record when the attachments wake it; one that they have woken
-      // before the record was there will not.
-      if (this.#writer.takeSleep() === asleep.withAttachments) this.#host.ringBell();
+      if (this.#writer.takeSleepWithAttachments()) this.#host.ringBell();
       return 'sent';
     }
     this.#writer.write(bytes, 0);

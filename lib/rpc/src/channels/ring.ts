@@ -126,10 +126,20 @@ export class RingWriter extends Ring {
     Atomics.store(this.words, headWord, this.#head);
   }
 
-  /** How the reader sleeps. Told once only: who asks has to wake it. */
-  takeSleep(): number {
-    if (Atomics.load(this.words, sleepingWord) === asleep.not) return asleep.not;
-    return Atomics.exchange(this.words, sleepingWord, asleep.not);
+  /** Whether the reader sleeps. Told once only: who asks has to wake it. */
+  takeSleep(): boolean {
+    if (Atomics.load(this.words, sleepingWord) === asleep.not) return false;
+    return Atomics.exchange(this.words, sleepingWord, asleep.not) !== asleep.not;
+  }
+
+  /**
+   * Whether the reader sleeps although the attachments of what was written have woken it already. One that sleeps
+   * plainly is left so: they will wake it, or it has read the record and sleeps again, for what comes after it.
+   */
+  takeSleepWithAttachments(): boolean {
+    const { withAttachments, not } = asleep;
+    const found = Atomics.compareExchange(this.words, sleepingWord, withAttachments, not);
+    return found === withAttachments;
   }
 
   /** Whether fits() may do better now: it has returned false, and the reader has made room since. */

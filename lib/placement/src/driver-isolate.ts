@@ -6,6 +6,11 @@ import type { Platform } from '@runtimejs/platform/platform.ts';
 import { GrantedPlatform } from './granted-platform.ts';
 import { Conversation, type DriverMessage } from './messages.ts';
 
+/** Ends this life of the driver: what started it does not make sense to it. */
+export function systemViolated(what: string): never {
+  throw new Error(`the system isolate broke the rules: ${what}`);
+}
+
 /** The bindings of this isolate. */
 export function bareBindings(): BareBindings {
   return (globalThis as unknown as { readonly runtime: BareBindings }).runtime;
@@ -32,6 +37,7 @@ export function driverProgram(driver: IsolatedDriver<unknown>): Program {
     const bindings = bareBindings();
     const conversation = new Conversation<DriverMessage, never>(channel, bindings.text, {
       closed: finish,
+      violated: systemViolated,
     });
     const platform = new GrantedPlatform(bindings, 0, (bytes) => conversation.entropy(bytes));
     startDevice(driver, platform);

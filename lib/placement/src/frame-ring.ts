@@ -69,11 +69,9 @@ export class FrameWriter extends Ring {
   /** Bytes that are free. */
   get room(): number {
     const used = (this.#written - this.load(control.read)) >>> 0;
-    if (used > this.place.size) {
+    if (used > this.place.size)
       this.violation ??= 'it says that it has read what was never written';
-      return 0;
-    }
-    return this.place.size - used;
+    return this.violation === null ? this.place.size - used : 0;
   }
 
   /**
@@ -186,17 +184,20 @@ export class FrameReader extends Ring {
     return this.exchange(control.isRoomWanted, 0);
   }
 
-  /** Asks to be woken when something comes, or does not any more. @returns true when something is there */
+  /**
+   * Asks to be woken when something comes, or does not any more.
+   * @returns true when something is there: frames, or a violation that nobody has seen yet
+   */
   sleep(on: boolean): boolean {
     this.store(control.isReaderAsleep, on ? 1 : 0);
-    return on && this.violation === null && this.#ready() > 0;
+    return on && (this.#ready() > 0 || this.violation !== null);
   }
 
   #ready(): number {
     const ready = (this.load(control.written) - this.#read) >>> 0;
-    if (ready <= this.place.size) return ready;
-    this.#refuse('more than fits');
-    return 0;
+    if (ready > this.place.size) this.#refuse('more than fits');
+    else if (ready % alignment !== 0) this.#refuse('a part of a frame');
+    return this.violation === null ? ready : 0;
   }
 
   #refuse(what: string): false {

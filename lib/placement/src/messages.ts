@@ -1,5 +1,5 @@
 /** What a driver's isolate and the system isolate say to each other, beside the rings of frames. */
-import type { Channel } from '@runtimejs/rpc/channel.ts';
+import type { Channel, Message } from '@runtimejs/rpc/channel.ts';
 
 /** The first byte of a message. */
 const kind = { bell: 0, entropy: 1, told: 2 } as const;
@@ -17,6 +17,43 @@ export interface MulticastMessage {
   readonly join: boolean;
 }
 
+/**
+ * Checks what a driver says: the driver may be wrong, or hostile.
+ * @returns undefined when it is no such message
+ */
+export function driverMessage(value: unknown): DriverMessage | undefined {
+  if (!isRecord(value)) return undefined;
+  switch (value.is) {
+    case 'ready':
+      return typeof value.linkUp === 'boolean' ? { is: 'ready', linkUp: value.linkUp } : undefined;
+    case 'link':
+      return typeof value.up === 'boolean' ? { is: 'link', up: value.up } : undefined;
+    case 'counters':
+      return isRecord(value.counters) && Object.values(value.counters).every(isCount)
+        ? { is: 'counters', counters: value.counters as Record<string, number> }
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Checks what a driver is told. @returns undefined when it is no such message */
+export function multicastMessage(value: unknown): MulticastMessage | undefined {
+  if (!isRecord(value) || value.is !== 'multicast') return undefined;
+  const { address, join } = value;
+  if (!Array.isArray(address) || address.length !== 6 || typeof join !== 'boolean')
+    return undefined;
+  return { is: 'multicast', address: address as readonly number[], join };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
 /** Who takes what comes. */
 export interface MessageTaker<Told> {
   /** There is something in a ring, or room. */
@@ -24,6 +61,8 @@ export interface MessageTaker<Told> {
   entropy?(bytes: Uint8Array): void;
   told?(message: Told): void;
   closed?(): void;
+  /** The other side says what nobody says, or does not listen. @param what it did, for people */
+  violated(what: string): void;
 }
 
 /** Texts as UTF-8: bare isolates have bindings for that. */
@@ -33,18 +72,32 @@ interface TextBindings {
 }
 
 const bell = Uint8Array.of(kind.bell);
+/** So many messages may wait for a channel that is full: who leaves more there does not listen. */
+const mostWaiting = 1024;
 
 /** One side of the conversation. What finds the channel full waits in order, except for bells. */
 export class Conversation<Tell, Told> {
   readonly #channel: Channel;
   readonly #text: TextBindings;
-  #waiting: Uint8Array[] = [];
+  readonly #taker: MessageTaker<Told>;
+  readonly #parse: (value: unknown) => Told | undefined;
+  readonly #waiting: Uint8Array[] = [];
+  /** Nothing more is listened to, nor said. */
+  #isOver = false;
 
-  constructor(channel: Channel, text: TextBindings, taker: MessageTaker<Told>) {
+  /** @param parse checks what comes for `told`; undefined for what is no such message */
+  constructor(
+    channel: Channel,
+    text: TextBindings,
+    taker: MessageTaker<Told>,
+    parse: (value: unknown) => Told | undefined = () => undefined,
+  ) {
     this.#channel = channel;
     this.#text = text;
+    this.#taker = taker;
+    this.#parse = parse;
     channel.start({
-      readable: () => this.#receive(taker),
+      readable: () => this.#receive(),
       writable: () => this.#sendWaiting(),
       closed: () => taker.closed?.(),
     });
@@ -67,8 +120,10 @@ export class Conversation<Tell, Told> {
     const bytes = new Uint8Array(1 + content.length);
     bytes[0] = first;
     bytes.set(content, 1);
+    if (this.#isOver) return;
     this.#waiting.push(bytes);
     this.#sendWaiting();
+    if (this.#waiting.length > mostWaiting) this.#end('it does not take what it is told');
   }
 
   #sendWaiting(): void {
@@ -78,16 +133,51 @@ export class Conversation<Tell, Told> {
     }
   }
 
-  #receive(taker: MessageTaker<Told>): void {
-    for (;;) {
+  #receive(): void {
+    while (!this.#isOver) {
       const message = this.#channel.receive();
       if (message === undefined) return;
-      const { bytes } = message;
-      if (bytes[0] === kind.bell) taker.bell?.();
-      else if (bytes[0] === kind.entropy) taker.entropy?.(bytes.subarray(1));
-      else if (bytes[0] === kind.told) {
-        taker.told?.(JSON.parse(this.#text.decodeUtf8(bytes.subarray(1))) as Told);
-      }
+      const violation = this.#take(message);
+      if (violation !== undefined) this.#end(violation);
     }
+  }
+
+  /** @returns what is wrong with a message */
+  #take({ bytes, attachments }: Message): string | undefined {
+    if (attachments.length > 0) {
+      for (const each of attachments) if ('close' in each) (each as Channel).close();
+      return 'it sends what nobody asked for';
+    }
+    const content = bytes.subarray(1);
+    switch (bytes[0]) {
+      case kind.bell:
+        this.#taker.bell?.();
+        return undefined;
+      case kind.entropy:
+        this.#taker.entropy?.(content);
+        return undefined;
+      case kind.told: {
+        const told = this.#decode(content);
+        if (told === undefined) return 'it says what makes no sense';
+        this.#taker.told?.(told);
+        return undefined;
+      }
+      default:
+        return 'it sends messages of a kind that there is not';
+    }
+  }
+
+  #decode(bytes: Uint8Array): Told | undefined {
+    try {
+      return this.#parse(JSON.parse(this.#text.decodeUtf8(bytes)));
+    } catch {
+      return undefined; // no JSON
+    }
+  }
+
+  #end(violation: string): void {
+    this.#isOver = true;
+    this.#waiting.length = 0;
+    this.#taker.violated(violation);
   }
 }

@@ -18,7 +18,12 @@ import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
 import { FrameReader, FrameWriter, mostBytes } from './frame-ring.ts';
-import { Conversation, type DriverMessage, type MulticastMessage } from './messages.ts';
+import {
+  Conversation,
+  type DriverMessage,
+  driverMessage,
+  type MulticastMessage,
+} from './messages.ts';
 import { networkRings, ringAt } from './network-layout.ts';
 import type { CardIdentity } from './own-network.ts';
 import type { PlacedListener } from './placed-driver.ts';
@@ -69,8 +74,8 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     dropReceivedNoBuffer: 0,
     /** Lives of the driver that have ended. */
     driverEnds: 0,
-    /** Drivers that broke the rules of the rings. */
-    ringViolations: 0,
+    /** Drivers that broke the rules of the rings, or of what is said beside them. */
+    ruleViolations: 0,
   };
   linkUp = false;
   readonly #memory: Memory;
@@ -111,9 +116,15 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
 
   started(channel: Channel, { offset }: GrantedDevice): void {
     const life: Life = {
-      conversation: new Conversation(channel, this.#context.bindings.text, {
-        told: (message) => this.#told(life, message),
-      }),
+      conversation: new Conversation(
+        channel,
+        this.#context.bindings.text,
+        {
+          told: (message) => this.#told(life, message),
+          violated: (violation) => this.#end(life, violation),
+        },
+        driverMessage,
+      ),
       received: new FrameReader(this.#memory, ringAt(networkRings.received, offset)),
       sent: new FrameWriter(this.#memory, ringAt(networkRings.sent, offset)),
       isReady: false,
@@ -200,7 +211,8 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     const hasNews = on && this.linkUp !== this.#reportedLink;
     const life = this.#life;
     if (life?.isReady !== true) return hasNews;
-    return life.received.sleep(on) || hasNews;
+    const hasArrived = life.received.sleep(on) || (on && life.sent.violation !== null);
+    return hasArrived || hasNews;
   }
 
   setMulticast(address: Uint8Array, join: boolean): void {
@@ -219,8 +231,9 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     if (life !== this.#life) return;
     switch (message.is) {
       case 'ready':
+        if (life.isReady) return;
         life.isReady = true;
-        life.linkUp = message.linkUp === true;
+        life.linkUp = message.linkUp;
         this.#cancelAbsence();
         for (const { address, count } of this.#groups.values()) {
           for (let each = 0; each < count; each++) {
@@ -229,12 +242,12 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
         }
         break;
       case 'link':
-        life.linkUp = message.up === true;
+        life.linkUp = message.up;
         break;
       case 'counters':
         for (const name of driverCounters) {
-          const count = Number(message.counters[name]);
-          if (count >= 0) this.counters[name] = (this.#counted[name] ?? 0) + count;
+          const count = message.counters[name];
+          if (count !== undefined) this.counters[name] = (this.#counted[name] ?? 0) + count;
         }
         break;
     }
@@ -297,16 +310,17 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     return first;
   }
 
-  #checkRules({ received, sent }: Life): void {
-    const violation = received.violation ?? sent.violation;
-    if (violation === null) return;
-    this.counters.ringViolations += 1;
-    this.#context.log(
-      'error',
-      `${this.name}: its driver broke the rules of the ring: ${violation}`,
-    );
+  #checkRules(life: Life): void {
+    const violation = life.received.violation ?? life.sent.violation;
+    if (violation !== null) this.#end(life, violation);
+  }
+
+  /** Nothing that such a driver says is listened to any more. */
+  #end(life: Life, violation: string): void {
+    if (life !== this.#life) return;
+    this.counters.ruleViolations += 1;
     this.#life = undefined;
-    this.onViolation(violation);
+    this.onViolation(`it broke the rules: ${violation}`);
   }
 
   /** Ends the driver's life: see PlacedDriver. */

@@ -2,10 +2,20 @@
 import type { Program } from '@runtimejs/isolate/program.ts';
 import type { DeviceReceiver, NetworkDevice } from '@runtimejs/net/device.ts';
 import type { Packet } from '@runtimejs/net/packet.ts';
-import { bareBindings, type IsolatedDriver, startDevice } from './driver-isolate.ts';
+import {
+  bareBindings,
+  type IsolatedDriver,
+  startDevice,
+  systemViolated,
+} from './driver-isolate.ts';
 import { FrameReader, FrameWriter, mostBytes } from './frame-ring.ts';
 import { GrantedPlatform } from './granted-platform.ts';
-import { Conversation, type DriverMessage, type MulticastMessage } from './messages.ts';
+import {
+  Conversation,
+  type DriverMessage,
+  type MulticastMessage,
+  multicastMessage,
+} from './messages.ts';
 import { networkReserved, networkRings } from './network-layout.ts';
 
 /** Frames of one turn. */
@@ -21,10 +31,16 @@ export function networkProgram(driver: IsolatedDriver<NetworkDevice>): Program {
     const bindings = bareBindings();
     const platform = new GrantedPlatform(bindings, networkReserved);
     const device = startDevice(driver, platform);
-    const conversation = new Conversation<DriverMessage, MulticastMessage>(channel, bindings.text, {
-      told: ({ address, join }) => device.setMulticast(Uint8Array.from(address), join),
-      closed: finish,
-    });
+    const conversation = new Conversation<DriverMessage, MulticastMessage>(
+      channel,
+      bindings.text,
+      {
+        told: ({ address, join }) => device.setMulticast(Uint8Array.from(address), join),
+        closed: finish,
+        violated: systemViolated,
+      },
+      multicastMessage,
+    );
     const bridge = new Bridge(platform, device, conversation);
     conversation.tell({ is: 'ready', linkUp: device.linkUp });
     bindings.loop.onTurn(() => bridge.turn());

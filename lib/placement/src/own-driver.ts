@@ -1,6 +1,6 @@
 /** Placement of drivers whose devices work by themselves, such as entropy sources. */
 import type { Driver } from '@runtimejs/system/compose.ts';
-import { Conversation, type DriverMessage } from './messages.ts';
+import { Conversation, type DriverMessage, driverMessage } from './messages.ts';
 import { type PlaceableDriver, PlacedDriver, placeAll } from './placed-driver.ts';
 
 /** Longest text that an entropy source may give at once: more is no entropy, but a flood. */
@@ -13,11 +13,19 @@ export function ownDriver(driver: PlaceableDriver): Driver<PlacedDriver> {
       placeAll(driver, context, (device, name) => {
         const placed = new PlacedDriver(driver, context, device, name, {
           started: (channel) => {
-            new Conversation<never, DriverMessage>(channel, context.bindings.text, {
-              entropy: (bytes) => {
-                if (bytes.length <= mostEntropy) context.platform.addEntropy(bytes);
+            const violated = (what: string): void => placed.kill(`it broke the rules: ${what}`);
+            new Conversation<never, DriverMessage>(
+              channel,
+              context.bindings.text,
+              {
+                entropy: (bytes) => {
+                  if (bytes.length <= mostEntropy) context.platform.addEntropy(bytes);
+                  else violated('it gives more entropy than anybody asked for');
+                },
+                violated,
               },
-            });
+              driverMessage,
+            );
           },
           ended() {},
         });

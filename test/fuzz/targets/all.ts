@@ -3,6 +3,7 @@ import type { FuzzTarget } from '../support/target.ts';
 import { configurationTarget } from './configuration.ts';
 import { httpTarget } from './http.ts';
 import { parsersTarget } from './parsers.ts';
+import { placementTarget } from './placement.ts';
 import { rpcTarget } from './rpc.ts';
 import { socketsTarget } from './sockets.ts';
 import { stackTarget } from './stack.ts';
@@ -15,5 +16,6 @@ export const targets: readonly FuzzTarget[] = [
   configurationTarget,
   socketsTarget,
   httpTarget,
+  placementTarget,
   rpcTarget,
 ];

@@ -10,15 +10,15 @@ import { inRepository, nodeBinary, repository } from './paths.ts';
 import { addCounts, describeCounts, FailureCollector, TapReader, type TestCounts } from './tap.ts';
 
 /**
- * Kinds of tests, in the order they run. Guest tests boot machines: each file is a run of its own, so that one
- * that hangs or breaks down does not take the others with it, and there are as many runs at a time as lanes.
+ * Kinds of tests, in the order they run. Guest tests boot machines, each of which needs about a processor of
+ * the host: those of a file run one after another.
  */
 const suites = [
-  { folder: 'test/unit', apart: false },
-  { folder: 'test/sim', apart: false },
-  { folder: 'test/fuzz', apart: false },
-  { folder: 'test/bench', apart: false },
-  { folder: 'test/guest', apart: true },
+  { folder: 'test/unit', boots: false },
+  { folder: 'test/sim', boots: false },
+  { folder: 'test/fuzz', boots: false },
+  { folder: 'test/bench', boots: false },
+  { folder: 'test/guest', boots: true },
 ] as const;
 
 /** What to test. */
@@ -40,16 +40,16 @@ export async function test(options: TestOptions): Promise<number> {
 
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
   const failures = new FailureCollector();
-  for (const { folder, apart } of suites) {
+  for (const { folder, boots } of suites) {
     const files = await testFiles(folder, options.files);
     if (files.length === 0) continue;
+    if (boots) process.env[acceleratorVariable] = await detectAccelerator(); // so that it is said once
     console.log(`\n${folder}`);
     const show = (line: string) => {
       failures.take(line);
       console.log(`  ${line}`);
     };
-    const found = apart ? await runApart(files, show) : await runAva(files, show);
-    counts = addCounts(counts, found);
+    counts = addCounts(counts, await runFiles(files, boots, show));
   }
 
   if (failures.lines.length > 0) console.log(['\nWhat failed', ...failures.lines].join('\n  '));
@@ -75,22 +75,25 @@ async function testFiles(folder: string, patterns: readonly string[]): Promise<s
   return all.filter((file) => wanted.has(file)).sort();
 }
 
-/** Most runs at a time. A machine under test needs about a processor of the host. */
+/** Most files at a time. */
 const mostLanes = 2;
 
-/** Runs each file by itself, and shows its results once it is through, unless it runs alone. */
-async function runApart(
+/**
+ * Runs each file by itself, so that one that hangs or breaks down is named and does not take others with it. Its
+ * results are shown once it is through, unless it runs alone.
+ */
+async function runFiles(
   files: readonly string[],
+  serial: boolean,
   show: (line: string) => void,
 ): Promise<TestCounts> {
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
-  process.env[acceleratorVariable] = await detectAccelerator(); // so that it is said once
   const waiting = [...files];
   const lanes = Math.min(mostLanes, availableParallelism(), files.length);
   const runLane = async (): Promise<void> => {
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
       const lines: string[] = [];
-      const found = await runAva([file], lanes === 1 ? show : (line) => lines.push(line));
+      const found = await runAva(file, serial, lanes === 1 ? show : (line) => lines.push(line));
       lines.forEach(show);
       counts = addCounts(counts, found);
     }
@@ -99,20 +102,21 @@ async function runApart(
   return counts;
 }
 
-/** Runs tests; those of a single file one after another. */
-async function runAva(files: readonly string[], show: (line: string) => void): Promise<TestCounts> {
+/** Runs the tests of a file. */
+async function runAva(
+  file: string,
+  serial: boolean,
+  show: (line: string) => void,
+): Promise<TestCounts> {
   const ava = inRepository('node_modules/.bin/ava');
-  const [only, ...others] = files;
-  const isAlone = only !== undefined && others.length === 0;
-  const child = execa(nodeBinary, [ava, '--tap', ...(isAlone ? ['--serial'] : []), ...files], {
+  const child = execa(nodeBinary, [ava, '--tap', ...(serial ? ['--serial'] : []), file], {
     cwd: repository,
     stdin: 'ignore',
     stderr: 'inherit',
     buffer: false,
     reject: false,
   });
-  // ava prefixes titles with the name of their file only where there are several.
-  const reader = new TapReader(isAlone ? `${path.basename(only, '.test.ts')} › ` : '');
+  const reader = new TapReader(`${path.basename(file, '.test.ts')} › `);
   for await (const line of child) {
     const shown = reader.take(line);
     if (shown !== undefined) show(shown);
@@ -120,7 +124,7 @@ async function runAva(files: readonly string[], show: (line: string) => void): P
   const { failed } = await child;
   const { counts } = reader;
   if (!failed || counts.failed > 0) return counts;
-  // A run that broke down before it could blame a test still is a failure.
-  show(`✘ ${files.join(' ')}: the test runner broke down; see its message above`);
+  // A run that broke down or hung before it could blame a test still is a failure.
+  show(`✘ ${file}: its process broke down or hung, after ${describeCounts(counts)}; see above`);
   return { ...counts, failed: 1 };
 }

@@ -87,8 +87,8 @@ test('the recording comes when it is asked for', async (t) => {
 
 test('the code cache fits the bundle, and this V8 takes it', async (t) => {
   const { code, text } = await bundle();
-  const cachedData = Buffer.from(systemCodeCache(text));
-  t.deepEqual(Buffer.from(systemCodeCache(text)), cachedData);
+  const cachedData = Buffer.from(systemCodeCache(text, 'Node'));
+  t.deepEqual(Buffer.from(systemCodeCache(text, 'Node')), cachedData);
   const script = new Script(code, { filename: '/system/main.js', cachedData });
   t.false(script.cachedDataRejected);
 });

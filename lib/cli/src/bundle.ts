@@ -173,7 +173,7 @@ function cachedCodeCache(system: string, bundle: Uint8Array): Uint8Array {
   const file = `${system}.${digest.slice(0, 16)}.cache`;
   if (existsSync(file)) return readFileSync(file);
   const partial = `${file}.${process.pid}`;
-  writeFileSync(partial, systemCodeCache(Buffer.from(bundle).toString('latin1')));
+  writeFileSync(partial, systemCodeCache(Buffer.from(bundle).toString('latin1'), 'Node'));
   try {
     linkSync(partial, file);
   } catch (error) {

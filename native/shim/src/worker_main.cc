@@ -1,6 +1,6 @@
 // A bare app runs in one isolate with drivers, network stack and HTTP server, on the main thread. Of Node only
-// what V8 needs is set up: its flags and the snapshot that all isolates of this executable come from. There is
-// no environment, no libuv loop, no OpenSSL.
+// what V8 needs is set up: its flags and its platform. There is no environment, no libuv loop, no OpenSSL; and the
+// isolates come from V8's own snapshot: Node's holds what nobody uses here, and takes twice as long.
 
 #include "worker_main.h"
 
@@ -89,10 +89,9 @@ int RunWorker() {
   for (const std::string& error : init->errors()) Log(kernel, RUNTIME_LOG_ERROR, "app: " + error);
   if (init->early_return()) return init->exit_code();
   // All is left as it is at the end: the platform's threads may still be at work.
-  const node::EmbedderSnapshotData::Pointer snapshot =
-      node::EmbedderSnapshotData::BuiltinSnapshotData();
+  constexpr const node::EmbedderSnapshotData* kSnapshotOfV8 = nullptr;
   SystemIsolate* const isolate =
-      SystemIsolate::Create(kernel, init->platform(), snapshot.get(), SystemIsolate::Role::kApp)
+      SystemIsolate::Create(kernel, init->platform(), kSnapshotOfV8, SystemIsolate::Role::kApp)
           .release();
   if (isolate == nullptr) {
     Log(kernel, RUNTIME_LOG_ERROR, "app: V8 could not make its isolate: out of memory");

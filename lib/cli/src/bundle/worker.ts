@@ -1,7 +1,7 @@
 // Bare apps, which run without Node: one script with everything in it.
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isolatesFile } from '@runtimejs/system/bundle.ts';
-import { systemCodeCache } from '@runtimejs/system/code-cache.ts';
+import { type StartupSnapshot, systemCodeCache } from '@runtimejs/system/code-cache.ts';
 import {
   bundleIsolates,
   bundleReloadable,
@@ -39,7 +39,7 @@ export async function bundleWorkerApp(project: Project, isReloadable = false): P
     const { app, files } = bundled;
     const isolates = await bundleIsolates(app.isolates, project.root);
     return {
-      generated: new Map<string, string | Uint8Array>([...files, ...isolateFiles(isolates)]),
+      generated: new Map<string, string | Uint8Array>([...files, ...isolateFiles(isolates, 'V8')]),
       copied: new Map(),
       inputs: new Set([...app.inputs, ...isolates.inputs, bundlerFile]),
       copiedPackages: new Map(),
@@ -58,7 +58,7 @@ interface BundledScripts {
 
 async function bundleTogether({ entry, root }: Project): Promise<BundledScripts> {
   const app = await bundleWorker(entry, root);
-  return { app, files: mainFiles(app, systemCodeCache(app.code)) };
+  return { app, files: mainFiles(app, systemCodeCache(app.code, 'V8')) };
 }
 
 async function bundleApart({ entry, root }: Project): Promise<BundledScripts> {
@@ -78,7 +78,7 @@ async function currentReloadHost(): Promise<ReloadHost> {
   if (last !== undefined && isCurrent) return last;
   const bundledAt = Date.now();
   const main = await bundleReloadHost();
-  reloadHost = { main, cache: systemCodeCache(main.code), bundledAt };
+  reloadHost = { main, cache: systemCodeCache(main.code, 'V8'), bundledAt };
   return reloadHost;
 }
 
@@ -90,10 +90,13 @@ function mainFiles({ code }: WorkerBundle, cache: Uint8Array): [string, string |
 }
 
 /** Scripts of isolates as files of the image, each with V8's code cache. */
-function isolateFiles({ scripts }: IsolateScripts): [string, string | Uint8Array][] {
+function isolateFiles(
+  { scripts }: IsolateScripts,
+  snapshot: StartupSnapshot,
+): [string, string | Uint8Array][] {
   return [...scripts].flatMap(([path, code]): [string, string | Uint8Array][] => [
     [path, code],
-    [`${path}.cache`, systemCodeCache(code)],
+    [`${path}.cache`, systemCodeCache(code, snapshot)],
   ]);
 }
 
@@ -116,7 +119,7 @@ export async function bundleSystemIsolates(system: string, root: string): Promis
   const entries = new Map(JSON.parse(readFileSync(list, 'utf8')) as [string, string][]);
   try {
     const isolates = await bundleIsolates(entries, root);
-    return { files: isolateFiles(isolates), inputs: [...isolates.inputs, list] };
+    return { files: isolateFiles(isolates, 'Node'), inputs: [...isolates.inputs, list] };
   } catch (error) {
     if (error instanceof WorkerBundleError) throw new BundleError(error.message);
     throw error;

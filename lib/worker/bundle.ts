@@ -7,7 +7,7 @@ import commonjsPlugin from '@rollup/plugin-commonjs';
 import jsonPlugin from '@rollup/plugin-json';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { type IsolateEntries, isolateEntries } from '@runtimejs/system/isolate-entries.ts';
-import { globalsByModule } from '@runtimejs/web/globals.ts';
+import { globalsByModule, loaderByModule } from '@runtimejs/web/globals.ts';
 import { transform } from 'esbuild';
 import { type Plugin, type RollupError, type RollupLog, rollup } from 'rollup';
 
@@ -166,17 +166,24 @@ function composition(entry: string, globals: readonly string[], runner: Runner):
         ].join('\n');
       }
       if (id !== globalsName) return null;
-      const imports = Object.entries(globalsByModule).flatMap(([module, names]) => {
-        const wanted = names.filter((name) => globals.includes(name));
-        if (wanted.length === 0) return [];
-        return [`import { ${wanted.join(', ')} } from '@runtimejs/web/${module}';`];
-      });
+      const wanted = Object.entries(globalsByModule)
+        .map(([module, names]) => ({
+          module,
+          names: names.filter((name) => globals.includes(name)),
+        }))
+        .filter(({ names }) => names.length > 0);
       return {
         code: [
-          ...imports,
-          `for (const [name, value] of Object.entries({ ${globals.join(', ')} })) {`,
-          '  Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });',
-          '}',
+          `import { define, defineOnDemand } from '@runtimejs/web/define.ts';`,
+          ...wanted.flatMap(({ module, names }) => {
+            const loader = loaderByModule[module];
+            return [
+              `import { ${loader ?? names.join(', ')} } from '@runtimejs/web/${module}';`,
+              loader === undefined
+                ? `define({ ${names.join(', ')} });`
+                : `defineOnDemand(${JSON.stringify(names)}, ${loader});`,
+            ];
+          }),
         ].join('\n'),
         moduleSideEffects: true,
       };

@@ -1,8 +1,8 @@
 /** The content of requests and responses (Fetch standard, section 5.2). */
 import type { IncomingBody, OutgoingBody } from '@runtimejs/http/connection/types.ts';
 import { webHost } from './host.ts';
-import { ReadableStream } from './streams.ts';
-import { URLSearchParams } from './url.ts';
+import { isReadableStream, type ReadableStream, streams } from './streams.ts';
+import { isSearchParams, type URLSearchParams } from './url.ts';
 
 export type BodyInit =
   | string
@@ -80,7 +80,7 @@ export abstract class Body {
    */
   protected setBody(init: BodyInit | null | undefined): string | undefined {
     if (init === null || init === undefined) return undefined;
-    if (init instanceof ReadableStream) {
+    if (isReadableStream(init)) {
       if (init.locked || isDisturbed(init)) {
         throw new TypeError('The stream is in use, or has been read.');
       }
@@ -97,7 +97,7 @@ export abstract class Body {
       return undefined;
     }
     this.#source = { kind: 'bytes', bytes: webHost().encodeUtf8(String(init)) };
-    return init instanceof URLSearchParams
+    return isSearchParams(init)
       ? 'application/x-www-form-urlencoded;charset=UTF-8'
       : 'text/plain;charset=UTF-8';
   }
@@ -162,7 +162,7 @@ function isDisturbed(stream: ReadableStream<Uint8Array>): boolean {
 }
 
 function streamOfBytes(bytes: Uint8Array): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
+  return new (streams().ReadableStream)<Uint8Array>({
     pull(controller) {
       if (bytes.length > 0) controller.enqueue(bytes);
       controller.close();
@@ -171,7 +171,7 @@ function streamOfBytes(bytes: Uint8Array): ReadableStream<Uint8Array> {
 }
 
 function streamOfIncoming(incoming: IncomingBody): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
+  return new (streams().ReadableStream)<Uint8Array>(
     {
       pull: (controller) =>
         new Promise<void>((resolve, reject) => {

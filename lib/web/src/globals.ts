@@ -22,3 +22,9 @@ export const globalsByModule: Readonly<Record<string, readonly string[]>> = {
   'structured-clone.ts': ['structuredClone'],
   'url.ts': ['URL', 'URLSearchParams'],
 };
+
+/** The functions that load a module's globals, where they are loaded when the first of them is used. */
+export const loaderByModule: Readonly<Record<string, string>> = {
+  'streams.ts': 'streams',
+  'url.ts': 'urls',
+};

@@ -4,7 +4,7 @@ import { isTokenText } from '@runtimejs/http/wire/characters.ts';
 import { AbortSignal } from './abort.ts';
 import { Body, type BodyInit } from './body.ts';
 import { Headers, type HeadersInit } from './headers.ts';
-import { URL } from './url.ts';
+import { type URL, urls } from './url.ts';
 
 export interface RequestInit {
   readonly method?: string;
@@ -57,7 +57,7 @@ export class Request extends Body {
       this.#signal = init.signal === null ? undefined : (init.signal ?? input.signal);
       if (init.body === undefined || init.body === null) this.takeBody(input);
     } else {
-      this.#url = new URL(String(input)).href;
+      this.#url = parse(String(input));
       this.#headers = new Headers(init.headers);
       this.#signal = init.signal ?? undefined;
     }
@@ -127,6 +127,11 @@ function checkMethod(method: string): string {
   return normalised.has(upper) ? upper : text;
 }
 
+/** Parses a URL, and writes it as the standard has it. @throws TypeError when it is none */
+function parse(text: string): string {
+  return new (urls().URL)(text).href;
+}
+
 /** Where the client has sent it, as a URL. */
 function urlOf({ head }: Exchange): string {
   const { target } = head;
@@ -135,7 +140,7 @@ function urlOf({ head }: Exchange): string {
     // Most need no parser.
     if (plainHost.test(authority) && plainTarget.test(target))
       return `http://${authority}${target}`;
-    return new URL(`http://${authority}${target}`).href;
+    return parse(`http://${authority}${target}`);
   }
-  return target === '*' ? new URL(`http://${authority}/`).href : new URL(target).href;
+  return parse(target === '*' ? `http://${authority}/` : target);
 }

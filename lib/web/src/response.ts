@@ -3,7 +3,7 @@ import type { OutgoingResponse } from '@runtimejs/http/connection/types.ts';
 import { allowsContent } from '@runtimejs/http/wire/response.ts';
 import { Body, type BodyInit } from './body.ts';
 import { Headers, type HeadersInit } from './headers.ts';
-import { URL } from './url.ts';
+import { type URL, urls } from './url.ts';
 
 export interface ResponseInit {
   readonly status?: number;
@@ -51,7 +51,7 @@ export class Response extends Body {
   static redirect(url: string | URL, status = 302): Response {
     if (!redirects.has(status)) throw new RangeError(`The status ${status} is no redirect.`);
     // A server may send a place relative to the request, which it does not know here.
-    const location = /^[/?#.]/.test(String(url)) ? String(url) : new URL(String(url)).href;
+    const location = /^[/?#.]/.test(String(url)) ? String(url) : new (urls().URL)(String(url)).href;
     return new Response(null, { status, headers: { location } });
   }
 

@@ -16,11 +16,12 @@
 namespace runtime {
 
 /**
- * Makes an isolate without Node, from Node's built-in snapshot: this V8 shares one read-only heap
- * between all isolates of the process, so all must come from the same snapshot.
+ * Makes an isolate without Node. This V8 shares one read-only heap between all isolates of the
+ * process, so all must come from the same snapshot: Node's, or V8's own where no isolate is Node's.
  *
  * @param platform Node's platform
- * @param snapshot the snapshot that the app's isolate was made from; must outlive the isolate
+ * @param snapshot the snapshot that the app's isolate was made from, which must outlive the isolate;
+ * nullptr: V8's own
  * @param allocator for array buffers
  * @param delegate names the isolate's task runner; must outlive the isolate
  * @returns the isolate, to be freed with platform->DisposeIsolate(), or nullptr when V8 could not

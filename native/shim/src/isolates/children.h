@@ -22,7 +22,7 @@ namespace runtime {
  */
 class Children {
  public:
-  /** @param platform Node's, as the snapshot: both outlive this object */
+  /** @param platform Node's, as the snapshot is unless nullptr: both outlive this object */
   Children(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
            const node::EmbedderSnapshotData* snapshot, std::shared_ptr<Mailbox> mailbox)
       : kernel_(kernel), platform_(platform), snapshot_(snapshot), mailbox_(std::move(mailbox)) {}

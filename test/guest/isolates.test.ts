@@ -29,7 +29,7 @@ test.before(async () => {
     network: { forward: [{ protocol: 'tcp', address: '127.0.0.1', host: port, guest: 8080 }] },
     memoryMegabytes: 384,
     processors: 2,
-    append: 'log=info',
+    append: 'log=debug',
     timeoutMilliseconds: 560_000,
   });
   await printed(machine, /Listening on port 8080:[\s\S]*10\.0\.2\.15/);
@@ -164,6 +164,10 @@ test.serial('a supervisor starts what fails, and gives up with a reason', async 
   );
   t.is(status.children[0]?.restarts, 3);
   t.is(status.lives, 4);
+});
+
+test.serial('V8 has taken the code caches of their scripts', (t) => {
+  t.notRegex(machine.output(), /code cache/);
 });
 
 test.serial('the system isolate starts isolates beside an app in Node', async (t) => {

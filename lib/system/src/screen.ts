@@ -9,7 +9,7 @@
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { TerminalDevice } from '@runtimejs/tty/device.ts';
 import type { Keyboard } from '@runtimejs/tty/keyboard/keys.ts';
-import { type LayoutName, layouts } from '@runtimejs/tty/keyboard/layouts.ts';
+import { type LayoutName, layoutNames } from '@runtimejs/tty/keyboard/layouts.ts';
 import type { Display, DisplayDriver } from '@runtimejs/tty/screen/display.ts';
 import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
 import { ScreenDevice } from '@runtimejs/tty/screen/screen-device.ts';
@@ -56,13 +56,13 @@ function chooseLayout(
 ): LayoutName {
   if (wanted === undefined) return usual;
   if (isLayout(wanted)) return wanted;
-  const known = Object.keys(layouts).join(', ');
+  const known = layoutNames.join(', ');
   platform.log('warn', `screen: there is no keyboard layout ${wanted}, but there is: ${known}`);
   return usual;
 }
 
 function isLayout(name: string): name is LayoutName {
-  return Object.hasOwn(layouts, name);
+  return (layoutNames as readonly string[]).includes(name);
 }
 
 /**

@@ -26,9 +26,6 @@ export interface SourceMap {
 }
 
 const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const digitOf: ReadonlyMap<string, number> = new Map(
-  [...digits].map((digit, value) => [digit, value]),
-);
 
 /**
  * Decodes one field of a mapping: base 64 digits of 5 bits, least significant first, the sign in
@@ -39,9 +36,8 @@ function decodeNumbers(field: string): number[] {
   let value = 0;
   let shift = 0;
   for (const character of field) {
-    const digit = digitOf.get(character);
-    if (digit === undefined)
-      throw new SyntaxError(`Source map: '${character}' is no base 64 digit`);
+    const digit = digits.indexOf(character);
+    if (digit < 0) throw new SyntaxError(`Source map: '${character}' is no base 64 digit`);
     value += (digit & 31) << shift;
     if ((digit & 32) !== 0) {
       shift += 5;

@@ -35,7 +35,7 @@ interface LayoutRows {
   readonly dead?: string;
 }
 
-function createLayout(rows: LayoutRows): Layout {
+function layoutOf(rows: LayoutRows): Layout {
   const levels = [rows.plain, rows.shift, rows.alternate, rows.alternateShift].map((level) =>
     level === undefined ? [] : [...level.join('')],
   );
@@ -72,14 +72,15 @@ const de: LayoutRows = {
   dead: '^´`',
 };
 
-const british = createLayout(uk);
+/** By name: the country's code as in `setxkbmap`, and `uk` as another word for `gb`. */
+const rowsByName = { us, gb: uk, uk, de } as const satisfies Readonly<Record<string, LayoutRows>>;
 
-/** The layouts by name: the country's code as in `setxkbmap`, and `uk` as another word for `gb`. */
-export const layouts = {
-  us: createLayout(us),
-  gb: british,
-  uk: british,
-  de: createLayout(de),
-} as const satisfies Readonly<Record<string, Layout>>;
+export type LayoutName = keyof typeof rowsByName;
 
-export type LayoutName = keyof typeof layouts;
+/** The names of layouts. */
+export const layoutNames = Object.keys(rowsByName) as readonly LayoutName[];
+
+/** @returns the layout of that name, made anew */
+export function createLayout(name: LayoutName): Layout {
+  return layoutOf(rowsByName[name]);
+}

@@ -53,13 +53,15 @@ function createTable(): ReadonlyMap<number, number> {
   return table;
 }
 
-const table = createTable();
+/** Made for the first character that is not ASCII: few screens show one. */
+let table: ReadonlyMap<number, number> | undefined;
 /** ■, for what the font does not have. */
 const unknown = 0xfe;
 
 /** The code of a character; a square when there is none. Letters with marks lose them first. */
 export function codeOf(point: number): number {
   if (point >= 0x20 && point <= 0x7e) return point;
+  table ??= createTable();
   const known = table.get(point);
   if (known !== undefined) return known;
   const base = String.fromCodePoint(point).normalize('NFD').codePointAt(0) as number;

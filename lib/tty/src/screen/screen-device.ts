@@ -5,7 +5,7 @@
 
 import type { TerminalDevice, TerminalHost, TerminalSize } from '../device.ts';
 import type { Keyboard, KeyboardLights, KeyEvent } from '../keyboard/keys.ts';
-import { type LayoutName, layouts } from '../keyboard/layouts.ts';
+import { createLayout, type LayoutName } from '../keyboard/layouts.ts';
 import { Typist } from '../keyboard/typist.ts';
 import type { Display, View } from './display.ts';
 import { Terminal } from './terminal.ts';
@@ -63,7 +63,7 @@ export class ScreenDevice implements TerminalDevice {
     this.#clock = clock;
     this.#displays = options.displays;
     this.#keyboards = options.keyboards;
-    this.#typist = new Typist(layouts[options.layout]);
+    this.#typist = new Typist(createLayout(options.layout));
     this.#size = this.#smallestSize();
     this.#terminal = new Terminal(this.#size.columns, this.#size.rows, {
       reply: (bytes) => this.#receive(bytes),

@@ -93,6 +93,7 @@ const replacements: Readonly<Record<string, string>> = {
   './encoding': locate('@runtimejs/web/url-encoding.cjs'),
   // For queries in encodings other than UTF-8, which the URL class does not have.
   '@exodus/bytes/encoding.js': nothingName,
+  '@exodus/bytes/whatwg.js': locate('@runtimejs/web/percent-encoding.cjs'),
 };
 
 /** Fits whatwg-url to a small bundle. */

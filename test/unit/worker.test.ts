@@ -1,7 +1,9 @@
 /** Bare apps on this host: the web platform's API, the way from an exchange to fetch() and back, the bundle. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { percentEncodeAfterEncoding as reference } from '@exodus/bytes/whatwg.js';
 import { defineOnDemand } from '@runtimejs/web/define.ts';
 import { Headers } from '@runtimejs/web/headers.ts';
 import { provideHost } from '@runtimejs/web/host.ts';
@@ -154,6 +156,22 @@ test('what the standard forbids is refused', (t) => {
   t.throws(() => new Request('/relative'), { instanceOf: TypeError });
   t.throws(() => new Request('http://a/', { method: 'GET', body: 'a' }), { instanceOf: TypeError });
   t.throws(() => new Request('http://a/', { method: 'CONNECT' }), { instanceOf: TypeError });
+});
+
+test('percent-encoding for URLs is what the URL standard has', (t) => {
+  const { percentEncodeAfterEncoding } = createRequire(import.meta.url)(
+    '../../lib/web/src/percent-encoding.cjs',
+  ) as { percentEncodeAfterEncoding(encoding: string, text: string, reserved: string): string };
+  const everything = Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code)).join(
+    '',
+  );
+  for (const text of ['', 'a=b&c=d e', everything, '\u{1F600}\ud800x\udc00']) {
+    for (const reserved of ['', ' "#<>', ' "#\'<>']) {
+      const expected = reference('utf-8', text, reserved);
+      t.is(percentEncodeAfterEncoding('utf-8', text, reserved), expected);
+    }
+  }
+  t.throws(() => percentEncodeAfterEncoding('shift_jis', 'a', ''), { instanceOf: RangeError });
 });
 
 test('globals that take long are loaded with the first use, once, and can be replaced before it', (t) => {

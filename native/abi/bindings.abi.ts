@@ -8,6 +8,7 @@ import { appBindingGroups } from './app-bindings.abi.ts';
 import { argument, type BindingGroup, binding, bindingGroup } from './declare.ts';
 import { isolateBindingGroups, isolateBindings } from './isolate.abi.ts';
 import { cpuStatistics, memoryStatistics } from './kernel.abi.ts';
+import { reloadBindingGroups } from './reload.abi.ts';
 import { clockBindings, serviceBindingGroups } from './service-bindings.abi.ts';
 import { terminalBindingGroups } from './terminal.abi.ts';
 
@@ -235,6 +236,7 @@ export const bindingGroups: readonly BindingGroup[] = [
   ]),
   ...isolateBindingGroups,
   ...serviceBindingGroups,
+  ...reloadBindingGroups,
   ...appBindingGroups,
   ...terminalBindingGroups,
 ];

@@ -140,6 +140,108 @@ test.serial(
   },
 );
 
+/** A service that counts its versions, and a network driver in an isolate of its own. */
+const replaceable = {
+  'runtime.config.ts': `export default {
+  services: ['./src/count.ts'],
+  networkDrivers: [{ driver: './src/net/driver.ts', placement: 'own' }],
+};
+`,
+  'src/main.ts': `import { createServer } from 'node:http';
+let requests = 0;
+createServer((_request, response) => response.end(String(++requests))).listen(8080);
+`,
+  'src/count.ts': `import type { Service } from '@runtimejs/system/compose.ts';
+let count = 1;
+const service: Service = {
+  name: 'count',
+  start: () => () => Number.POSITIVE_INFINITY,
+  handOver: () => count,
+  takeOver: (state) => { count = Number(state) + 1; console.warn('service first is number', count); },
+};
+export default service;
+`,
+  'src/net/driver.ts': "export { attach } from '@runtimejs/virtio-net/driver.ts';\n",
+  'src/net/isolate.ts': `import { networkProgram } from '@runtimejs/placement/network-isolate.ts';
+import * as driver from './driver.ts';
+console.warn('driver first');
+export default networkProgram(driver);
+`,
+  'src/net/own.ts': `import { ownNetworkDriver } from '@runtimejs/placement/own-network.ts';
+import { deviceType } from '@runtimejs/virtio/constants.ts';
+import { openPciTransport } from '@runtimejs/virtio/pci.ts';
+import { findPlaceable, resetFunction } from '@runtimejs/virtio/placement.ts';
+import { identify } from '@runtimejs/virtio-net/device.ts';
+
+export const { attach } = ownNetworkDriver({
+  name: 'net',
+  entry: new URL('./isolate.ts', import.meta.url),
+  find: (platform) => findPlaceable(platform, deviceType.network, 'net'),
+  reset: resetFunction,
+  identify: (platform, device) => {
+    const transport = openPciTransport(device);
+    return typeof transport === 'string' ? transport : identify(platform, transport);
+  },
+});
+`,
+} as const;
+
+test.serial(
+  'dev: a driver and a service are replaced in the machine; the app goes on',
+  async (t) => {
+    t.timeout(4 * limit);
+    const folder = await makeApp('dev-system', replaceable);
+    const port = await findFreePort(21_000 + (process.pid % 10_000));
+    const child = spawn(command, ['dev', '--no-standby', '--port', `${port}:8080`], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const printed = record(child);
+    let requests = 0;
+    /** A machine that was booted anew would begin to count again. */
+    const asks = async (): Promise<void> => {
+      await until(async () => {
+        const signal = AbortSignal.timeout(10_000);
+        const answer = await fetch(`http://127.0.0.1:${port}/`, {
+          signal,
+          headers: { connection: 'close' },
+        })
+          .then((response) => response.text())
+          .catch(() => '');
+        if (answer === '') return false;
+        t.true(Number(answer) > requests, printed());
+        requests = Number(answer);
+        return true;
+      }, printed);
+    };
+    const change = (file: keyof typeof replaceable, edit: (source: string) => string) =>
+      writeFile(path.join(folder, file), edit(replaceable[file]));
+    const says = (pattern: RegExp) => until(() => pattern.test(printed()), printed);
+    try {
+      await says(/driver first/);
+      await says(/➜/);
+      await asks();
+      await change('src/net/isolate.ts', (source) => source.replace('first', 'second'));
+      await says(/driver second/);
+      await says(/Reloaded after [\d.]+ s, without a boot, of net0\./);
+      await asks();
+      await change('src/count.ts', (source) => source.replace('first', 'second'));
+      await says(/service second is number 2/);
+      await says(/without a boot, of the system isolate, with the state of the version before\./);
+      await asks();
+      await change('src/count.ts', (source) => `${source}\nthrow new Error('not yet');\n`);
+      await says(/error: .*Error: not yet\n {4}at .*src\/count\.ts:11:7/);
+      await says(/The version before goes on\./);
+      await asks();
+      child.kill('SIGINT');
+      const [code] = await once(child, 'exit');
+      t.is(code, 0, printed());
+    } finally {
+      if (child.exitCode === null) child.kill('SIGTERM');
+    }
+  },
+);
+
 /** The line of a text in a source. */
 function lineOf(source: string, text: string): number {
   return source.slice(0, source.indexOf(text)).split('\n').length;

@@ -80,7 +80,7 @@ test.serial('a second service is refused while one runs', (t) => {
   next.end();
 });
 
-test.serial('connections end with ENETRESET, whoever waits hears of it', async (t) => {
+test.serial('connections end with ECONNRESET, whoever waits hears of it', async (t) => {
   const service = new Service();
   const reader = await connected(service);
   const writer = await connected(service, nonBlocking);
@@ -93,7 +93,7 @@ test.serial('connections end with ENETRESET, whoever waits hears of it', async (
   const pages = host.statistics().pages;
   const lost = host.statistics().lostConnections;
   service.end();
-  t.is(await done, 'ENETRESET');
+  t.is(await done, 'ECONNRESET');
   t.is(read(reader.fd), '');
   t.true(host.statistics().pages < pages);
   t.is(host.statistics().lostConnections, lost + 3);
@@ -101,9 +101,9 @@ test.serial('connections end with ENETRESET, whoever waits hears of it', async (
     readiness(writer.fd, everything),
     poll.in | poll.out | poll.error | poll.hangUp | poll.readHangUp,
   );
-  t.is(write(writer.fd, 'x'), 'ENETRESET');
+  t.is(write(writer.fd, 'x'), 'ECONNRESET');
   t.is(call('sendto', writer.fd, Buffer.from('x'), 1, 0x4000, null, 0), 'EPIPE');
-  t.is(call('connect', connecting, loopback(9), 16), 'ENETRESET');
+  t.is(call('connect', connecting, loopback(9), 16), 'ECONNRESET');
   // Such a socket can connect anew, once there is a service.
   const again = callAsync('connect', connecting, loopback(10), 16);
   await sleepers(1);

@@ -47,6 +47,47 @@ test('what is sent while there is no driver is dropped and counted, the link sta
   t.deepEqual(bench.upper.links, [true, false, true]);
 });
 
+test('what is sent while a driver is replaced waits for the next one, and what the old one left is taken', (t) => {
+  const bench = ready();
+  bench.device.stopping();
+  t.true(bench.transmit(frame(100)));
+  bench.arrive(frame(60));
+  let isTaken = false;
+  bench.device.stopped(() => {
+    isTaken = true;
+  });
+  t.false(isTaken);
+  bench.poll();
+  t.true(isTaken);
+  t.deepEqual(bench.takeReceived(), [frame(60)]);
+  t.false(bench.sent.next(), 'the old one gets nothing more');
+  bench.device.ended();
+  t.true(bench.transmit(frame(200)));
+  bench.begin();
+  bench.poll();
+  bench.say({ is: 'ready', linkUp: true });
+  for (const length of [100, 200]) {
+    t.true(bench.sent.next());
+    t.is(bench.sent.length, length);
+    bench.sent.advance();
+  }
+  t.true(bench.transmit(frame(300)));
+  t.true(bench.sent.next());
+  t.is(bench.device.counters.dropSendDown, 0);
+  t.deepEqual(bench.upper.links, [true]);
+});
+
+test('when no driver follows the one that was to be replaced, what waits is dropped and counted', (t) => {
+  const bench = ready();
+  bench.device.stopping();
+  t.true(bench.transmit(frame(100)));
+  bench.device.ended();
+  bench.platform.advance(6_000_000);
+  bench.poll();
+  t.is(bench.device.counters.dropSendDown, 1);
+  t.deepEqual(bench.upper.links, [true, false]);
+});
+
 test('counters go on from one driver to the next', (t) => {
   const bench = ready();
   bench.say({ is: 'counters', counters: { interrupts: 5, resets: 1 } });

@@ -1,4 +1,5 @@
 /** What a driver's isolate and the system isolate say to each other, beside the rings of frames. */
+import type { Json } from '@runtimejs/isolate/program.ts';
 import type { Channel, Message } from '@runtimejs/rpc/channel.ts';
 
 /** The first byte of a message. */
@@ -7,10 +8,18 @@ const kind = { bell: 0, entropy: 1, told: 2 } as const;
 /** From the driver's isolate. */
 export type DriverMessage =
   | { readonly is: 'ready'; readonly linkUp: boolean }
+  /** Answer to `handOver`: its state, null when it has none. */
+  | { readonly is: 'state'; readonly state: Json }
+  | { readonly is: 'stateless'; readonly reason: string }
+  /** Answer to `stop`: the device is quiet, and all that was received is in the ring. */
+  | { readonly is: 'stopped' }
   | { readonly is: 'link'; readonly up: boolean }
   | { readonly is: 'counters'; readonly counters: Readonly<Record<string, number>> };
 
-/** To the driver's isolate. */
+/** To the driver's isolate: it is about to be replaced. */
+export type ReplacementMessage = { readonly is: 'handOver' } | { readonly is: 'stop' };
+
+/** To a network driver's isolate. */
 export interface MulticastMessage {
   readonly is: 'multicast';
   readonly address: readonly number[];
@@ -32,12 +41,26 @@ export function driverMessage(value: unknown): DriverMessage | undefined {
       return isRecord(value.counters) && Object.values(value.counters).every(isCount)
         ? { is: 'counters', counters: value.counters as Record<string, number> }
         : undefined;
+    case 'state':
+      return 'state' in value ? { is: 'state', state: value.state as Json } : undefined;
+    case 'stateless':
+      return typeof value.reason === 'string'
+        ? { is: 'stateless', reason: value.reason }
+        : undefined;
+    case 'stopped':
+      return { is: 'stopped' };
     default:
       return undefined;
   }
 }
 
-/** Checks what a driver is told. @returns undefined when it is no such message */
+/** Checks what a driver is told that is about to be replaced. @returns undefined when it is no such message */
+export function replacementMessage(value: unknown): ReplacementMessage | undefined {
+  if (!isRecord(value)) return undefined;
+  return value.is === 'handOver' || value.is === 'stop' ? { is: value.is } : undefined;
+}
+
+/** Checks what a network driver is told. @returns undefined when it is no such message */
 export function multicastMessage(value: unknown): MulticastMessage | undefined {
   if (!isRecord(value) || value.is !== 'multicast') return undefined;
   const { address, join } = value;
@@ -181,3 +204,6 @@ export class Conversation<Tell, Told> {
     this.#taker.violated(violation);
   }
 }
+
+/** What a driver says, whatever it is told. */
+export type DriverVoice = Pick<Conversation<DriverMessage, never>, 'tell' | 'ring'>;

@@ -23,6 +23,7 @@ import {
   type DriverMessage,
   driverMessage,
   type MulticastMessage,
+  type ReplacementMessage,
 } from './messages.ts';
 import { networkRings, ringAt } from './network-layout.ts';
 import type { CardIdentity } from './own-network.ts';
@@ -53,7 +54,7 @@ const driverCounters = [
 
 /** This side of one life of the driver. */
 interface Life {
-  readonly conversation: Conversation<MulticastMessage, DriverMessage>;
+  readonly conversation: Conversation<MulticastMessage | ReplacementMessage, DriverMessage>;
   readonly received: FrameReader;
   readonly sent: FrameWriter;
   isReady: boolean;
@@ -91,6 +92,10 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
   #upper: DeviceReceiver | null = null;
   #reportedLink = false;
   #life: Life | undefined;
+  /** The driver is being replaced: what is to be sent waits for the next one. */
+  #isStopping = false;
+  /** Called once all is taken that the driver has received before it stopped. */
+  #whenTaken: (() => void) | undefined;
   #cancelAbsence: () => void = () => {};
 
   /** @throws Error when there is no memory for its first packets */
@@ -114,7 +119,10 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     this.#receivePool = new PacketPool(context.platform, pools.received);
   }
 
-  started(channel: Channel, { offset }: GrantedDevice): void {
+  started(
+    channel: Channel,
+    { offset }: GrantedDevice,
+  ): Conversation<MulticastMessage | ReplacementMessage, DriverMessage> {
     const life: Life = {
       conversation: new Conversation(
         channel,
@@ -131,17 +139,31 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
       linkUp: false,
     };
     this.#life = life;
+    return life.conversation;
+  }
+
+  stopping(): void {
+    if (this.#life?.isReady === true) this.#moveOn(this.#life);
+    this.flush();
+    this.#isStopping = true;
+  }
+
+  stopped(then: () => void): void {
+    this.#whenTaken = then;
   }
 
   ended(): void {
     const { counters } = this;
     this.#life = undefined;
+    this.#whenTaken = undefined;
     counters.driverEnds += 1;
-    counters.dropSendDown += this.#backlog.releaseAll();
+    if (!this.#isStopping) counters.dropSendDown += this.#backlog.releaseAll();
     for (const name of driverCounters) this.#counted[name] = counters[name];
     this.#cancelAbsence();
     this.#cancelAbsence = this.#platform.at(this.#platform.now() + absence, () => {
       this.linkUp = false;
+      this.#isStopping = false;
+      counters.dropSendDown += this.#backlog.releaseAll();
     });
   }
 
@@ -164,6 +186,11 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
   }
 
   transmit(packet: Packet): void {
+    const isHeld = this.#isStopping && packet.length >= ethernetHeader && packet.next === null;
+    if (isHeld) {
+      this.#backlog.push(packet);
+      return;
+    }
     if (this.#life?.isReady !== true) {
       this.counters.dropSendDown += 1;
       packet.release();
@@ -194,7 +221,7 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     }
     const life = this.#life;
     if (life?.isReady !== true) return false;
-    this.#moveOn(life);
+    if (!this.#isStopping) this.#moveOn(life);
     this.flush();
     let taken = 0;
     while (taken < budget && life.received.next()) {
@@ -204,6 +231,10 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     }
     if (taken > 0 && life.received.publish()) life.conversation.ring();
     this.#checkRules(life);
+    if (taken < budget) {
+      this.#whenTaken?.();
+      this.#whenTaken = undefined;
+    }
     return taken >= budget;
   }
 
@@ -229,6 +260,7 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
 
   #told(life: Life, message: DriverMessage): void {
     if (life !== this.#life) return;
+    this.onTold(message);
     switch (message.is) {
       case 'ready':
         if (life.isReady) return;
@@ -240,6 +272,9 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
             life.conversation.tell({ is: 'multicast', address, join: true });
           }
         }
+        this.#isStopping = false;
+        this.#moveOn(life);
+        this.flush();
         break;
       case 'link':
         life.linkUp = message.up;
@@ -322,6 +357,9 @@ export class PlacedNetworkDevice implements NetworkDevice, PlacedListener {
     this.#life = undefined;
     this.onViolation(`it broke the rules: ${violation}`);
   }
+
+  /** Takes what the driver says: see PlacedDriver. */
+  onTold: (message: DriverMessage) => void = () => {};
 
   /** Ends the driver's life: see PlacedDriver. */
   onViolation: (reason: string) => void = () => {};

@@ -5,6 +5,8 @@ import type { Packet } from '@runtimejs/net/packet.ts';
 import {
   bareBindings,
   type IsolatedDriver,
+  type Stoppable,
+  Succession,
   startDevice,
   systemViolated,
 } from './driver-isolate.ts';
@@ -13,8 +15,11 @@ import { GrantedPlatform } from './granted-platform.ts';
 import {
   Conversation,
   type DriverMessage,
+  type DriverVoice,
   type MulticastMessage,
   multicastMessage,
+  type ReplacementMessage,
+  replacementMessage,
 } from './messages.ts';
 import { networkReserved, networkRings } from './network-layout.ts';
 
@@ -22,28 +27,35 @@ import { networkReserved, networkRings } from './network-layout.ts';
 const pollBudget = 64;
 /** Ethernet's, with a VLAN tag. */
 const linkHeader = 18;
+/** How long it may take to send what waits, when the driver is to be replaced, microseconds. */
+const sendingLimit = 100_000;
 /** Between two looks at the counters, microseconds. */
 const countersPeriod = 1_000_000;
 
 /** Makes the program of a network driver's isolate. */
-export function networkProgram(driver: IsolatedDriver<NetworkDevice>): Program {
-  return ({ channel, finish }) => {
+export function networkProgram(driver: IsolatedDriver<NetworkDevice & Stoppable>): Program {
+  return async ({ channel, argument, finish }) => {
     const bindings = bareBindings();
     const platform = new GrantedPlatform(bindings, networkReserved);
     const device = startDevice(driver, platform);
-    const conversation = new Conversation<DriverMessage, MulticastMessage>(
+    const conversation = new Conversation<DriverMessage, MulticastMessage | ReplacementMessage>(
       channel,
       bindings.text,
       {
-        told: ({ address, join }) => device.setMulticast(Uint8Array.from(address), join),
+        told: (message) => {
+          if (message.is !== 'multicast') succession.told(message);
+          else device.setMulticast(Uint8Array.from(message.address), message.join);
+        },
         closed: finish,
         violated: systemViolated,
       },
-      multicastMessage,
+      (value) => multicastMessage(value) ?? replacementMessage(value),
     );
     const bridge = new Bridge(platform, device, conversation);
-    conversation.tell({ is: 'ready', linkUp: device.linkUp });
+    const succession = new Succession(driver, device, conversation, () => bridge.quiesce());
     bindings.loop.onTurn(() => bridge.turn());
+    await succession.takeOver(argument);
+    conversation.tell({ is: 'ready', linkUp: device.linkUp });
   };
 }
 
@@ -51,7 +63,7 @@ export function networkProgram(driver: IsolatedDriver<NetworkDevice>): Program {
 class Bridge implements DeviceReceiver {
   readonly #platform: GrantedPlatform;
   readonly #device: NetworkDevice;
-  readonly #conversation: Conversation<DriverMessage, MulticastMessage>;
+  readonly #conversation: DriverVoice;
   readonly #received: FrameWriter;
   readonly #sent: FrameReader;
   /** The longest frame that the card takes. */
@@ -61,13 +73,10 @@ class Bridge implements DeviceReceiver {
   #isFull = false;
   /** All packets are with the card, whose interrupt tells when some are back. */
   #isDry = false;
+  #isOver = false;
   #lastCounters = '';
 
-  constructor(
-    platform: GrantedPlatform,
-    device: NetworkDevice,
-    conversation: Conversation<DriverMessage, MulticastMessage>,
-  ) {
+  constructor(platform: GrantedPlatform, device: NetworkDevice, conversation: DriverVoice) {
     this.#platform = platform;
     this.#device = device;
     this.#conversation = conversation;
@@ -79,9 +88,20 @@ class Bridge implements DeviceReceiver {
     this.#tellCounters();
   }
 
+  /** Sends what the ring has, and puts what was received into the other one. There is no turn after it. */
+  quiesce(): void {
+    const platform = this.#platform;
+    const limit = platform.now() + sendingLimit;
+    while (this.#send() && platform.now() < limit) this.#device.flush();
+    this.#device.flush();
+    this.#receive();
+    this.#isOver = true;
+  }
+
   /** One turn of the loop. @returns until when it may sleep */
   turn(): number {
     const platform = this.#platform;
+    if (this.#isOver) return Number.POSITIVE_INFINITY;
     const device = this.#device;
     if (this.#isArmed) this.#arm(false);
     platform.turn();

@@ -1,6 +1,11 @@
 /** Placement of drivers whose devices work by themselves, such as entropy sources. */
 import type { Driver } from '@runtimejs/system/compose.ts';
-import { Conversation, type DriverMessage, driverMessage } from './messages.ts';
+import {
+  Conversation,
+  type DriverMessage,
+  driverMessage,
+  type ReplacementMessage,
+} from './messages.ts';
 import { type PlaceableDriver, PlacedDriver, placeAll } from './placed-driver.ts';
 
 /** Longest text that an entropy source may give at once: more is no entropy, but a flood. */
@@ -11,13 +16,14 @@ export function ownDriver(driver: PlaceableDriver): Driver<PlacedDriver> {
   return {
     attach: (_platform, _memory, context) =>
       placeAll(driver, context, (device, name) => {
-        const placed = new PlacedDriver(driver, context, device, name, {
+        const placed: PlacedDriver = new PlacedDriver(driver, context, device, name, {
           started: (channel) => {
             const violated = (what: string): void => placed.kill(`it broke the rules: ${what}`);
-            new Conversation<never, DriverMessage>(
+            return new Conversation<ReplacementMessage, DriverMessage>(
               channel,
               context.bindings.text,
               {
+                told: (message) => placed.told(message),
                 entropy: (bytes) => {
                   if (bytes.length <= mostEntropy) context.platform.addEntropy(bytes);
                   else violated('it gives more entropy than anybody asked for');
@@ -27,6 +33,8 @@ export function ownDriver(driver: PlaceableDriver): Driver<PlacedDriver> {
               driverMessage,
             );
           },
+          stopping() {},
+          stopped: (then) => then(),
           ended() {},
         });
         placed.start();

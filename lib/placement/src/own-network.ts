@@ -37,6 +37,7 @@ export function ownNetworkDriver(driver: PlaceableNetworkDriver): Driver<Network
         const device = new PlacedNetworkDevice(name, identity, memory, context);
         const placed = new PlacedDriver(placeable, context, function_, name, device);
         device.onViolation = (reason) => placed.kill(reason);
+        device.onTold = (message) => placed.told(message);
         placed.start();
         return device;
       }),

@@ -3,11 +3,16 @@
  * isolate, and starts it anew when it has ended, whatever the reason, with pauses that grow.
  */
 import { type GrantedDevice, type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
+import type { Json } from '@runtimejs/isolate/program.ts';
 import type { Supervisor, SupervisorStatus } from '@runtimejs/isolate/supervisor.ts';
 import type { PciFunction } from '@runtimejs/pci/function.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
+import type { ReplaceablePart, State } from '@runtimejs/system/reload/types.ts';
+import { handoverLimit, ReloadFailure, timer } from '@runtimejs/system/reload/within.ts';
+import type { TakenOver } from './driver-isolate.ts';
+import type { DriverMessage, ReplacementMessage } from './messages.ts';
 
 declare global {
   interface ImportMeta {
@@ -32,10 +37,19 @@ export interface PlaceableDriver {
   reset(platform: Platform, device: PciFunction): string | undefined;
 }
 
-/** Who is told about lives. */
+/** Says something to a driver's isolate. */
+export interface Teller {
+  tell(message: ReplacementMessage): void;
+}
+
+/** Who is told about lives. It hands what the driver says on to told(). */
 export interface PlacedListener {
   /** A life has begun. @param channel leads to the driver; @param granted what it has */
-  started(channel: Channel, granted: GrantedDevice): void;
+  started(channel: Channel, granted: GrantedDevice): Teller;
+  /** The driver is about to be replaced: nothing more is to be given to this life. */
+  stopping(): void;
+  /** It has stopped its device. @param then to be called once all is taken that it has left */
+  stopped(then: () => void): void;
   /** It has ended, and the device is quiet. */
   ended(): void;
 }
@@ -51,6 +65,9 @@ const policy = {
 /** Most milliseconds of a turn of the driver's loop. */
 const turnLimit = 10_000;
 const heapLimit = 32 * 1024 * 1024;
+/** Milliseconds that a driver may take to stop its device, when it is replaced, and to start it. */
+const stopLimit = 2000;
+const startLimit = 30_000;
 
 const all: PlacedDriver[] = [];
 
@@ -59,9 +76,14 @@ export function placedDrivers(): readonly PlacedDriver[] {
   return all;
 }
 
+/** What a driver says, or what became of it. */
+type DriverNews = DriverMessage | { readonly is: 'ended' | 'late'; readonly report: string };
+
 /** One driver with one device. */
-export class PlacedDriver {
+export class PlacedDriver implements ReplaceablePart {
   readonly name: string;
+  /** Path of its script in the image. */
+  readonly script: string;
   readonly #driver: PlaceableDriver;
   readonly #context: SystemContext;
   readonly #device: PciFunction;
@@ -69,6 +91,14 @@ export class PlacedDriver {
   readonly #listener: PlacedListener;
   readonly #supervisor: Supervisor;
   #isolate: Isolate | undefined;
+  #teller: Teller | undefined;
+  /** What the next life begins with. */
+  #argument: TakenOver | null = null;
+  #isBeingReplaced = false;
+  /** handOver() of the version that runs has failed. */
+  #isStateLost = false;
+  /** Waits for news; takes them by returning true. */
+  #awaits: ((news: DriverNews) => void) | undefined;
 
   /** @throws Error when the device cannot be granted */
   constructor(
@@ -79,6 +109,7 @@ export class PlacedDriver {
     listener: PlacedListener,
   ) {
     this.name = name;
+    this.script = typeof driver.entry === 'string' ? driver.entry : driver.entry.pathname;
     this.#driver = driver;
     this.#context = context;
     this.#device = device;
@@ -90,11 +121,14 @@ export class PlacedDriver {
         if (event.kind !== 'ended') return;
         const { how, report } = event.ending;
         const [why = ''] = report.split('\n');
-        context.log('warn', `${name}: its isolate ${how}${why === '' ? '' : `: ${why}`}`);
+        const level = this.#isBeingReplaced ? 'info' : 'warn';
+        context.log(level, `${name}: its isolate ${how}${why === '' ? '' : `: ${why}`}`);
         context.log('debug', `${name}: ${report}`);
+        this.#awaits?.({ is: 'ended', report: `${how}: ${report}` });
       },
     });
     all.push(this);
+    context.parts.push(this);
   }
 
   /** Starts it, and keeps it going. */
@@ -112,6 +146,91 @@ export class PlacedDriver {
     return this.#supervisor.status();
   }
 
+  /** Takes what the driver says. */
+  told(message: DriverMessage): void {
+    this.#awaits?.(message);
+  }
+
+  // ReplaceablePart
+
+  async handOver(): Promise<State | undefined> {
+    if (this.#teller === undefined || this.#isStateLost) return undefined;
+    this.#teller.tell({ is: 'handOver' });
+    const news = await this.#next(['state', 'stateless'], handoverLimit);
+    if (news.is === 'state') return news.state;
+    this.#isStateLost = true;
+    const what = `handOver() of ${this.name}`;
+    if (news.is === 'late') {
+      throw new ReloadFailure(`${what} has not ended after ${handoverLimit / 1000} s.`);
+    }
+    const reason = news.is === 'stateless' ? news.reason : 'report' in news ? news.report : '';
+    throw new ReloadFailure(`${what} failed: ${reason}`);
+  }
+
+  async replace(state: State | undefined): Promise<void> {
+    this.#isBeingReplaced = true;
+    try {
+      this.#listener.stopping();
+      if (this.#teller !== undefined) {
+        this.#teller.tell({ is: 'stop' });
+        const { is } = await this.#next(['stopped'], stopLimit);
+        if (is === 'stopped') await this.#untilTaken();
+      }
+      this.#argument = state === undefined ? null : { state };
+      await this.#startAnew();
+      this.#isStateLost = false;
+    } finally {
+      this.#isBeingReplaced = false;
+    }
+  }
+
+  async restore(): Promise<void> {
+    try {
+      await this.#startAnew();
+    } catch (error) {
+      this.#context.log('error', `${this.name}: ${(error as Error).message}`);
+    }
+  }
+
+  /** Stops what runs, whatever it does, and starts what is in the script's place. */
+  async #startAnew(): Promise<void> {
+    await this.#supervisor.stop('it is replaced');
+    const started = this.#next(['ready'], startLimit);
+    this.#supervisor.start();
+    const news = await started;
+    if (news.is === 'ready') this.#argument = null;
+    else if (news.is === 'late') {
+      throw new ReloadFailure(`${this.name} has not started after ${startLimit / 1000} s.`);
+    } else if ('report' in news) {
+      throw new ReloadFailure(`${this.name} does not start: its isolate ${news.report}`);
+    }
+  }
+
+  /** Waits for what the driver says, or for its end. */
+  #next(kinds: readonly DriverMessage['is'][], limit: number): Promise<DriverNews> {
+    return new Promise((resolve) => {
+      const settle = (news: DriverNews): void => {
+        const isAwaited = news.is === 'ended' || news.is === 'late' || kinds.includes(news.is);
+        if (!isAwaited) return;
+        stop();
+        this.#awaits = undefined;
+        resolve(news);
+      };
+      const stop = timer(limit, () => settle({ is: 'late', report: '' }));
+      this.#awaits = settle;
+    });
+  }
+
+  #untilTaken(): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = timer(stopLimit, resolve);
+      this.#listener.stopped(() => {
+        stop();
+        resolve();
+      });
+    });
+  }
+
   #begin(): Isolate {
     const problem = this.#driver.reset(this.#context.platform, this.#device);
     if (problem !== undefined) throw new Error(problem);
@@ -121,11 +240,13 @@ export class PlacedDriver {
       device: this.#granted,
       heapLimit,
       turnLimit,
+      argument: this.#argument as Json,
     });
     this.#isolate = isolate;
-    this.#listener.started(isolate.channel, this.#granted);
+    this.#teller = this.#listener.started(isolate.channel, this.#granted);
     isolate.onEnded(() => {
       this.#isolate = undefined;
+      this.#teller = undefined;
       this.#listener.ended();
     });
     return isolate;

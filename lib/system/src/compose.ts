@@ -19,6 +19,8 @@ import type { SystemBindings } from './generated/bindings.d.ts';
 import { prepareIsolate } from './isolate.ts';
 import { createMemory } from './memory.ts';
 import { createPlatform, type GuestPlatform } from './platform.ts';
+import { beginLife, type Life } from './reload/life.ts';
+import type { Reloadable, ReplaceablePart } from './reload/types.ts';
 
 /** What drivers and services work with. */
 export interface SystemContext {
@@ -26,6 +28,12 @@ export interface SystemContext {
   readonly platform: Platform;
   /** The arena, which DMA memory is part of. */
   readonly memory: Memory;
+  /** All services of the composition. */
+  readonly services: readonly Service[];
+  /** What has an isolate of its own with a script that can be replaced; who starts such a part adds it. */
+  readonly parts: ReplaceablePart[];
+  /** This life of the isolate; undefined while services are started. */
+  readonly life: () => Life | undefined;
   log(atLevel: LogLevel, text: string): void;
 }
 
@@ -41,12 +49,14 @@ export interface Driver<Device> {
  */
 export type Turn = () => number;
 
-/** Something that runs as long as the machine does. */
-export interface Service {
-  /** For the log. */
+/** Something that runs as long as the machine does, or until it is replaced. */
+export interface Service extends Reloadable {
+  /** For the log; the version that replaces it is known by the same name. */
   readonly name: string;
   /** Starts it; an exception ends this life of the isolate. */
   start(context: SystemContext): Turn;
+  /** Ends it: after handOver(), a moment before the isolate ends to be replaced. */
+  stop?(): void;
 }
 
 /** What runs. */
@@ -60,11 +70,14 @@ export interface Composition {
 export function system(composition: Composition): void {
   const bindings = prepareIsolate();
   const log = (atLevel: LogLevel, text: string): void => bindings.log.write(level[atLevel], text);
-  const context = createContext(bindings, log);
+  const services = composition.services ?? [];
+  let life: Life | undefined;
+  const context = createContext(bindings, log, services, () => life);
   if (context !== undefined) {
-    const turns = (composition.services ?? []).map((service) => service.start(context));
+    const turns = services.map((service) => service.start(context));
     for (const driver of composition.drivers ?? []) attachDriver(driver, context);
     bindings.loop.onTurn(createTurn(context.platform, turns));
+    life = beginLife(bindings, services);
   }
   const took = Number(bindings.clock.monotonic() - bindings.isolate.startedAt()) / 1e6;
   log('debug', `isolate: started in ${took.toFixed(1)} ms`);
@@ -74,10 +87,13 @@ export function system(composition: Composition): void {
 function createContext(
   bindings: SystemBindings,
   log: SystemContext['log'],
+  services: readonly Service[],
+  life: SystemContext['life'],
 ): (SystemContext & { readonly platform: GuestPlatform }) | undefined {
   try {
     const memory = createMemory(bindings);
-    return { bindings, memory, platform: createPlatform(bindings), log };
+    const platform = createPlatform(bindings);
+    return { bindings, memory, platform, services, parts: [], life, log };
   } catch (error) {
     log('error', `No drivers and no network: the kernel gives no shared memory (${error})`);
     return undefined;

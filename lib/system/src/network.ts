@@ -32,7 +32,16 @@ export interface NetworkOptions {
   readonly logCounters?: number;
   /** Records packets: capture() of network-capture.ts. */
   readonly capture?: CaptureFactory;
+  /** Lets a tool on the host replace drivers and services: reloadControl() of reload/control.ts. */
+  readonly control?: ControlFactory;
 }
+
+/** Starts a server in the system isolate; so that compositions without one do not have the code. */
+export type ControlFactory = (
+  network: NetworkService,
+  environment: Environment,
+  context: SystemContext,
+) => void;
 
 /** A recording, and what keeps its file up to date. */
 export interface Recording {
@@ -46,10 +55,23 @@ export type CaptureFactory = (environment: Environment, context: SystemContext) 
 
 /** The network service. */
 export function network(options: NetworkOptions): Service {
-  return { name: 'network', start: (context) => start(options, context) };
+  let running: RunningNetwork | undefined;
+  return {
+    name: 'network',
+    start: (context) => {
+      running = start(options, context);
+      return running.turn;
+    },
+    stop: () => running?.stop(),
+  };
 }
 
-function start(options: NetworkOptions, context: SystemContext): Turn {
+interface RunningNetwork {
+  readonly turn: Turn;
+  stop(): void;
+}
+
+function start(options: NetworkOptions, context: SystemContext): RunningNetwork {
   const { bindings, memory } = context;
   const environment: Environment = {
     memory,
@@ -83,7 +105,17 @@ function start(options: NetworkOptions, context: SystemContext): Turn {
   service.start();
   if (options.logCounters !== undefined) logCounters(service, options.logCounters, context);
   if (recording !== undefined) publishRecording(recording, broker, context);
-  return () => service.turn(bindings.clock.now());
+  options.control?.(service, service.stack.environment, context);
+  let isOver = false;
+  return {
+    turn: () => (isOver ? Number.POSITIVE_INFINITY : service.turn(bindings.clock.now())),
+    stop: () => {
+      // Peers learn that their connections are gone. What arrives from now on is theirs to send again to the next life.
+      service.tcp.reset();
+      service.turn(bindings.clock.now());
+      isOver = true;
+    },
+  };
 }
 
 /** Microseconds between two states of the recording's file. */

@@ -6,7 +6,7 @@ const longestValue = 4096;
 /** Reads an option, undefined when it was not given. */
 export function readSetting(
   bindings: SystemBindings,
-  name: 'console' | 'terminal' | 'keyboard' | 'screen' | 'shell',
+  name: 'console' | 'terminal' | 'keyboard' | 'screen' | 'shell' | 'reload',
 ): string | undefined {
   const bytes = new Uint8Array(longestValue);
   const length = bindings.settings.read(name, bytes);

@@ -1075,6 +1075,46 @@ void GrantChecksum(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(static_cast<double>(CallGrantChecksum(arguments.fast(), offset_number, length_number, sum_number)));
 }
 
+void ReloadReplace(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.replace");
+  std::string path;
+  const char* script = nullptr;
+  size_t script_length = 0;
+  if (!(arguments.GetText(0, "path", &path) &&
+        arguments.GetSource(1, "script", &script, &script_length))) return;
+  arguments.host().ReplaceScript(path.data(), path.size(), script, script_length);
+}
+
+void ReloadKeep(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.keep");
+  arguments.host().KeepScripts();
+}
+
+void ReloadRevert(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.revert");
+  arguments.host().RevertScripts();
+}
+
+void ReloadRestart(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.restart");
+  std::string state;
+  if (!(arguments.GetText(0, "state", &state))) return;
+  const auto result = arguments.host().Restart(state.data(), state.size());
+  if (!arguments.Succeeded(result)) return;
+}
+
+void ReloadState(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.state");
+  const auto result = arguments.host().HandedOver();
+  arguments.Return(result);
+}
+
+void ReloadFailure(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "reload.failure");
+  const auto result = arguments.host().LastFailure();
+  arguments.Return(result);
+}
+
 void AppEnvironment(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "app.environment");
   const auto result = arguments.host().Environment();
@@ -1491,6 +1531,16 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(device_group, "framebuffer", DeviceFramebuffer, 2) &&
         method(device_group, "font", DeviceFont, 0) &&
         define(target, "device", device_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> reload_group = v8::Object::New(isolate);
+  if (!(method(reload_group, "replace", ReloadReplace, 2) &&
+        method(reload_group, "keep", ReloadKeep, 0) &&
+        method(reload_group, "revert", ReloadRevert, 0) &&
+        method(reload_group, "restart", ReloadRestart, 1) &&
+        method(reload_group, "state", ReloadState, 0) &&
+        method(reload_group, "failure", ReloadFailure, 0) &&
+        define(target, "reload", reload_group))) {
     return false;
   }
   const v8::Local<v8::Object> app_group = v8::Object::New(isolate);

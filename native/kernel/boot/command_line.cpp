@@ -11,7 +11,7 @@ constexpr char kKnownOptions[] =
     "root=rw, shutdown=SECONDS, "
     "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, "
     "screen=, "
-    "shell=, "
+    "shell=, reload=PORT:TOKEN, "
     "virtio_mmio.device=SIZE@ADDRESS:LINE, and -- before arguments for the app";
 
 /// What went wrong, to be put into a sentence.
@@ -207,7 +207,8 @@ bool parse_clock_source(StringView name, ClockSource* source) {
 }
 
 /// Options that a service reads, with their "=".
-const char* const kSettings[] = {"console=", "terminal=", "keyboard=", "screen=", "shell="};
+const char* const kSettings[] = {
+    "console=", "terminal=", "keyboard=", "screen=", "shell=", "reload="};
 
 bool is_setting(StringView word) {
   for (const char* const name : kSettings) {

@@ -45,6 +45,7 @@ struct VirtioMmioOption {
 ///   console=NAME[,NAME...]      terminals that the console is on: serial, virtio, screen ... (all)
 ///   terminal=COLUMNSxROWS       size of terminals that do not know theirs (80x24)
 ///   keyboard=, screen=, shell=  for the services of these names
+///   reload=PORT:TOKEN           where a tool on the host replaces drivers and services (images for development)
 ///   --                          everything after it is appended to the app's arguments
 struct CommandLine {
   static constexpr size_t kMaximumEntries = 64;

@@ -57,7 +57,7 @@ void broker_finish_sending();
 /// NoMemory.
 Result<ArenaView> broker_attach();
 
-/// The service is gone, and devices no longer touch memory: connected sockets get ENETRESET, requests
+/// The service is gone, and devices no longer touch memory: connected sockets get ECONNRESET, requests
 /// wait for the next life, memory of `arena_allocate` is freed. Does nothing when none runs.
 void broker_detach();
 

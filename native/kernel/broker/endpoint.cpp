@@ -162,7 +162,7 @@ void Endpoint::end_life() {
     life_ = 0;
     next_to_send_ = nullptr;
     if (loses) {
-      set_error(Errno::NetworkReset);
+      set_error(Errno::ConnectionReset);
       __atomic_store_n(&is_lost_, true, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&is_announced_, false, __ATOMIC_RELEASE);

@@ -133,7 +133,7 @@ class Endpoint : public RefCounted {
   Result<void> resize(uint32_t direction, uint32_t capacity);
   /// A life of the service began: sends what is remembered.
   void begin_life();
-  /// It ended. What cannot go on gets ENETRESET.
+  /// It ended. What cannot go on gets ECONNRESET, which every app knows.
   void end_life();
   /// Frees rings; nobody uses them any more, the block belongs to the table again.
   void retire();

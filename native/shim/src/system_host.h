@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "isolates/channel_table.h"
@@ -20,6 +22,14 @@ namespace runtime {
 
 class Children;
 class DeviceGrant;
+
+/** What a life of the system isolate leaves to the next one. */
+struct Inheritance {
+  /** What it has handed over. */
+  std::optional<std::string> state;
+  /** Why it has failed. */
+  std::optional<std::string> failure;
+};
 
 /** A bare isolate's host, as its bindings see it: the kernel, and what the host itself answers. */
 class SystemHost {
@@ -87,6 +97,14 @@ class SystemHost {
   v8::Local<v8::Value> IsolateSourceMap(uint32_t isolate) const;
   void ReleaseIsolate(uint32_t isolate);
 
+  // Live reload, see native/abi/reload.abi.ts.
+  void ReplaceScript(const char* path, size_t path_length, const char* script, size_t length);
+  virtual void KeepScripts();
+  void RevertScripts();
+  virtual int32_t Restart(const char* state, size_t length) = 0;
+  v8::Local<v8::Value> HandedOver() const;
+  v8::Local<v8::Value> LastFailure() const;
+
   // The device that this isolate was given: see native/abi/service-bindings.abi.ts.
   uint32_t GrantedCount() const;
   int32_t GrantedAt(uint32_t index, RuntimePciFunction* into) const;
@@ -130,6 +148,9 @@ class SystemHost {
 
   /** The monotonic clock in whole microseconds. */
   uint64_t NowMicroseconds() const { return kernel_.monotonic_nanoseconds() / 1000; }
+  /** What this life begins with; before it runs. */
+  void set_inheritance(Inheritance inheritance) { inheritance_ = std::move(inheritance); }
+
   /** Bytes of the JavaScript heap that are in use, garbage included. */
   size_t HeapBytes() const;
   /** Moves bytes within the arena. Throws a RangeError when they are not all in it. */
@@ -171,6 +192,7 @@ class SystemHost {
   std::shared_ptr<DeviceGrant> device_;
   std::unique_ptr<Children> children_;  // goes before what they were given
   bool is_turn_wanted_ = false;
+  Inheritance inheritance_;
   RuntimeMemoryRange arena_ = {0, 0};
   static thread_local SystemHost* current_;
 };

@@ -1,6 +1,7 @@
 #include "system_isolate.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
@@ -194,7 +195,16 @@ SystemIsolate::End SystemIsolate::Run(const ScriptFile& script, std::optional<En
   // The second return is from OnOutOfMemory(), which leaves V8 in the middle of what it did.
   if (setjmp(out_of_memory_) == 0) RunLoop(script);
   if (IsSpawned()) ending_ = MakeEnding();
-  return terminating_.load() ? End::kTerminated : End::kFailed;
+  if (restart_state_.has_value()) return End::kRestarting;
+  const std::lock_guard lock(kill_mutex_);
+  return terminating_.load() && !kill_reason_.has_value() ? End::kTerminated : End::kFailed;
+}
+
+Inheritance SystemIsolate::TakeInheritance() {
+  const std::lock_guard lock(kill_mutex_);
+  if (restart_state_.has_value()) return {std::move(restart_state_), {}};
+  if (kill_reason_.has_value()) return {{}, *kill_reason_ + stopped_at_};
+  return {{}, report_};
 }
 
 void SystemIsolate::RunLoop(const ScriptFile& script) {
@@ -302,6 +312,18 @@ void SystemIsolate::Finish() {
   Terminate();
 }
 
+void SystemIsolate::KeepScripts() {
+  is_kept_.store(true);
+  SystemHost::KeepScripts();
+}
+
+int32_t SystemIsolate::Restart(const char* state, size_t length) {
+  if (role_ != Role::kSystem) return -EPERM;
+  restart_state_ = std::string(state, length);
+  Terminate();
+  return 0;
+}
+
 void SystemIsolate::OnNews(Local<v8::Function> listener) {
   news_.Reset(isolate_, listener);
   channels().AnnounceAll();
@@ -345,7 +367,7 @@ bool SystemIsolate::RunScript(Local<Context> context, const ScriptFile& script) 
                                v8::DontEnum)
            .FromMaybe(false) ||
       !ToString(isolate_, script.path()).ToLocal(&path) ||
-      !ToScript(isolate_, script.code(), !script.cache().empty()).ToLocal(&text)) {
+      !ToScript(isolate_, script.code(), script.is_ascii()).ToLocal(&text)) {
     return Fail(caught);
   }
   const v8::ScriptOrigin origin(path);

@@ -51,7 +51,7 @@ class SystemIsolate final : private SystemHost {
   // Isolate data slots: the first ones belong to Node on its own isolates, and are free in a bare one.
   static constexpr uint32_t kSelfSlot = 0;
   /** How a life ended. */
-  enum class End { kTerminated, kFailed };
+  enum class End { kTerminated, kFailed, kRestarting };
 
   /** @returns nullptr when V8 could not make the isolate */
   static std::unique_ptr<SystemIsolate> Create(const RuntimeKernelInterface& kernel,
@@ -71,10 +71,12 @@ class SystemIsolate final : private SystemHost {
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
 
+  using SystemHost::set_inheritance;
+
   /**
    * Runs a script, which outlives the isolate, then the event loop. A failure (an exception that escapes, a
-   * rejection without a handler, an exhausted heap) is written to the kernel log, or is the ending's report of
-   * a spawned isolate.
+   * rejection without a handler, an exhausted heap) is written to the kernel log and is what failure() gives, or
+   * is the ending's report of a spawned isolate.
    * @param channel of a spawned isolate, its channel number 1
    */
   End Run(const ScriptFile& script, std::optional<Endpoint> channel = {});
@@ -97,7 +99,12 @@ class SystemIsolate final : private SystemHost {
   /** Makes what runs now fail, with a report of where it was, as an endless loop deserves. */
   void Interrupt();
 
-  /** Ends a spawned isolate, whatever it does; the report says where it was. From any thread. */
+  /** What this life leaves to the next one. After Run(). */
+  Inheritance TakeInheritance();
+  /** Whether the bundle has said that it works (reload.keep). From any thread. */
+  bool IsKept() const { return is_kept_.load(); }
+
+  /** Ends it, whatever it does: a failure, whose report says where it was. From any thread. */
   void Kill(const std::string& reason);
   /**
    * Whether V8 was left in the middle of a collection, when there was no memory: then nothing of it can be
@@ -123,6 +130,8 @@ class SystemIsolate final : private SystemHost {
   }
   void Exit(int32_t code) override;
   void Finish() override;
+  void KeepScripts() override;
+  int32_t Restart(const char* state, size_t length) override;
   void WriteLog(uint32_t level, const char* text, size_t length) override;
   uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
                        v8::Local<v8::Value> attachments) override;
@@ -199,6 +208,9 @@ class SystemIsolate final : private SystemHost {
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;
+  std::atomic<bool> is_kept_ = false;
+  std::optional<std::string> restart_state_;  // for the next life
+  std::string report_;
   // Of a spawned isolate only.
   Rate messages_;
   Rate log_lines_;
@@ -207,7 +219,6 @@ class SystemIsolate final : private SystemHost {
   // A limit that it reached, and where it was when something stopped it.
   std::string limit_reached_;
   std::string stopped_at_;
-  std::string report_;
   bool has_finished_ = false;
   std::mutex kill_mutex_;  // guards what follows
   std::optional<std::string> kill_reason_;

@@ -155,10 +155,10 @@ bool SystemIsolate::Fail(const v8::TryCatch& caught) {
     }
   } else if (heap_exhausted_) {
     // No JavaScript can run to show more than this.
-    Log(kernel(), RUNTIME_LOG_ERROR,
-        RoleName() +
-            ": its JavaScript heap is exhausted: something there holds on to too much, "
-            "or the machine has too little memory");
+    report_ =
+        "its JavaScript heap is exhausted: something there holds on to too much, "
+        "or the machine has too little memory";
+    Log(kernel(), RUNTIME_LOG_ERROR, RoleName() + ": " + report_);
   } else if (!interrupted_.IsEmpty() && !terminating_.load()) {
     isolate_->CancelTerminateExecution();
     Report("a turn of its loop does not end", interrupted_.Get(isolate_), {});
@@ -178,7 +178,7 @@ void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Messa
   const v8::TryCatch caught(isolate_);  // getting at the stack runs JavaScript
   const Local<Context> context = isolate_->GetCurrentContext();
   failed_ = true;
-  std::string text = RoleName() + ": " + what + ": ";
+  std::string text = std::string(what) + ": ";
   Local<Value> stack;
   if (!error.IsEmpty() && error->IsNativeError() &&
       error.As<v8::Object>()
@@ -196,7 +196,8 @@ void SystemIsolate::Report(const char* what, Local<Value> error, Local<v8::Messa
             std::to_string(message->GetLineNumber(context).FromMaybe(0)) + ":" +
             std::to_string(message->GetStartColumn(context).FromMaybe(0) + 1);
   }
-  Log(kernel(), RUNTIME_LOG_ERROR, text);
+  if (report_.empty()) report_ = text;
+  Log(kernel(), RUNTIME_LOG_ERROR, RoleName() + ": " + text);
 }
 
 // Exceptions that no TryCatch of ours sees: those of queueMicrotask() callbacks and of V8's own

@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "isolates/script_file.h"
 #include "kernel.h"
-#include "system_isolate.h"
 #include "thread.h"
 
 namespace runtime {
@@ -30,6 +32,8 @@ constexpr uint64_t kStableLife = 10 * kSecond;
 // How often the watchdog looks, and how often in a row it has to find the same turn.
 constexpr std::chrono::seconds kWatchInterval{10};
 constexpr int kStuckLooks = 2;
+// How long a life may be on trial.
+constexpr uint64_t kLongestTrial = 60 * kSecond;
 
 }  // namespace
 
@@ -104,6 +108,11 @@ void SystemThread::Watch() {
   int looks = 0;
   std::unique_lock lock(mutex_);
   while (!stopped_.wait_for(lock, kWatchInterval, [this] { return stopping_.load(); })) {
+    const uint64_t trial = trial_since_.load();
+    if (current_ != nullptr && trial != 0 && !current_->IsKept() &&
+        kernel_.monotonic_nanoseconds() - trial > kLongestTrial) {
+      current_->Kill("it has not started within 60 s");
+    }
     // In its back seat a turn may take long without being to blame for it.
     if (current_ == nullptr || !app_has_started_.load()) {
       watched = nullptr;
@@ -120,21 +129,38 @@ void SystemThread::Watch() {
 
 void SystemThread::Main() {
   TakeBackSeat();
-  const std::shared_ptr<const ScriptFile> script = ScriptFile::Open(kSystemBundlePath);
-  if (script == nullptr) {
-    Log(kernel_, RUNTIME_LOG_ERROR,
-        std::string("system isolate: ") + kSystemBundlePath +
-            " cannot be read: " + std::strerror(errno));
-    kernel_.broker_no_service();
-    return;
-  }
   int failures = 0;
   bool has_worked = false;
+  Inheritance inheritance;
   while (!stopping_.load()) {
+    const std::shared_ptr<const ScriptFile> script = ScriptFile::Open(kSystemBundlePath);
+    if (script == nullptr) {
+      Log(kernel_, RUNTIME_LOG_ERROR,
+          std::string("system isolate: ") + kSystemBundlePath +
+              " cannot be read: " + std::strerror(errno));
+      kernel_.broker_no_service();
+      return;
+    }
     const uint64_t start = kernel_.monotonic_nanoseconds();
-    const bool was_told = RunOnce(*script);
+    const std::optional<std::string> state = inheritance.state;
+    bool is_kept = false;
+    const SystemIsolate::End end = RunOnce(*script, &inheritance, &is_kept);
     kernel_.broker_detach();
-    if (was_told) return;
+    if (end == SystemIsolate::End::kTerminated) return;
+    const bool was_on_trial = trial_since_.exchange(0) != 0 && !is_kept;
+    if (end == SystemIsolate::End::kRestarting) {
+      trial_since_.store(kernel_.monotonic_nanoseconds());
+      continue;
+    }
+    ScriptFile::Revert();
+    if (was_on_trial) {
+      inheritance.state = state;
+      Log(kernel_, RUNTIME_LOG_WARN,
+          "system isolate: the version that was to replace it has failed (" +
+              inheritance.failure->substr(0, inheritance.failure->find('\n')) +
+              "); the one before is started again");
+      continue;
+    }
     const bool was_stable = kernel_.monotonic_nanoseconds() - start >= kStableLife;
     has_worked = has_worked || was_stable;
     failures = was_stable ? 1 : failures + 1;
@@ -155,23 +181,28 @@ void SystemThread::Main() {
   }
 }
 
-// Returns whether the isolate ended because it was told to.
-bool SystemThread::RunOnce(const ScriptFile& script) {
+// inheritance: what the life before has left, and then what this one leaves.
+SystemIsolate::End SystemThread::RunOnce(const ScriptFile& script, Inheritance* inheritance,
+                                         bool* is_kept) {
   const std::unique_ptr<SystemIsolate> isolate =
       SystemIsolate::Create(kernel_, platform_, snapshot_);
   if (isolate == nullptr) {
     Log(kernel_, RUNTIME_LOG_ERROR, "system isolate: V8 could not make it: out of memory");
-    return false;
+    *inheritance = {{}, "V8 could not make it: out of memory"};
+    return SystemIsolate::End::kFailed;
   }
+  isolate->set_inheritance(std::move(*inheritance));
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_.load()) return true;
+    if (stopping_.load()) return SystemIsolate::End::kTerminated;
     current_ = isolate.get();
   }
   const SystemIsolate::End end = isolate->Run(script);
   const std::lock_guard lock(mutex_);
   current_ = nullptr;
-  return end == SystemIsolate::End::kTerminated;
+  *inheritance = isolate->TakeInheritance();
+  *is_kept = isolate->IsKept();
+  return end;
 }
 
 void SystemThread::Sleep(uint64_t nanoseconds) {

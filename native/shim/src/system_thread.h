@@ -14,16 +14,17 @@
 #include <thread>
 
 #include "kernel_interface.h"
+#include "system_isolate.h"
 
 namespace runtime {
-
-class SystemIsolate;
-class ScriptFile;
 
 /**
  * Runs the system isolate on a thread of its own, and anew when it fails: after 1 s, 2 s, 4 s, up to
  * 30 s. A turn of its loop that does not end within 20 s or so is a failure, too. When no life has lasted 10 s it gives up after five failures in a row. The app is not disturbed either way: after each life the
  * kernel stops the devices that it used and ends its connections.
+ *
+ * When it asks for that itself (reload.restart) it is started anew at once, with other code: a life on trial, until
+ * it says that it works (reload.keep). When it fails before, or says nothing within 60 s, the code before is back.
  */
 class SystemThread {
  public:
@@ -60,7 +61,7 @@ class SystemThread {
   void Main();
   void Watch();
   void TakeBackSeat();
-  bool RunOnce(const ScriptFile& script);
+  SystemIsolate::End RunOnce(const ScriptFile& script, Inheritance* inheritance, bool* is_kept);
   void Sleep(uint64_t nanoseconds);
 
   const RuntimeKernelInterface& kernel_;
@@ -72,9 +73,10 @@ class SystemThread {
   std::atomic<bool> app_has_started_ = false;
   bool started_ = false;
   std::atomic<bool> stopping_ = false;
-  std::mutex mutex_;                  // guards current_: it must not go while it is used
-  std::condition_variable stopped_;   // with mutex_: stopping_ was set
-  SystemIsolate* current_ = nullptr;  // the isolate that runs now
+  std::atomic<uint64_t> trial_since_ = 0;  // monotonic nanoseconds; 0: the life is not on trial
+  std::mutex mutex_;                       // guards current_: it must not go while it is used
+  std::condition_variable stopped_;        // with mutex_: stopping_ was set
+  SystemIsolate* current_ = nullptr;       // the isolate that runs now
 };
 
 }  // namespace runtime

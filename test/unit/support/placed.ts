@@ -101,7 +101,15 @@ export class PlacedBench {
         offloads: { transmitChecksum: true, segmentation4: 65_535, segmentation6: 65_535 },
       },
       memory,
-      { bindings, platform, memory, log: (level, text) => platform.log(level, text) },
+      {
+        bindings,
+        platform,
+        memory,
+        services: [],
+        parts: [],
+        life: () => undefined,
+        log: (level, text) => platform.log(level, text),
+      },
     );
     this.device.attach(this.upper);
     this.device.onViolation = (reason) => this.violations.push(reason);

@@ -39,7 +39,7 @@ export interface BuildAppOptions {
   readonly arguments?: readonly string[];
   /** The metadata service to ask, in place of the config's. */
   readonly metadata?: MetadataService | undefined;
-  /** Whether a bare app is to be replaced while its machine runs. */
+  /** Whether a bare app, or drivers and services beside Node, are to be replaced while the machine runs. */
   readonly isReloadable?: boolean;
   /** What is being done, for the progress. */
   readonly title?: string;
@@ -61,7 +61,7 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
   const work = async (note: (line: string) => void) => {
     // Rollup takes a while to load, so only here.
     const { buildInitrd } = await import('../bundle.ts');
-    const system = await buildSystem(app);
+    const system = await buildSystem(app, options.isReloadable);
     const { inputs, rebuilt } = await buildInitrd({
       entry: app.project.entry,
       outFile: initrd,

@@ -47,14 +47,16 @@ export interface BuiltSystem {
 /**
  * Bundles the system isolate's code for an app, unless what is there is current.
  * @param app whose config says what runs
+ * @param isReloadable whether drivers and services are to be replaced while the machine runs
  * @returns the bundle
  * @throws UserError when a driver or service cannot be bundled
  */
-export async function buildSystem(app: App): Promise<BuiltSystem> {
+export async function buildSystem(app: App, isReloadable = false): Promise<BuiltSystem> {
   await mkdir(app.work, { recursive: true });
-  const file = path.join(app.work, 'system.js');
+  const suffix = isReloadable ? '-dev' : '';
+  const file = path.join(app.work, `system${suffix}.js`);
   const sizes = `${file}.packages.json`;
-  const source = app.system === undefined ? composition(app) : undefined;
+  const source = app.system === undefined ? composition(app, isReloadable) : undefined;
   const key = JSON.stringify([version, app.system, source]);
   const current = existsSync(sizes) ? currentInputs(file, key) : undefined;
   if (current !== undefined) {
@@ -63,7 +65,7 @@ export async function buildSystem(app: App): Promise<BuiltSystem> {
   }
   let entry = app.system ?? defaultComposition;
   if (source !== undefined) {
-    entry = path.join(app.work, 'composition.mjs');
+    entry = path.join(app.work, `composition${suffix}.mjs`);
     await writeFile(entry, source);
   }
   const { inputs, packages } = await bundleSystem(file, entry);
@@ -88,10 +90,11 @@ function isDefault(app: App): boolean {
 /**
  * Writes the composition that a config describes, as a module.
  * @param app see there
+ * @param isReloadable whether it is to have the server that replaces drivers and services
  * @returns its source; undefined when the default composition does
  */
-export function composition(app: App): string | undefined {
-  if (isDefault(app)) return undefined;
+export function composition(app: App, isReloadable = false): string | undefined {
+  if (isDefault(app) && !isReloadable) return undefined;
   const imports: string[] = [];
   const bring = (choices: readonly DriverChoice[], kind: string, isDriver: boolean) =>
     choices.map((choice, index) => {
@@ -136,7 +139,12 @@ export function composition(app: App): string | undefined {
     imports.push("import { terminal } from '@runtimejs/system/terminal.ts';");
     services.unshift(`terminal({ drivers: [${terminals.join(', ')}] })`);
   }
-  const stack = `network({ drivers: [${cards.join(', ')}], configuration: [${configuration}] })`;
+  const parts = [`drivers: [${cards.join(', ')}]`, `configuration: [${configuration}]`];
+  if (isReloadable) {
+    imports.push("import { reloadControl } from '@runtimejs/system/reload/control.ts';");
+    parts.push('control: reloadControl()');
+  }
+  const stack = `network({ ${parts.join(', ')} })`;
   return [
     ...imports,
     'system({',

@@ -48,8 +48,10 @@ export function register(program: Command): void {
       [
         '',
         'While the app runs, a second machine boots and stands by: a change of a module of the app is then served',
-        'without a boot. Any other change, such as of a package, boots anew. A bare app is replaced in its machine,',
-        'under open connections; a version that fails at import leaves the one before serving.',
+        'without a boot. Drivers and services of the project are replaced in the running machine: listening sockets',
+        'stay, and connections, too, when the driver has an isolate of its own. Any other change, such as of a',
+        'package, boots anew. A bare app is replaced in its machine, under open connections. A version that fails at',
+        'import leaves the one before running.',
         '',
         'Examples:',
         '  runtime dev                           this app, on the port of its config',
@@ -151,6 +153,7 @@ class Development {
     const changedAt = this.#changedAt;
     if (standby !== undefined && modules !== undefined) {
       this.#standby = undefined;
+      await this.#link?.booted(built.initrd);
       this.#servedSince = changedAt;
       this.#how = ', without a boot';
       this.#prepareStandby(built);
@@ -167,20 +170,20 @@ class Development {
     return { end, stop };
   }
 
-  /** Replaces a bare app in its machine. @returns whether the machine goes on, with one version or the other */
-  async #reload({ initrd }: BuiltApp): Promise<boolean> {
-    const result = await this.#link?.reload(initrd);
+  /** Replaces what has changed in the machine. @returns whether it goes on, with one version or the other */
+  async #reload(built: BuiltApp): Promise<boolean> {
+    const result = await this.#link?.reload(built.initrd);
     switch (result?.outcome) {
       case undefined:
         return false;
       case 'reloaded': {
         const seconds = ((performance.now() - this.#changedAt) / 1000).toFixed(1);
-        const how = [
-          'without a boot',
-          ...(result.hasHandedOver ? ['with the state of the version before'] : []),
-          ...(result.underWay > 0 ? [`${result.underWay} requests still under way there`] : []),
-        ].join(', ');
+        const how = ['without a boot', ...result.notes].join(', ');
         console.error(`\n  ${colors.green('➜')}  Reloaded after ${seconds} s, ${how}.\n`);
+        // The one that stands by was booted from what was before.
+        this.#forgetStandby();
+        await this.#discardStandby();
+        this.#prepareStandby(built);
         return true;
       }
       case 'failed':
@@ -223,8 +226,7 @@ class Development {
     try {
       this.#app = await loadApp(this.#options.app, { command: 'dev' });
       const initrd = path.join(this.#app.work, 'initrd-dev');
-      const isReloadable = isBareApp(this.#app.project);
-      return await buildApp(this.#app, { initrd, files: standbyFiles, isReloadable });
+      return await buildApp(this.#app, { initrd, files: standbyFiles, isReloadable: true });
     } catch (error) {
       if (!isTold(error)) throw error;
       console.error(`\n${colors.red('error:')} ${error.message}\n`);
@@ -234,7 +236,7 @@ class Development {
 
   async #describe(app: App): Promise<Machine> {
     const machine = await describeMachine(this.#options, app, this.#parameters);
-    const link = isBareApp(app.project) ? await ReloadLink.create(machine) : undefined;
+    const link = await ReloadLink.create(machine, isBareApp(app.project));
     this.#link = link;
     return {
       ...(link?.apply(machine) ?? machine),

@@ -1,8 +1,10 @@
-// How `runtime dev` replaces a bare app in its running machine: a server in the machine (lib/worker/src/reload) takes
-// the app's new script. Its port is forwarded from this host only, and it asks for a token that the machine was
-// started with. Images that are not for development have no such server.
+// How `runtime dev` replaces a bare app, or drivers and services beside an app in Node, in the running machine: a server
+// there (lib/worker/src/reload, lib/system/src/reload) takes the new scripts. Its port is forwarded from this host
+// only, and it asks for a token that the machine was started with. Images that are not for development have no such
+// server.
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { readCpio } from '@runtimejs/base/cpio.ts';
 import type { ReloadResult } from '@runtimejs/worker/reload/reloader.ts';
 import { reloadableScript } from '../bundle/worker-paths.ts';
@@ -10,11 +12,23 @@ import { quoteWord } from '../launch.ts';
 import type { MachineOptions } from '../machine.ts';
 import { findFreePort, loopback, type PortForward } from '../network.ts';
 import { type Content, changedFiles, readContent } from '../standby/changes.ts';
+import { reloadSystem } from './system.ts';
 
 /** Where the search for a port of this host begins, and the port of the guest unless the app has it. */
 const firstPort = 47_100;
 /** For a reload with all that may take its time in it, in ms; a machine that does not answer is booted anew. */
 const patience = 30_000;
+
+/** Scripts of drivers and services, each with V8's code cache beside it. */
+const systemPattern = /^\/(?:system|isolates)\/[\w.-]+\.js(?:\.cache)?$/;
+
+/** What became of a reload, for people. */
+export type LinkResult =
+  | { readonly outcome: 'reloaded'; readonly notes: readonly string[] }
+  /** What ran before goes on. */
+  | { readonly outcome: 'failed' | 'busy'; readonly reason: string }
+  /** Only a boot will do. */
+  | { readonly outcome: 'impossible'; readonly reason: string };
 
 /** The way to a machine. */
 export class ReloadLink {
@@ -22,31 +36,41 @@ export class ReloadLink {
   /** Whether the machine listens. */
   isUp = false;
   readonly #token = randomBytes(16).toString('hex');
+  readonly #isBare: boolean;
   #content: Content | undefined;
 
-  private constructor(forward: PortForward) {
+  private constructor(forward: PortForward, isBare: boolean) {
     this.forward = forward;
+    this.#isBare = isBare;
   }
 
-  /** @returns undefined for a machine that has no user network to be reached on */
-  static async create({ network }: MachineOptions): Promise<ReloadLink | undefined> {
+  /**
+   * Finds a way.
+   * @param isBare whether a bare app runs there
+   * @returns undefined for a machine that has no user network to be reached on
+   */
+  static async create(
+    { network }: MachineOptions,
+    isBare: boolean,
+  ): Promise<ReloadLink | undefined> {
     if (network === undefined || network.tap !== undefined) return undefined;
     const host = await findFreePort(firstPort);
     const taken = new Set(network.forward?.map(({ guest }) => guest));
     let guest = firstPort;
     while (taken.has(guest)) guest += 1;
-    return new ReloadLink({ protocol: 'tcp', address: loopback, host, guest });
+    return new ReloadLink({ protocol: 'tcp', address: loopback, host, guest }, isBare);
   }
 
   /** The machine, reachable. */
   apply<Machine extends MachineOptions>(machine: Machine): Machine {
-    const variable = quoteWord(`env.RUNTIMEJS_RELOAD=${this.forward.guest}:${this.#token}`);
+    const option = this.#isBare ? 'env.RUNTIMEJS_RELOAD' : 'reload';
+    const word = quoteWord(`${option}=${this.forward.guest}:${this.#token}`);
     const { network, append = '' } = machine;
     return {
       ...machine,
       network: { ...network, forward: [...(network?.forward ?? []), this.forward] },
       // Words behind -- are the app's.
-      append: append.replace(/( ?-- .*)?$/, (words) => ` ${variable}${words}`).trim(),
+      append: append.replace(/( ?-- .*)?$/, (words) => ` ${word}${words}`).trim(),
     };
   }
 
@@ -57,31 +81,76 @@ export class ReloadLink {
   }
 
   /**
-   * Replaces the app, when its script is all that has changed.
+   * Replaces what has changed, when it can be replaced: a bare app's script, or scripts of drivers and services.
    * @param initrd what would be booted
    * @returns undefined when only a boot will do
    */
-  async reload(initrd: string): Promise<ReloadResult | undefined> {
+  async reload(initrd: string): Promise<LinkResult | undefined> {
     if (!this.isUp || this.#content === undefined) return undefined;
     const changed = await changedFiles(this.#content, initrd);
+    const result = this.#isBare
+      ? await this.#reloadApp(initrd, changed)
+      : await this.#reloadSystem(initrd, changed);
+    if (result?.outcome === 'reloaded') this.#content = await readContent(initrd);
+    return result;
+  }
+
+  async #reloadApp(initrd: string, changed: readonly string[]): Promise<LinkResult | undefined> {
     if (changed.length !== 1 || changed[0] !== reloadableScript) return undefined;
-    const script = readCpio(await readFile(initrd)).find(
-      ({ path }) => `/${path}` === reloadableScript || path === reloadableScript,
-    );
+    const script = (await readScripts(initrd, changed)).get(reloadableScript);
     if (script === undefined) return undefined;
     try {
       const answer = await fetch(`http://${loopback}:${this.forward.host}/reload`, {
         method: 'POST',
         headers: { authorization: `Bearer ${this.#token}` },
-        body: new Uint8Array(script.data),
+        body: new Uint8Array(script),
         signal: AbortSignal.timeout(patience),
       });
       if (!answer.ok) return undefined;
       const result = (await answer.json()) as ReloadResult;
-      if (result.outcome === 'reloaded') this.#content = await readContent(initrd);
-      return result;
+      if (result.outcome !== 'reloaded') return result;
+      const { hasHandedOver, underWay } = result;
+      const notes = underWay > 0 ? [`${underWay} requests still under way there`] : [];
+      return { outcome: 'reloaded', notes: [...stateNotes(hasHandedOver), ...notes] };
     } catch {
       return { outcome: 'impossible', reason: 'The machine did not answer.' };
     }
   }
+
+  async #reloadSystem(initrd: string, changed: readonly string[]): Promise<LinkResult | undefined> {
+    if (changed.length === 0 || !changed.every((name) => systemPattern.test(name))) {
+      return undefined;
+    }
+    const names = changed.filter((name) => name.endsWith('.js'));
+    const scripts = await readScripts(initrd, names);
+    const control = { port: this.forward.host, token: this.#token };
+    const outcome = await reloadSystem(control, scripts);
+    switch (outcome?.outcome) {
+      case undefined:
+      case 'restarting':
+      case 'unknown':
+        return undefined;
+      case 'reloaded': {
+        const parts = `of ${outcome.parts.join(', ')}`;
+        return { outcome: 'reloaded', notes: [parts, ...stateNotes(outcome.hasHandedOver)] };
+      }
+      default:
+        return outcome;
+    }
+  }
+}
+
+function stateNotes(hasHandedOver: boolean): string[] {
+  return hasHandedOver ? ['with the state of the version before'] : [];
+}
+
+/** Reads files of an initrd; those that are not there any more are left out. */
+async function readScripts(
+  initrd: string,
+  names: readonly string[],
+): Promise<Map<string, Uint8Array>> {
+  const entries = readCpio(await readFile(initrd)).map(
+    ({ path: name, data }): [string, Uint8Array] => [path.posix.join('/', name), data],
+  );
+  return new Map(entries.filter(([name]) => names.includes(name)));
 }

@@ -292,13 +292,18 @@ export class Tcp implements TcpApi, Transport {
     return this.#context.timeWaits.size;
   }
 
-  /** Resets all connections and forgets everything: the stack ends. */
-  stop(): void {
-    const { listeners, table, timeWaits } = this.#context;
-    for (const listener of [...listeners.listeners()]) listener.close();
-    for (const entry of [...table.entries()]) {
+  /** Resets all connections; their users hear nothing. Listeners stay. */
+  reset(): void {
+    for (const entry of [...this.#context.table.entries()]) {
       if (entry.kind === 'connection') entry.abort();
     }
+  }
+
+  /** Resets all connections and forgets everything: the stack ends. */
+  stop(): void {
+    const { listeners, timeWaits } = this.#context;
+    for (const listener of [...listeners.listeners()]) listener.close();
+    this.reset();
     timeWaits.clear();
   }
 

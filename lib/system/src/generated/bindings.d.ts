@@ -664,6 +664,48 @@ export interface DeviceBindings {
   font(): ArrayBuffer;
 }
 
+/** Other code in the place of what the image has. */
+export interface ReloadBindings {
+  /**
+   * Has isolates that start from now on run another script; those that run go on with theirs. It is
+   * on trial: when the system isolate fails before keep(), the script before is back.
+   * @param path Path of the script in the image.
+   * @param script The script as UTF-8, its source map at the end.
+   */
+  replace(path: string, script: Uint8Array): void;
+
+  /**
+   * Ends the trial of all scripts that were replaced: they work. To be called by each life of the
+   * system isolate that restart() has begun, within 60 s.
+   */
+  keep(): void;
+
+  /** Takes back all scripts that are on trial. */
+  revert(): void;
+
+  /**
+   * Ends this isolate and starts it anew at once, with what replace() has put in the place of its
+   * script; what follows the call does not run. When that life fails before keep(), scripts on
+   * trial are taken back, and the life that follows gets the state. Throws with the code EPERM in a
+   * bare app.
+   * @param state For the next life.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  restart(state: string): void;
+
+  /**
+   * Gives the state that this life was left.
+   * @returns it, undefined without restart()
+   */
+  state(): string | undefined;
+
+  /**
+   * Tells why the life before has failed.
+   * @returns what the log said of it, undefined when it did not fail
+   */
+  failure(): string | undefined;
+}
+
 /** A bare app in this isolate. */
 export interface AppBindings {
   /**
@@ -885,6 +927,8 @@ export interface SystemBindings {
   readonly broker: BrokerBindings;
   /** PCI functions, platform devices and their interrupts. */
   readonly device: DeviceBindings;
+  /** Other code in the place of what the image has. */
+  readonly reload: ReloadBindings;
   /** A bare app in this isolate. */
   readonly app: AppBindings;
   /** Text and bytes, and copies of values, by the engine. */

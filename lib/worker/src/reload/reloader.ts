@@ -7,6 +7,7 @@
  * serving. A version whose handOver() has failed is not asked again: the next reload goes without its state.
  */
 import type { Exchange } from '@runtimejs/http/connection/types.ts';
+import { type After, describe, within } from '@runtimejs/system/reload/within.ts';
 import { Requests } from './requests.ts';
 import type { LoadedApp } from './types.ts';
 
@@ -166,16 +167,8 @@ export class Reloader {
 
   /** Runs a function of the app, which may give a promise. What it does too late has no effect. */
   #within(name: string, run: () => unknown): Promise<unknown> {
-    const { handover } = this.#limits;
-    return new Promise((resolve, reject) => {
-      const stop = this.#host.after(handover, () =>
-        reject(new Failure(`${name} has not ended after ${handover / 1000} s.`)),
-      );
-      Promise.resolve()
-        .then(run)
-        .then(resolve, (error) => reject(new Failure(`${name} failed: ${describe(error)}`)))
-        .finally(stop);
-    });
+    const after: After = (milliseconds, then) => this.#host.after(milliseconds, then);
+    return within(name, after, this.#limits.handover, run);
   }
 
   /** @returns how many requests the old version still answers */
@@ -196,19 +189,5 @@ export class Reloader {
       this.#host.after(0, () => old.retire());
     });
     return underWay;
-  }
-}
-
-/** An error that says all in its message. */
-class Failure extends Error {}
-
-/** Errors of the app are of its own classes. */
-function describe(error: unknown): string {
-  if (error instanceof Failure) return error.message;
-  try {
-    const { stack, message } = error as { readonly stack?: unknown; readonly message?: unknown };
-    return String(stack ?? message ?? error);
-  } catch {
-    return String(error);
   }
 }

@@ -1,4 +1,5 @@
-// Scripts of the image, each mapped once for all isolates that run it.
+// Scripts of the image, each mapped once for all isolates that run it, and those that replace them in a running
+// machine.
 #ifndef RUNTIME_SHIM_ISOLATES_SCRIPT_FILE_H
 #define RUNTIME_SHIM_ISOLATES_SCRIPT_FILE_H
 
@@ -20,11 +21,27 @@ class ScriptFile {
    */
   static std::shared_ptr<const ScriptFile> Open(const std::string& path);
 
+  /**
+   * Has Open() give another script from now on; isolates that run the one before go on with it. On trial until
+   * Keep() or Revert(). From any thread, as all functions here.
+   * @param text the script, with its source map; V8 compiles it without a cache
+   */
+  static void Replace(const std::string& path, std::string text);
+  /** Those on trial are what Revert() leads back to from now on. */
+  static void Keep();
+  /** Takes all that are on trial back. */
+  static void Revert();
+
   ScriptFile(std::string path, MappedFile text, MappedFile cache);
+  ScriptFile(std::string path, std::string text);
+  ScriptFile(const ScriptFile&) = delete;
+  ScriptFile& operator=(const ScriptFile&) = delete;
 
   const std::string& path() const { return path_; }
   /** The script without its source map. */
   std::string_view code() const { return code_; }
+  /** Whether it is ASCII, as all are that have a cache: V8 reads it where it is then. */
+  bool is_ascii() const { return is_ascii_; }
   /** Empty when there is none. */
   std::string_view cache() const { return cache_.bytes(); }
   /** The source map as a `data:` URL, empty when it has none. */
@@ -34,6 +51,8 @@ class ScriptFile {
   const std::string path_;
   const MappedFile text_;
   const MappedFile cache_;
+  const std::string replacement_;  // in the place of text_, for one that is of no file
+  const bool is_ascii_;
   std::string_view code_;
   std::string_view source_map_;
 };

@@ -214,6 +214,11 @@ test('what is not there, and a folder without an app', async (t) => {
 
 test('the composition holds what the config names, and nothing else', async (t) => {
   t.is(composition(await load(t, 'export default {};')), undefined);
+  const replaceable = composition(await load(t, 'export default {};'), true) ?? '';
+  t.regex(
+    replaceable,
+    /network\(\{ drivers: \[card0, card1\], .*, control: reloadControl\(\) \}\)/,
+  );
   const source = composition(
     await load(
       t,
@@ -227,7 +232,7 @@ test('the composition holds what the config names, and nothing else', async (t) 
   t.regex(source ?? '', /import \* as driver0 from ".*\/src\/own\.ts"/);
   t.regex(source ?? '', /staticAddresses\(\{"interface":"eth0","addresses":\["10\.0\.0\.5\/24"\]/);
   t.regex(source ?? '', /terminal\(\{ drivers: \[terminal0\] \}\)/);
-  t.notRegex(source ?? '', /virtio|automatic|screen/);
+  t.notRegex(source ?? '', /virtio|automatic|screen|reload/);
   const placed = `export default {
     networkDrivers: [{ driver: '@runtimejs/virtio-net', placement: 'own' }, '@runtimejs/e1000'],
     drivers: [{ driver: '@runtimejs/virtio-rng', placement: 'system' }],

@@ -2,26 +2,17 @@
 // RUNTIMEJS_TEST_LONG=1 kills the network's driver 100 times under load.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts';
-import { inRepository } from '../../lib/cli/src/paths.ts';
-import { bundleSystem } from '../../lib/system/bundle.ts';
 import { createPattern } from './placement/pattern.ts';
+import { composeSystem } from './support/compose-system.ts';
 import { printed } from './support/console.ts';
 import { bootApp, expectEnd } from './support/endings.ts';
 import { freePort } from './support/free-port.ts';
-import { guestFolder, guestInitrd } from './support/guest.ts';
+import { guestInitrd } from './support/guest.ts';
 
 const isLong = process.env.RUNTIMEJS_TEST_LONG === '1';
 const blockBytes = 16 * 1024;
-
-/** Bundles a composition of test/guest/system. */
-async function compose(name: string): Promise<string> {
-  const system = path.join(guestFolder, `${name}-system.js`);
-  await bundleSystem(system, inRepository('test/guest/system', `${name}.ts`));
-  return system;
-}
 
 /** The value of a line "platform: NAME JSON". */
 function reported(output: string, name: string): unknown {
@@ -34,7 +25,7 @@ for (const machine of ['pc', 'q35']) {
     const app = {
       name: 'placement-forge',
       entry: 'apps/platform.ts',
-      system: await compose('forge'),
+      system: await composeSystem('forge'),
     };
     const result = await bootApp(app, {
       append: 'log=info',
@@ -129,7 +120,7 @@ async function stream(port: number, isOver: () => boolean): Promise<{ in: number
 /** Boots the composition whose network driver is killed, and waits until it has an address. */
 async function bootPlaced(composition: string, ports: readonly number[]): Promise<RunningMachine> {
   const initrd = await guestInitrd('placement-streams', 'placement/streams.ts', {
-    system: await compose(composition),
+    system: await composeSystem(composition),
   });
   const machine = await startMachine({
     initrd,

@@ -1,6 +1,6 @@
 /** The driver for virtio network cards, each in an isolate of its own: for a composition, as `driver.ts` is. */
 import type { NetworkDevice } from '@runtimejs/net/device.ts';
-import { ownNetworkDriver } from '@runtimejs/placement/own-network.ts';
+import { ownNetworkDriver, type PlaceableNetworkDriver } from '@runtimejs/placement/own-network.ts';
 import type { ModuleUrl } from '@runtimejs/placement/placed-driver.ts';
 import type { Driver } from '@runtimejs/system/compose.ts';
 import { deviceType } from '@runtimejs/virtio/constants.ts';
@@ -11,7 +11,8 @@ import { identify } from './device.ts';
 /** The bundler puts the path of a script in the place of such URLs. */
 declare const URL: ModuleUrl;
 
-const own: Driver<NetworkDevice> = ownNetworkDriver({
+/** What the system isolate knows of it. */
+export const placeable: PlaceableNetworkDriver = {
   name: 'virtio-net',
   entry: new URL('./isolate.ts', import.meta.url),
   find: (platform) => findPlaceable(platform, deviceType.network, 'virtio-net'),
@@ -20,7 +21,7 @@ const own: Driver<NetworkDevice> = ownNetworkDriver({
     const transport = openPciTransport(device);
     return typeof transport === 'string' ? transport : identify(platform, transport);
   },
-});
+};
 
 /** Starts every virtio network card on PCI. */
-export const attach: Driver<NetworkDevice>['attach'] = own.attach;
+export const attach: Driver<NetworkDevice>['attach'] = ownNetworkDriver(placeable).attach;

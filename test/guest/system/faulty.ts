@@ -13,12 +13,7 @@ import { type CaptureFactory, network } from '@runtimejs/system/network.ts';
 import { automatic } from '@runtimejs/system/network-automatic.ts';
 import * as virtioNet from '@runtimejs/virtio-net/driver.ts';
 import * as virtioRng from '@runtimejs/virtio-rng/driver.ts';
-
-/** Ethernet, IPv4 without options and UDP: where the payload lies, and the words that come first in it. */
-const payload = 14 + 20 + 8;
-const destinationPort = 14 + 20 + 2;
-const discard = 9;
-const prefix = 'fault: ';
+import { faultIn } from './fault-in.ts';
 
 const faults: Readonly<Record<string, () => void>> = {
   exception() {
@@ -39,16 +34,6 @@ const faults: Readonly<Record<string, () => void>> = {
     for (;;);
   },
 };
-
-function faultIn(memory: Memory, packet: Packet): string | undefined {
-  const { bytes } = memory;
-  const at = packet.start + payload;
-  if (packet.length < payload + prefix.length || packet.length > 200) return undefined;
-  if (bytes[packet.start + destinationPort + 1] !== discard) return undefined;
-  let text = '';
-  for (let index = at; index < packet.end; index++) text += String.fromCharCode(bytes[index] ?? 0);
-  return text.startsWith(prefix) ? text.slice(prefix.length).split('\n')[0] : undefined;
-}
 
 /** A device that looks into what it receives. */
 class FaultyDevice extends DeviceDecorator {

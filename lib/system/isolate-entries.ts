@@ -15,7 +15,7 @@ const codePattern = /^\.{1,2}\/.+\.[mc]?[jt]s$/;
 const digestLength = 8;
 
 /** The path of an entry module's script: two modules of one name have different ones. */
-function scriptPath(module: string, root: string): string {
+export function scriptPath(module: string, root: string): string {
   const place = relative(root, module).split(sep).join('/');
   const digest = createHash('sha256').update(place).digest('hex').slice(0, digestLength);
   return `/isolates/${basename(module, extname(module))}-${digest}.js`;

@@ -135,9 +135,10 @@ export const memoryRange: Structure = structure(
 
 /**
  * A kind of isolate that bindings are made for. `system`: the bare isolates that have the machine's devices;
- * `bare`: those that they start, which have nothing but channels; `app`: Node's.
+ * `bare`: those that they start, which have nothing but channels; `app`: Node's, by the addon; `node`: Node's, by the
+ * shim, for what starts isolates and speaks to them.
  */
-export type IsolateKind = 'system' | 'bare' | 'app';
+export type IsolateKind = 'system' | 'bare' | 'app' | 'node';
 
 /** What JavaScript passes, and how it reaches C. */
 export type ArgumentType =

@@ -34,6 +34,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
       emitDeclarations('bare', bindingGroups, 'BareBindings'),
     ],
     [
+      'lib/isolate/src/generated/node-bindings.d.ts',
+      emitDeclarations('node', bindingGroups, 'NodeBindings'),
+    ],
+    [
       'native/abi/generated/shared_memory.h',
       emitSharedMemoryHeader(
         [...brokerLayouts, ...terminalLayouts],

@@ -61,6 +61,12 @@ export const isolateConstants = [
     'Result of channel.send: news follow when there is room.',
   ),
   constant('RUNTIME_CHANNEL_CLOSED', 'u32', 3, 'Result of channel.send: the channel has ended.'),
+  constant(
+    'RUNTIME_RECEIVED_ATTACHMENTS',
+    'u32',
+    0x4000_0000,
+    'Added to the result of channel.receive: something came with the message. Negative: the channel has ended.',
+  ),
   constant('RUNTIME_NEWS_CHANNEL', 'u32', 1, 'Kind of news: a channel should be looked at.'),
   constant('RUNTIME_NEWS_ISOLATE_ENDED', 'u32', 2, 'Kind of news: an isolate has ended.'),
   constant('RUNTIME_END_FINISHED', 'u32', 1, 'How an isolate ended: there was nothing left to do.'),
@@ -73,8 +79,10 @@ const nothing = { kind: 'nothing' } as const;
 const number = (name: string, doc: string) =>
   argument(name, { kind: 'integer', type: 'u32', least: 0, most: 0xffffffff }, doc);
 
-const both = (description: Omit<Binding, 'isolates'>): Binding =>
-  binding({ isolates: ['system', 'bare'], ...description });
+const all = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system', 'bare', 'node'], ...description });
+const starters = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['system', 'node'], ...description });
 const system = (description: Omit<Binding, 'isolates'>): Binding =>
   binding({ isolates: ['system'], ...description });
 
@@ -85,7 +93,7 @@ const channels = bindingGroup(
   'channel',
   'Channels to other isolates. Numbers are of this isolate alone; one that it does not have throws a RangeError.',
   [
-    both({
+    all({
       name: 'create',
       doc: 'Makes a channel, both ends of which this isolate has.',
       calls: { host: 'CreateChannel' },
@@ -94,7 +102,7 @@ const channels = bindingGroup(
       ],
       returns: { kind: 'checked', gives: 'filled' },
     }),
-    both({
+    all({
       name: 'send',
       doc: 'Sends a message. ArrayBuffers and ends of channels that go with it are not here any more then.',
       calls: { host: 'SendMessage' },
@@ -114,7 +122,7 @@ const channels = bindingGroup(
         doc: '1 it was sent, 2 there is no room for it now, 3 the channel has ended',
       },
     }),
-    both({
+    all({
       name: 'receive',
       doc: 'Takes the next message.',
       calls: { host: 'ReceiveMessage' },
@@ -123,10 +131,13 @@ const channels = bindingGroup(
         kind: 'scalar',
         type: 'i32',
         shown: 'number',
-        doc: 'its length; -1 when there is none; -1 less the length when it does not fit, and stays',
+        doc:
+          'its length, and RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something; -1 when there is none, ' +
+          '-RUNTIME_RECEIVED_ATTACHMENTS when there is none and never will be; -1 less the length when it does not ' +
+          'fit, and stays',
       },
     }),
-    both({
+    all({
       name: 'attachments',
       doc: 'Gives what came with the message that receive() took last, once.',
       calls: { host: 'TakeAttachments' },
@@ -137,14 +148,14 @@ const channels = bindingGroup(
         doc: 'buffers and numbers of channels, undefined when nothing came',
       },
     }),
-    both({
+    all({
       name: 'close',
       doc: 'Ends a channel; what was sent is still delivered.',
       calls: { host: 'CloseChannel' },
       arguments: [channel, argument('reason', { kind: 'text' }, 'For people.')],
       returns: nothing,
     }),
-    both({
+    all({
       name: 'closure',
       doc: 'Tells why a channel has ended.',
       calls: { host: 'ChannelClosure' },
@@ -155,14 +166,14 @@ const channels = bindingGroup(
         doc: '1 when it was closed and 2 when who had an end died, whether it was this side, and why',
       },
     }),
-    both({
+    all({
       name: 'release',
       doc: 'Forgets a channel. The other side learns that this one died, unless it was closed.',
       calls: { host: 'ReleaseChannel' },
       arguments: [channel],
       returns: nothing,
     }),
-    both({
+    all({
       name: 'onNews',
       doc:
         'Names the function that is called from the loop when there are messages, room again, or an end: once, ' +
@@ -181,7 +192,7 @@ const channels = bindingGroup(
 );
 
 const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
-  system({
+  starters({
     name: 'spawn',
     doc: 'Starts an isolate on a thread of its own. It has one channel, number 1, whose other end is here.',
     calls: { host: 'SpawnIsolate' },
@@ -221,14 +232,14 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
     arguments: [number('grant', 'Number of the device.')],
     returns: nothing,
   }),
-  system({
+  starters({
     name: 'kill',
     doc: 'Stops an isolate, whatever it does. News follow when it has ended.',
     calls: { host: 'KillIsolate' },
     arguments: [isolate, argument('reason', { kind: 'text' }, 'For the report.')],
     returns: nothing,
   }),
-  system({
+  starters({
     name: 'figures',
     doc: 'Tells what an isolate has used.',
     calls: { host: 'FillIsolateFigures' },
@@ -238,7 +249,7 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
     ],
     returns: { kind: 'checked', gives: 'filled' },
   }),
-  system({
+  starters({
     name: 'ending',
     doc: 'Tells how an isolate has ended.',
     calls: { host: 'IsolateEnding' },
@@ -249,7 +260,7 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
       doc: '1 it finished, 2 it failed, 3 it reached a limit, 4 it was killed, and a report whose places are in the script',
     },
   }),
-  system({
+  starters({
     name: 'sourceMap',
     doc: 'Gives the source map of the script that an isolate runs.',
     calls: { host: 'IsolateSourceMap' },
@@ -260,11 +271,25 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
       doc: 'a `data:` URL, undefined when it has none',
     },
   }),
-  system({
+  starters({
     name: 'release',
     doc: 'Forgets an isolate that has ended. One that has not is killed and waited for.',
     calls: { host: 'ReleaseIsolate' },
     arguments: [isolate],
+    returns: nothing,
+  }),
+  binding({
+    name: 'keepAlive',
+    isolates: ['node'],
+    doc: 'Says whether the event loop goes on because of what was started here.',
+    calls: { host: 'KeepAlive' },
+    arguments: [
+      argument(
+        'on',
+        { kind: 'integer', type: 'u32', least: 0, most: 1 },
+        '1 as long as something runs.',
+      ),
+    ],
     returns: nothing,
   }),
 ]);

@@ -381,6 +381,49 @@ test('a missing file names its importer and what is close', async (t) => {
   t.regex(message, /Did you mean "\.\/helper\.ts"\?$/);
 });
 
+test('entries of isolates are scripts without Node; other URLs stay files', async (t) => {
+  const files = {
+    'src/main.ts': `import { isolates } from '@runtimejs/isolate/isolates.ts';
+      import { options } from './other.ts';
+      const entry = new URL('./named.ts', import.meta.url);
+      isolates().spawn({ name: 'direct', entry: new URL('./direct.ts', import.meta.url) });
+      isolates().spawn({ name: 'named', entry });
+      console.log(options.entry.href);`,
+    'src/direct.ts': `export default (): void => console.log('direct');`,
+    'src/named.ts': `export default (): void => console.log('named');`,
+    'src/file.ts': `export const file = 1;`,
+    'src/other.ts': `export const options = { entry: new URL('./file.ts', import.meta.url) };`,
+    ...installed('@runtimejs/isolate', {
+      'isolates.ts': `export const isolates = () => ({ spawn(options: object) { console.log(options); } });`,
+    }),
+    'package.json': JSON.stringify({ name: 'app', type: 'module', main: 'src/main.ts' }),
+  };
+  const made = await bundle(t, files);
+  const scripts = [...made.keys()].filter((name) => name.startsWith('isolates/'));
+  t.deepEqual(
+    scripts.map((name) => name.replace(/-[0-9a-f]{8}/, '')),
+    [
+      'isolates/direct.js',
+      'isolates/direct.js.cache',
+      'isolates/named.js',
+      'isolates/named.js.cache',
+    ],
+  );
+  const main = String(made.get('app/main.mjs'));
+  for (const name of scripts.filter((each) => each.endsWith('.js')))
+    t.true(main.includes(`/${name}`));
+  t.true(made.has('app/assets/src/file.ts'));
+});
+
+test('a missing module of an isolate is an error', async (t) => {
+  const files = {
+    'main.ts': `import '@runtimejs/isolate/isolates.ts';
+      export const options = { entry: new URL('./none.ts', import.meta.url) };`,
+    ...installed('@runtimejs/isolate', { 'isolates.ts': '' }),
+  };
+  t.regex(await failure(t, files), /^main\.ts:2:47: Cannot find the module "\.\/none\.ts"/);
+});
+
 test('a missing worker module is an error', async (t) => {
   const message = await failure(t, {
     'main.ts': `import { Worker } from 'node:worker_threads'; new Worker(new URL('./none.ts', import.meta.url));`,

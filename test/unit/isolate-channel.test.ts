@@ -10,6 +10,9 @@ interface Side {
   closure: [number, boolean, string] | undefined;
 }
 
+/** RUNTIME_RECEIVED_ATTACHMENTS of native/abi. */
+const attachmentMark = 0x4000_0000;
+
 /** Both ends of all channels, in one place; news come when deliver() is called. */
 class FakeBindings implements ChannelBindings {
   readonly capacity: number;
@@ -54,13 +57,13 @@ class FakeBindings implements ChannelBindings {
   receive(id: number, into: Uint8Array): number {
     const { inbox } = this.#side(id);
     const [next] = inbox;
-    if (next === undefined) return -1;
+    if (next === undefined) return this.#side(id).closure === undefined ? -1 : -attachmentMark;
     if (next.bytes.length > into.length) return -1 - next.bytes.length;
     inbox.shift();
     into.set(next.bytes);
     this.#attachments = next.attachments;
     this.news.add(this.#peer(id));
-    return next.bytes.length;
+    return next.bytes.length + (next.attachments.length > 0 ? attachmentMark : 0);
   }
 
   attachments(): readonly (ArrayBuffer | SharedArrayBuffer | number)[] | undefined {

@@ -2,6 +2,9 @@
 import test from 'ava';
 import { appThatAwaits, type KernelOutcome, messages, runOnFakeKernel } from './shim-fixtures.ts';
 
+/** A function for scripts: the result of channel.receive() without RUNTIME_RECEIVED_ATTACHMENTS. */
+const lengthOf = 'const lengthOf = (result) => (result < 0 ? result : result & ~0x4000_0000);';
+
 /** What the scripts of the system isolate begin with: it says what comes, and what ends. */
 const parent = `
   const say = (text) => runtime.log.write(2, text);
@@ -21,9 +24,10 @@ const parent = `
   function send(to, words, attachments) {
     return channel.send(to, text.encodeUtf8(words), attachments);
   }
+  ${lengthOf}
   function receiveAll(from) {
     for (;;) {
-      const length = channel.receive(from, into);
+      const length = lengthOf(channel.receive(from, into));
       if (length < 0) break;
       heard(text.decodeUtf8(into.subarray(0, length)), channel.attachments() ?? [], from);
     }
@@ -43,14 +47,14 @@ const parent = `
 
 /** What the scripts of isolates begin with. */
 const child = `
-  const { channel, text } = runtime;
+  ${lengthOf} const { channel, text } = runtime;
   const into = new Uint8Array(20000);
   const say = (words) => runtime.log.write(2, words);
   const send = (words, attachments) => channel.send(1, text.encodeUtf8(words), attachments);
   let heard = () => {};
   channel.onNews((kind, id) => {
     for (;;) {
-      const length = channel.receive(id, into);
+      const length = lengthOf(channel.receive(id, into));
       if (length < 0) break;
       heard(text.decodeUtf8(into.subarray(0, length)), channel.attachments() ?? [], id);
     }

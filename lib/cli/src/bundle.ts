@@ -125,7 +125,8 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
       const bundle = readFileSync(system);
       entries.push(['/system/main.js', bundle]);
       entries.push(['/system/main.js.cache', cachedCodeCache(system, bundle)]);
-      entries.push(...(isolates?.files ?? []));
+      // One that both start is the same script.
+      entries.push(...(isolates?.files ?? []).filter(([path]) => !app.generated.has(path)));
     }
     entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [index, [path, content]] of entries.entries()) {

@@ -15,6 +15,8 @@ const longestMessage = 16 * 1024;
 const mostAttachments = 64;
 /** RUNTIME_CHANNEL_* in native/abi/isolate.abi.ts. */
 const results: readonly (Sent | undefined)[] = [undefined, 'sent', 'full', 'closed'];
+/** RUNTIME_RECEIVED_ATTACHMENTS: something came with a message; negative: nothing comes any more. */
+const attachmentMark = 0x4000_0000;
 /** Kind of the news that an isolate has ended. */
 const isolateEnded = 2;
 /** Closure::Cause in native/shim. */
@@ -23,23 +25,28 @@ const died = 2;
 const mostInTurn = 512;
 /** Bytes of the first buffer for what arrives; it grows. */
 const firstBuffer = 1024;
+/** Messages shorter than this have views that are kept. */
+const keptViews = 256;
+const none: readonly Attachment[] = [];
 
-/** What the loop of a bare isolate does besides. */
-export interface LoopFunctions {
+/** What an isolate does for its channels. */
+export interface ChannelHost {
   /** Runs a function in a later turn of the loop. */
   later(run: () => void): void;
+  /** Whether an ArrayBuffer is not this program's to give away, such as Node's pool of small buffers. */
+  isPinned?(buffer: object): boolean;
 }
 
 /** All channels of this isolate. */
 export class Channels {
   readonly #bindings: ChannelBindings;
-  readonly #loop: LoopFunctions;
+  readonly #host: ChannelHost;
   readonly #ends = new Map<number, IsolateChannel>();
   #ended: (isolate: number) => void = () => {};
 
-  constructor(bindings: ChannelBindings, loop: LoopFunctions) {
+  constructor(bindings: ChannelBindings, host: ChannelHost) {
     this.#bindings = bindings;
-    this.#loop = loop;
+    this.#host = host;
     bindings.onNews((kind, id) => {
       if (kind === isolateEnded) this.#ended(id);
       else this.#ends.get(id)?.look();
@@ -63,7 +70,7 @@ export class Channels {
 
   /** Takes in an end that this isolate was given. */
   adopt(id: number): IsolateChannel {
-    const end = new IsolateChannel(this, this.#bindings, this.#loop, id);
+    const end = new IsolateChannel(this, this.#bindings, this.#host, id);
     this.#ends.set(id, end);
     return end;
   }
@@ -80,10 +87,11 @@ export class IsolateChannel implements Channel {
   readonly mostAttachments = mostAttachments;
   readonly #owner: Channels;
   readonly #bindings: ChannelBindings;
-  readonly #loop: LoopFunctions;
+  readonly #host: ChannelHost;
   readonly #id: number;
   #listener: ChannelListener | undefined;
   #buffer = new Uint8Array(firstBuffer);
+  #views: (Uint8Array | undefined)[] = [];
   /** receive() has found nothing since readable() was called. */
   #isDrained = true;
   #wantsRoom = false;
@@ -91,11 +99,12 @@ export class IsolateChannel implements Channel {
   #isMoved = false;
   #closure: Closure | undefined;
   #isOver = false;
+  #isClosedHere = false;
 
-  constructor(owner: Channels, bindings: ChannelBindings, loop: LoopFunctions, id: number) {
+  constructor(owner: Channels, bindings: ChannelBindings, host: ChannelHost, id: number) {
     this.#owner = owner;
     this.#bindings = bindings;
-    this.#loop = loop;
+    this.#host = host;
     this.#id = id;
   }
 
@@ -103,47 +112,70 @@ export class IsolateChannel implements Channel {
     if (this.#listener !== undefined) throw new Error('The channel was started already.');
     if (this.#isMoved) throw new Error('This end of the channel was sent away.');
     this.#listener = listener;
-    this.#loop.later(() => this.look());
+    this.#host.later(() => this.look());
   }
 
   send(bytes: Uint8Array, attachments: readonly Attachment[] = []): Sent {
     if (this.#isMoved) throw new Error('This end of the channel was sent away.');
     checkMessage(this, bytes, attachments);
-    if (this.closure !== undefined) return 'closed';
-    const moved =
+    if (this.#closure !== undefined) return 'closed';
+    const result =
       attachments.length === 0
-        ? undefined
-        : attachments.map((each) => (each instanceof IsolateChannel ? each.#id : each));
-    const result = results[this.#bindings.send(this.#id, bytes, moved)] as Sent;
+        ? results[this.#bindings.send(this.#id, bytes, undefined)]
+        : this.#sendWith(bytes, attachments);
     if (result === 'full') this.#wantsRoom = true;
-    if (result === 'sent' && moved !== undefined) {
+    return result as Sent;
+  }
+
+  #sendWith(bytes: Uint8Array, attachments: readonly Attachment[]): Sent | undefined {
+    this.#checkPinned(attachments);
+    const moved = attachments.map((each) => (each instanceof IsolateChannel ? each.#id : each));
+    const result = results[this.#bindings.send(this.#id, bytes, moved)];
+    if (result === 'sent') {
       for (const each of attachments) if (each instanceof IsolateChannel) each.#leave();
     }
     return result;
   }
 
+  #checkPinned(attachments: readonly Attachment[]): void {
+    const index = attachments.findIndex((each) => this.#host.isPinned?.(each) === true);
+    if (index < 0) return;
+    throw new TypeError(
+      `Attachment ${index} is memory that others use, too, such as Node’s pool of small buffers: copy it before.`,
+    );
+  }
+
   receive(): Message | undefined {
     if (this.#isMoved || this.#isOver || this.#leftInTurn === 0) return this.#drained();
-    // Asked before the ring: then what the ring has is all that ever comes.
-    const hasEnded = this.closure !== undefined;
-    let length = this.#bindings.receive(this.#id, this.#buffer);
-    if (length < -1) {
-      this.#buffer = new Uint8Array(Math.min(longestMessage, 2 * (-1 - length)));
-      length = this.#bindings.receive(this.#id, this.#buffer);
+    let result = this.#bindings.receive(this.#id, this.#buffer);
+    if (result < -1 && result !== -attachmentMark) {
+      this.#buffer = new Uint8Array(Math.min(longestMessage, 2 * (-1 - result)));
+      this.#views = [];
+      result = this.#bindings.receive(this.#id, this.#buffer);
     }
-    if (length < 0) {
-      if (hasEnded) this.#loop.later(() => this.#finish());
+    if (result < 0) {
+      if (result === -attachmentMark) this.#host.later(() => this.#finish());
       return this.#drained();
     }
     this.#leftInTurn--;
-    if (this.#leftInTurn === 0) this.#loop.later(() => this.#newTurn());
-    const attachments = this.#bindings.attachments() ?? [];
+    if (this.#leftInTurn === 0) this.#host.later(() => this.#newTurn());
+    const hasAttachments = result >= attachmentMark;
     return {
-      bytes: this.#buffer.subarray(0, length),
-      attachments: attachments.map((each) =>
-        typeof each === 'number' ? this.#owner.adopt(each) : each,
-      ),
+      bytes: this.#view(hasAttachments ? result - attachmentMark : result),
+      attachments: hasAttachments ? this.#takeAttachments() : none,
     };
+  }
+
+  /** The start of the buffer. Short messages are nearly all there are, and a view costs more than they do. */
+  #view(length: number): Uint8Array {
+    if (length >= keptViews) return this.#buffer.subarray(0, length);
+    this.#views[length] ??= this.#buffer.subarray(0, length);
+    return this.#views[length];
+  }
+
+  #takeAttachments(): readonly Attachment[] {
+    const attachments = this.#bindings.attachments() ?? [];
+    return attachments.map((each) => (typeof each === 'number' ? this.#owner.adopt(each) : each));
   }
 
   carries(value: object): boolean {
@@ -152,6 +184,7 @@ export class IsolateChannel implements Channel {
 
   close(reason = ''): void {
     if (this.#isMoved || this.closure !== undefined) return;
+    this.#isClosedHere = true;
     this.#bindings.close(this.#id, reason);
   }
 
@@ -172,7 +205,7 @@ export class IsolateChannel implements Channel {
   look(): void {
     const listener = this.#listener;
     if (listener === undefined || this.#isOver || this.#isMoved) return;
-    if (this.closure?.by === 'here') {
+    if (this.#isClosedHere) {
       this.#finish();
       return;
     }

@@ -1,5 +1,5 @@
 /**
- * Starts isolates and looks after them, from the system isolate or a bare app.
+ * Starts isolates and looks after them, from the system isolate, a bare app, or an app in Node and its Workers.
  *
  * ```ts
  * const isolate = isolates().spawn({
@@ -13,12 +13,12 @@
  * The bundler finds such entries and makes scripts of them, which are in the image.
  */
 import type { Channel } from '@runtimejs/rpc/channel.ts';
-import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
 import { Channels, IsolateChannel } from './channel.ts';
-import type { Ending, EndingKind, Life, Timing } from './life.ts';
+import type { Ending, EndingKind, Life } from './life.ts';
 import type { Json } from './program.ts';
 import { describePlaces } from './report.ts';
 import type { StartMessage } from './start-message.ts';
+import { findStarter, type Starter } from './starter.ts';
 import { type ChildSpecification, Supervisor, type SupervisorPolicy } from './supervisor.ts';
 
 /** A URL, of whichever library. */
@@ -94,15 +94,6 @@ const kinds: readonly (EndingKind | undefined)[] = [
 /** How often turns that have a limit are looked at: so many times within the limit. */
 const looksWithinLimit = 4;
 
-/** The globals of a bare isolate that are used here. */
-interface IsolateGlobals {
-  readonly runtime: SystemBindings;
-  setTimeout(run: () => void, milliseconds: number): unknown;
-  clearTimeout(timer: unknown): void;
-  setInterval(run: () => void, milliseconds: number): unknown;
-  clearInterval(timer: unknown): void;
-}
-
 /** An isolate that this one has started. */
 export interface Isolate extends Life {
   readonly name: string;
@@ -117,19 +108,18 @@ export interface Isolate extends Life {
 /** The isolates of this isolate. */
 export class Isolates {
   readonly channels: Channels;
-  readonly #globals: IsolateGlobals;
+  readonly #starter: Starter;
   readonly #running = new Map<number, SpawnedIsolate>();
 
-  /** @param globals of the isolate, for tests */
-  constructor(globals: IsolateGlobals) {
-    this.#globals = globals;
-    this.channels = new Channels(globals.runtime.channel, {
-      later: (run) => void globals.setTimeout(run, 0),
-    });
+  /** @param starter where this is */
+  constructor(starter: Starter) {
+    this.#starter = starter;
+    this.channels = new Channels(starter.channel, starter);
     this.channels.onIsolateEnded((id) => {
       const ended = this.#running.get(id);
       this.#running.delete(id);
       ended?.end();
+      if (this.#running.size === 0) starter.isolates.keepAlive?.(0);
     });
   }
 
@@ -162,7 +152,7 @@ export class Isolates {
   }
 
   #spawn(options: SpawnOptions): Isolate {
-    const { runtime } = this.#globals;
+    const starter = this.#starter;
     const { name, capabilities = {}, turnLimit, argument = null } = options;
     const script = scriptPath(options.entry);
     const given = Object.entries(capabilities);
@@ -170,7 +160,7 @@ export class Isolates {
       if (IsolateChannel.canMove(channel)) continue;
       throw new TypeError(`The capability ${each} of isolate ${name} cannot be given away.`);
     }
-    const { id, channel: first } = runtime.isolates.spawn(
+    const { id, channel: first } = starter.isolates.spawn(
       name,
       script,
       options.heapLimit ?? defaultHeapLimit,
@@ -182,9 +172,10 @@ export class Isolates {
     control.start({ readable: () => control.receive(), writable() {}, closed() {} });
     const [own, others] = this.channels.create();
     const message: StartMessage = { name, argument, capabilities: given.map(([each]) => each) };
-    const isolate = new SpawnedIsolate(runtime, this.#globals, id, name, script, own);
+    const isolate = new SpawnedIsolate(starter, id, name, script, own);
     this.#running.set(id, isolate);
-    const bytes = runtime.text.encodeUtf8(JSON.stringify(message));
+    starter.isolates.keepAlive?.(1);
+    const bytes = starter.encodeUtf8(JSON.stringify(message));
     try {
       control.send(bytes, [others, ...given.map(([, channel]) => channel)]);
     } catch (error) {
@@ -201,16 +192,22 @@ export class Isolates {
    * @param index of the function in the kernel's list
    * @param bytes of memory, at most 4 MiB
    * @throws Error with the code EBUSY when the function was taken already, ENODEV when there is none, EINVAL for a
-   *   bridge, ENOMEM or ENOSPC when there is no memory for it, or there are too many of its kind
+   *   bridge, ENOMEM or ENOSPC when there is no memory for it, or there are too many of its kind, EPERM where
+   *   there are no devices to give
    */
   grantDevice(index: number, bytes: number): GrantedDevice {
-    const granted = { id: 0, offset: 0, size: 0 };
-    return this.#globals.runtime.isolates.grantDevice(index, bytes, granted);
+    const { grantDevice } = this.#starter.isolates;
+    if (grantDevice === undefined) {
+      throw Object.assign(new Error('Devices are given away by the system isolate.'), {
+        code: 'EPERM',
+      });
+    }
+    return grantDevice(index, bytes, { id: 0, offset: 0, size: 0 });
   }
 
   /** Gives a device's memory back. An isolate that has it is killed, and the device stopped, before. */
   revokeDevice(device: GrantedDevice): void {
-    this.#globals.runtime.isolates.revokeDevice(device.id);
+    this.#starter.isolates.revokeDevice?.(device.id);
   }
 
   /** What every isolate that runs has used. */
@@ -239,18 +236,7 @@ export class Isolates {
         },
       };
     });
-    return new Supervisor(specifications, policy, this.#timing());
-  }
-
-  #timing(): Timing {
-    const { runtime, setTimeout, clearTimeout } = this.#globals;
-    return {
-      now: () => runtime.clock.now() / 1000,
-      after: (milliseconds, run) => {
-        const timer = setTimeout(run, milliseconds);
-        return () => clearTimeout(timer);
-      },
-    };
+    return new Supervisor(specifications, policy, this.#starter);
   }
 }
 
@@ -265,25 +251,16 @@ export interface SupervisedIsolate {
 class SpawnedIsolate implements Isolate {
   readonly name: string;
   readonly channel: Channel;
-  readonly #bindings: SystemBindings;
-  readonly #globals: IsolateGlobals;
+  readonly #starter: Starter;
   readonly #id: number;
   readonly #script: string;
   readonly #listeners: ((ending: Ending) => void)[] = [];
   #ending: Ending | undefined;
   #lastUsage: IsolateUsage | undefined;
-  #watch: unknown;
+  #endWatch: () => void = () => {};
 
-  constructor(
-    bindings: SystemBindings,
-    globals: IsolateGlobals,
-    id: number,
-    name: string,
-    script: string,
-    channel: Channel,
-  ) {
-    this.#bindings = bindings;
-    this.#globals = globals;
+  constructor(starter: Starter, id: number, name: string, script: string, channel: Channel) {
+    this.#starter = starter;
     this.#id = id;
     this.name = name;
     this.#script = script;
@@ -296,7 +273,7 @@ class SpawnedIsolate implements Isolate {
   }
 
   kill(reason = 'it was killed'): void {
-    if (this.#ending === undefined) this.#bindings.isolates.kill(this.#id, reason);
+    if (this.#ending === undefined) this.#starter.isolates.kill(this.#id, reason);
   }
 
   stop(reason: string): void {
@@ -305,7 +282,7 @@ class SpawnedIsolate implements Isolate {
 
   usage(): IsolateUsage {
     if (this.#lastUsage !== undefined) return this.#lastUsage;
-    const figures = this.#bindings.isolates.figures(this.#id, {
+    const figures = this.#starter.isolates.figures(this.#id, {
       cpuNanoseconds: 0,
       heapBytes: 0,
       externalBytes: 0,
@@ -329,23 +306,23 @@ class SpawnedIsolate implements Isolate {
 
   /** Kills it when a turn of its event loop takes longer. */
   limitTurns(milliseconds: number): void {
-    this.#watch = this.#globals.setInterval(() => {
+    this.#endWatch = this.#starter.every(milliseconds / looksWithinLimit, () => {
       if (this.usage().busy > milliseconds) {
         this.kill(`a turn of its event loop took more than ${milliseconds} ms`);
       }
-    }, milliseconds / looksWithinLimit);
+    });
   }
 
   /** The shim says that it has ended. */
   end(): void {
-    const { isolates } = this.#bindings;
+    const { isolates } = this.#starter;
     const [how, report] = isolates.ending(this.#id) ?? [0, ''];
     this.#lastUsage = this.usage();
     this.#ending = {
       how: kinds[how] ?? 'failed',
       report: describePlaces(report, this.#script, isolates.sourceMap(this.#id)),
     };
-    this.#globals.clearInterval(this.#watch);
+    this.#endWatch();
     isolates.release(this.#id);
     for (const listener of this.#listeners) listener(this.#ending);
   }
@@ -362,8 +339,11 @@ function scriptPath(entry: ModuleUrl | string): string {
 
 let own: Isolates | undefined;
 
-/** The isolates of this isolate; there is one such object. */
+/**
+ * The isolates of this isolate; there is one such object.
+ * @throws Error with the code ERR_NOT_RUNTIME where there is no Runtime.JS
+ */
 export function isolates(): Isolates {
-  own ??= new Isolates(globalThis as unknown as IsolateGlobals);
+  own ??= new Isolates(findStarter(globalThis));
   return own;
 }

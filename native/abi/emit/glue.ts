@@ -276,7 +276,7 @@ function fastText(group: BindingGroup, declared: Binding): string {
 }
 
 const v8Dialect: Dialect = {
-  kinds: ['system', 'bare'],
+  kinds: ['system', 'bare', 'node'],
   includes: ['"binding_arguments.h"', '"fast_call.h"', '"system_host.h"'],
   object: 'v8::Local<v8::Object>',
   signature: (name) =>
@@ -288,7 +288,9 @@ const v8Dialect: Dialect = {
   install: (groups) =>
     installText('System', groupsFor('system', groups)) +
     '\n' +
-    installText('Bare', groupsFor('bare', groups)),
+    installText('Bare', groupsFor('bare', groups)) +
+    '\n' +
+    installText('Node', groupsFor('node', groups)),
 };
 
 /** The function that defines the bindings of one kind of isolate. */

@@ -56,6 +56,11 @@ static const uint32_t RUNTIME_CHANNEL_SENT = 1u;
 static const uint32_t RUNTIME_CHANNEL_FULL = 2u;
 /** Result of channel.send: the channel has ended. */
 static const uint32_t RUNTIME_CHANNEL_CLOSED = 3u;
+/**
+ * Added to the result of channel.receive: something came with the message. Negative: the channel
+ * has ended.
+ */
+static const uint32_t RUNTIME_RECEIVED_ATTACHMENTS = 1073741824u;
 /** Kind of news: a channel should be looked at. */
 static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
 /** Kind of news: an isolate has ended. */

@@ -281,6 +281,13 @@ void IsolatesRelease(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.host().ReleaseIsolate(isolate);
 }
 
+void IsolatesKeepAlive(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.keepAlive");
+  uint32_t on = 0;
+  if (!(arguments.GetInteger(0, "on", 0, 1, &on))) return;
+  arguments.host().KeepAlive(on);
+}
+
 void RandomFill(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "random.fill");
   char* into = nullptr;
@@ -1696,6 +1703,54 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(text_group, "encodeUtf8", TextEncodeUtf8, 1) &&
         method(text_group, "clone", TextClone, 1) &&
         define(target, "text", text_group))) {
+    return false;
+  }
+  return true;
+}
+
+bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+                           SystemHost* host) {
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::Local<v8::Value> data =
+      v8::External::New(isolate, host, v8::kExternalPointerTypeTagDefault);
+  const auto define = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::Local<v8::Value> value) {
+    v8::Local<v8::String> key;
+    return v8::String::NewFromUtf8(isolate, name, v8::NewStringType::kInternalized).ToLocal(&key) &&
+           object->DefineOwnProperty(context, key, value, v8::ReadOnly).FromMaybe(false);
+  };
+  const auto method = [&](v8::Local<v8::Object> object, const char* name,
+                          v8::FunctionCallback callback, int length,
+                          const v8::CFunction* fast = nullptr) {
+    v8::Local<v8::Function> function;
+    return v8::FunctionTemplate::New(isolate, callback, data, v8::Local<v8::Signature>(), length,
+                                     v8::ConstructorBehavior::kThrow,
+                                     v8::SideEffectType::kHasSideEffect, fast)
+               ->GetFunction(context)
+               .ToLocal(&function) &&
+           define(object, name, function);
+  };
+  const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
+  if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "send", ChannelSend, 3) &&
+        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "attachments", ChannelAttachments, 0) &&
+        method(channel_group, "close", ChannelClose, 2) &&
+        method(channel_group, "closure", ChannelClosure, 1) &&
+        method(channel_group, "release", ChannelRelease, 1) &&
+        method(channel_group, "onNews", ChannelOnNews, 1) &&
+        define(target, "channel", channel_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
+  if (!(method(isolates_group, "spawn", IsolatesSpawn, 6) &&
+        method(isolates_group, "kill", IsolatesKill, 2) &&
+        method(isolates_group, "figures", IsolatesFigures, 2) &&
+        method(isolates_group, "ending", IsolatesEnding, 1) &&
+        method(isolates_group, "sourceMap", IsolatesSourceMap, 1) &&
+        method(isolates_group, "release", IsolatesRelease, 1) &&
+        method(isolates_group, "keepAlive", IsolatesKeepAlive, 1) &&
+        define(target, "isolates", isolates_group))) {
     return false;
   }
   return true;

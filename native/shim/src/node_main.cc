@@ -20,11 +20,13 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app_preload.h"
+#include "isolates/node_host.h"
 #include "kernel.h"
 #include "openssl_random.h"
 #include "system_thread.h"
@@ -76,6 +78,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   std::unique_ptr<SystemThread> system;  // ends before what it uses: platform and snapshot
   if (kernel != nullptr) system = SystemThread::Create(*kernel, init.platform(), snapshot.get());
   if (system != nullptr) system->Start();
+  std::optional<NodeHostSettings> hosts;  // of the app and its Workers
   AppIsolate app(init.platform(), snapshot.get());
   if (app.get() == nullptr) {
     std::fputs("V8 could not make an isolate for the app: out of memory.\n", stderr);
@@ -95,10 +98,13 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
 
   node::EmbedderPreloadCallback preload;
   if (kernel != nullptr) preload = AppPreload(*kernel);
-  if (system != nullptr) {
+  if (kernel != nullptr) {
+    hosts.emplace(NodeHostSettings{*kernel, init.platform(), snapshot.get()});
+    NodeHost::Offer(environment.get(), &*hosts);
     // V8's platform goes away in process.exit(): no other thread may run JavaScript by then.
     node::SetProcessExitHandler(environment.get(), [&system](Environment* exiting, int code) {
-      system->Stop();
+      NodeHost::StopCurrent();
+      if (system != nullptr) system->Stop();
       node::DefaultProcessExitHandler(exiting, code);
     });
   }

@@ -96,6 +96,8 @@ class SystemHost {
   v8::Local<v8::Value> IsolateEnding(uint32_t isolate) const;
   v8::Local<v8::Value> IsolateSourceMap(uint32_t isolate) const;
   void ReleaseIsolate(uint32_t isolate);
+  /** Says whether the event loop goes on because of what was started here; a bare isolate's does anyway. */
+  virtual void KeepAlive(uint32_t) {}
 
   // Live reload, see native/abi/reload.abi.ts.
   void ReplaceScript(const char* path, size_t path_length, const char* script, size_t length);
@@ -207,6 +209,10 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
 
 /** As InstallSystemBindings(), for an isolate that another one has started: no device, no sockets. */
 bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
+                         SystemHost* host);
+
+/** As InstallSystemBindings(), for an isolate of Node's: channels, and isolates that it starts. */
+bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> target,
                          SystemHost* host);
 
 }  // namespace runtime

@@ -56,10 +56,15 @@ export async function bundleApp(
     if (root !== undefined) forced.set(root, { text: 'all of it is wanted', whole: true });
   }
   const cache = {};
+  const isolates = new Map<string, string>();
   for (let pass = 0; pass < maximumPasses; pass++) {
     const use: PackageUse = { external: new Map(), bundled: new Set() };
     const forcedBefore = forced.size;
-    const { bundle, inputs, warnings } = await runRollup(project, entries, forced, cache, use);
+    const { bundle, inputs, warnings } = await runRollup(
+      project,
+      entries,
+      plugins(project, forced, cache, use, isolates),
+    );
     if (forced.size !== forcedBefore) continue;
     const files = await filesToCopy(project, cache, use);
     if (forceShared(files, use, forced)) continue;
@@ -74,8 +79,14 @@ export async function bundleApp(
       );
     }
     for (const file of files) inputs.add(file);
+    // What bundles isolates is loaded by those who need it: most apps start none.
+    const scripts =
+      isolates.size === 0
+        ? undefined
+        : await (await import('./worker.ts')).bundleIsolateFiles(isolates, project.root);
+    for (const file of scripts?.inputs ?? []) inputs.add(file);
     return {
-      generated: outputs(bundle),
+      generated: new Map([...outputs(bundle), ...(scripts?.files ?? [])]),
       copied,
       inputs,
       copiedPackages: new Map([...use.external].map(([name, { reason }]) => [name, reason.text])),
@@ -91,15 +102,13 @@ export async function bundleApp(
 async function runRollup(
   project: Project,
   entries: Readonly<Record<string, string>> | undefined,
-  forced: Map<string, CopyReason>,
-  cache: object,
-  use: PackageUse,
+  plugins: readonly Plugin[],
 ): Promise<{ bundle: OutputBundle; inputs: Set<string>; warnings: string[] }> {
   const warnings: string[] = [];
   try {
     const build = await rollup({
       input: entries ?? { main: project.entry },
-      plugins: plugins(project, forced, cache, use),
+      plugins: [...plugins],
       // Nothing imports the entry, so its exports need not keep their shape.
       preserveEntrySignatures: false,
       maxParallelFileOps: 16,
@@ -137,11 +146,12 @@ function plugins(
   forced: Map<string, CopyReason>,
   cache: object,
   use: PackageUse,
+  isolates: Map<string, string>,
 ): Plugin[] {
   return [
     resolution(project, forced, cache, use),
     typescript(),
-    assets(project),
+    assets(project, isolates),
     nodeResolve({
       // Node's own rules: no "module" or "browser" fields, which name code for other bundlers.
       mainFields: ['main'],

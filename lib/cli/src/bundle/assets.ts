@@ -1,6 +1,7 @@
 import { globSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { scriptPath } from '@runtimejs/system/isolate-entries.ts';
 import MagicString from 'magic-string';
 import type { AstNode, Plugin, PluginContext } from 'rollup';
 import { BundleError } from './errors.ts';
@@ -10,17 +11,20 @@ import { childrenOf, isNamed, type Syntax } from './syntax.ts';
 /**
  * Rollup plugin for files that the app names by URL. `new URL('./file', import.meta.url)` becomes
  * the URL of a copy in the initrd; inside `new Worker(...)` the file is bundled as an entry of its
- * own. Native addons that are imported by path are copied and loaded.
+ * own. As the `entry` of an isolate, in a module that imports @runtimejs/isolate, it becomes the path of a script.
+ * Native addons that are imported by path are copied and loaded.
  *
  * @param project the app
+ * @param isolates gets the entry modules of isolates, by the paths of their scripts in the image
  */
-export function assets(project: Project): Plugin {
-  const emission: Emission = { project, references: new Map() };
+export function assets(project: Project, isolates: Map<string, string>): Plugin {
+  const emission: Emission = { project, isolates, references: new Map() };
   return {
     name: 'runtimejs:assets',
 
     buildStart() {
       emission.references.clear();
+      isolates.clear();
     },
 
     load(id) {
@@ -56,6 +60,8 @@ interface NamedUrl {
   readonly specifier: string;
   /** Whether it is what a Worker is started from. */
   readonly worker: boolean;
+  /** Whether an isolate is started from it. */
+  readonly isolate: boolean;
 }
 
 const codeExtensions = new Set(['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs']);
@@ -68,13 +74,19 @@ async function emit(
 ): Promise<string | undefined> {
   const target = fileURLToPath(new URL(url.specifier, pathToFileURL(importer)));
   const stats = statSync(target, { throwIfNoEntry: false });
-  if (url.worker) {
+  if (url.worker || url.isolate) {
     const resolved = await context.resolve(url.specifier, importer, { skipSelf: true });
     if (resolved === null || resolved.external !== false) {
+      const [what, where] = url.worker ? ['worker', 'new Worker'] : ['isolate', 'entry: '];
       throw new BundleError(
-        `${displayPath(importer)}: There is no worker module ${displayPath(target)}.\n` +
-          'Correct the path in new Worker(new URL(...)); it is relative to the module that names it.',
+        `${displayPath(importer)}: There is no ${what} module ${displayPath(target)}.\n` +
+          `Correct the path in ${where}(new URL(...)); it is relative to the module that names it.`,
       );
+    }
+    if (url.isolate) {
+      const path = scriptPath(resolved.id, emission.project.root);
+      emission.isolates.set(path, resolved.id);
+      return JSON.stringify(path);
     }
     const fileName = workerName(resolved.id, emission.project);
     const reference = once(emission, fileName, () =>
@@ -95,6 +107,7 @@ async function emit(
 /** What one build emitted: several modules may name the same file. */
 interface Emission {
   readonly project: Project;
+  readonly isolates: Map<string, string>;
   /** Rollup's references by file name. */
   readonly references: Map<string, string>;
 }
@@ -159,10 +172,23 @@ function findUrls(program: AstNode, code: string): NamedUrl[] {
   const found: NamedUrl[] = [];
   const workerNodes = new Set<unknown>();
   const workerNames = new Set<unknown>();
+  const entryNodes = new Set<unknown>();
+  const entryNames = new Set<unknown>();
+  const mayStartIsolates = code.includes('@runtimejs/isolate/');
   const initialisers = new Map<unknown, unknown>();
+  const isCode = (path: unknown): boolean => codeExtensions.has(extname(path as string));
+  const isOneOf = (node: unknown, nodes: Set<unknown>, names: Set<unknown>): boolean => {
+    const name = initialisers.get(node);
+    return nodes.has(node) || (name !== undefined && names.has(name));
+  };
   const visit = (node: Syntax): void => {
     if (node.type === 'VariableDeclarator') {
       initialisers.set(node.init, (node.id as Syntax).name);
+    }
+    if (node.type === 'Property' && isNamed(node.key, 'entry')) {
+      const value = node.value as Syntax;
+      entryNodes.add(value);
+      if (value.type === 'Identifier') entryNames.add(value.name);
     }
     if (node.type === 'NewExpression') {
       const [first, base] = node.arguments as Syntax[];
@@ -183,11 +209,10 @@ function findUrls(program: AstNode, code: string): NamedUrl[] {
           end: node.end,
           specifier: first.value,
           get worker() {
-            const name = initialisers.get(node);
-            const isCode = codeExtensions.has(extname(first.value as string));
-            return (
-              isCode && (workerNodes.has(node) || (name !== undefined && workerNames.has(name)))
-            );
+            return isCode(first.value) && isOneOf(node, workerNodes, workerNames);
+          },
+          get isolate() {
+            return mayStartIsolates && isCode(first.value) && isOneOf(node, entryNodes, entryNames);
           },
         });
       }

@@ -117,9 +117,24 @@ export async function bundleSystemIsolates(system: string, root: string): Promis
   const list = isolatesFile(system);
   if (!existsSync(list)) return { files: [], inputs: [] };
   const entries = new Map(JSON.parse(readFileSync(list, 'utf8')) as [string, string][]);
+  const { files, inputs } = await bundleIsolateFiles(entries, root);
+  return { files, inputs: [...inputs, list] };
+}
+
+/**
+ * Bundles isolates.
+ *
+ * @param entries their modules, by the paths of their scripts in the image
+ * @param root sources below it are named by their paths from there
+ * @throws BundleError when one cannot be bundled
+ */
+export async function bundleIsolateFiles(
+  entries: ReadonlyMap<string, string>,
+  root: string,
+): Promise<IsolateFiles> {
   try {
     const isolates = await bundleIsolates(entries, root);
-    return { files: isolateFiles(isolates, 'Node'), inputs: [...isolates.inputs, list] };
+    return { files: isolateFiles(isolates, 'Node'), inputs: isolates.inputs };
   } catch (error) {
     if (error instanceof WorkerBundleError) throw new BundleError(error.message);
     throw error;

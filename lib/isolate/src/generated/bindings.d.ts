@@ -136,7 +136,9 @@ export interface ChannelBindings {
    * Takes the next message.
    * @param channel The end's number.
    * @param into Where its bytes go.
-   * @returns its length; -1 when there is none; -1 less the length when it does not fit, and stays
+   * @returns its length, and RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something; -1
+   * when there is none, -RUNTIME_RECEIVED_ATTACHMENTS when there is none and never will be; -1 less
+   * the length when it does not fit, and stays
    */
   receive(channel: number, into: Uint8Array): number;
 

@@ -191,6 +191,8 @@ void Endpoint::End(Closure::Cause cause, const std::string& reason) {
   for (Channel::Side& side : channel_->sides) channel_->Notify(&side);
 }
 
+bool Endpoint::HasEnded() const { return channel_->has_ended.load(); }
+
 std::optional<Closure> Endpoint::closure() const {
   if (!channel_->has_ended.load()) return std::nullopt;
   const std::lock_guard lock(channel_->mutex);

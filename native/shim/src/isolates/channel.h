@@ -71,6 +71,8 @@ class Endpoint {
   void Close(const std::string& reason);
   /** Ends the channel because who holds this end is dead. */
   void Abandon(const std::string& reason);
+  /** Whether it has: cheaper than closure(). */
+  bool HasEnded() const;
   /** Nothing while the channel lives. */
   std::optional<Closure> closure() const;
   /** Whether both are ends of one channel. */

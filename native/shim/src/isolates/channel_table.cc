@@ -165,12 +165,15 @@ uint32_t ChannelTable::Send(uint32_t id, const char* bytes, size_t length,
 int32_t ChannelTable::Receive(uint32_t id, char* into, size_t length) {
   Endpoint* const endpoint = Find(id, "channel.receive");
   if (endpoint == nullptr) return -1;
+  constexpr auto kMark = static_cast<int32_t>(RUNTIME_RECEIVED_ATTACHMENTS);
+  // Asked before the ring: then what the ring has is all that ever comes.
+  const bool has_ended = endpoint->HasEnded();
   const std::optional<size_t> next = endpoint->NextLength();
-  if (!next.has_value()) return -1;
+  if (!next.has_value()) return has_ended ? -kMark : -1;
   if (*next > length) return -1 - static_cast<int32_t>(*next);
   received_attachments_ = endpoint->Receive(into);
   ++received_;
-  return static_cast<int32_t>(*next);
+  return static_cast<int32_t>(*next) + (received_attachments_ == nullptr ? 0 : kMark);
 }
 
 Local<Value> ChannelTable::TakeAttachments() {

@@ -40,7 +40,7 @@ class ChannelTable {
    * @returns one of RUNTIME_CHANNEL_*
    */
   uint32_t Send(uint32_t id, const char* bytes, size_t length, v8::Local<v8::Value> attachments);
-  /** @returns the length; -1 when there is no message, -1 less its length when that does not fit */
+  /** Takes the next message. @returns see channel.receive in native/abi/isolate.abi.ts */
   int32_t Receive(uint32_t id, char* into, size_t length);
   /** What came with the message that was received last, as an array; undefined for nothing. */
   v8::Local<v8::Value> TakeAttachments();

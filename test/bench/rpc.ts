@@ -1,4 +1,5 @@
-// Round trips between two threads of Node, by RPC and by messages on a bare MessagePort: `npm run bench:rpc`.
+// Round trips between two threads of Node, by RPC and by messages on a bare MessagePort, and in a machine between two
+// isolates: `npm run bench:rpc`.
 // What is measured, and how, is in apps/rpc.ts.
 import { Command } from 'commander';
 import { execa } from 'execa';
@@ -7,6 +8,7 @@ import { startMachine } from '../../lib/cli/src/machine.ts';
 import { inRepository } from '../../lib/cli/src/paths.ts';
 import { systemMachine } from '../guest/support/systems.ts';
 import { describeHost } from './support/host.ts';
+import { InstructionCounter } from './support/instructions.ts';
 import { parseWhole, runProgram } from './support/program.ts';
 
 interface Options {
@@ -15,13 +17,21 @@ interface Options {
   readonly concurrency: string;
   readonly guest?: boolean;
   readonly processors: number;
+  readonly instructions?: boolean;
 }
 
 const machineLimit = 600_000;
 
-/** Passes on what the app says of its measurements. */
-function reporter(): (piece: string) => void {
+/** Passes on what the app says of its measurements. @param counter of instructions, if they are counted */
+function reporter(counter?: InstructionCounter): (piece: string) => void {
   let text = '';
+  let begin = Promise.resolve(0);
+  const count = async (from: Promise<number>, calls: number, what: string): Promise<void> => {
+    const instructions = ((await counter?.read()) ?? 0) - (await from);
+    console.log(
+      `${what}: ${(instructions / calls).toFixed(0)} instructions of the machine for each`,
+    );
+  };
   return (piece) => {
     text += piece;
     const lines = text.split('\n');
@@ -29,18 +39,26 @@ function reporter(): (piece: string) => void {
     for (const line of lines) {
       const found = /^bench: (.*?)\r?$/.exec(line)?.[1];
       if (found !== undefined) console.log(found);
+      if (counter === undefined) continue;
+      if (line.startsWith('count: begin')) begin = counter.read();
+      const [, calls, what] = /^count: (\d+) (.*?)\r?$/.exec(line) ?? [];
+      if (what !== undefined) void count(begin, Number(calls), what);
     }
   };
 }
 
-async function run({ rounds, calls, concurrency, guest, processors }: Options): Promise<void> {
+async function run(options: Options): Promise<void> {
+  const { rounds, calls, concurrency, guest, processors } = options;
   console.log(await describeHost());
   const environment = {
     ROUNDS: String(rounds),
     CALLS: String(calls),
     CONCURRENCY: concurrency,
+    COUNTED: options.instructions === true ? '1' : '0',
   };
-  const report = reporter();
+  const counter =
+    options.instructions === true ? await InstructionCounter.create('rpc') : undefined;
+  const report = reporter(counter);
   if (guest !== true) {
     const app = execa('node', [inRepository('test/bench/apps/rpc.ts')], { env: environment });
     app.stdout.on('data', (piece: Buffer) => report(piece.toString()));
@@ -59,6 +77,7 @@ async function run({ rounds, calls, concurrency, guest, processors }: Options): 
   );
   const running = await startMachine({
     ...machine,
+    extraArguments: [...(machine.extraArguments ?? []), ...(counter?.arguments ?? [])],
     timeoutMilliseconds: machineLimit,
     onOutput: report,
   });
@@ -75,5 +94,6 @@ await runProgram(
     .option('--concurrency <list>', 'calls under way at a time', '1,16,64')
     .option('--guest', 'in a virtual machine instead of on this host')
     .option('--processors <number>', 'of that machine', parseWhole, 2)
+    .option('--instructions', 'count instructions, too, in a machine: the same on a busy host')
     .action(run),
 );

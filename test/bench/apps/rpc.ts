@@ -1,6 +1,9 @@
 // What bench:rpc runs, on this host or in a machine of its own: two threads of Node that call each other, by RPC and by
-// messages on a bare MessagePort. Both make the same calls: a number, a method's name and its arguments there, the number
-// and the result back. Rounds of both alternate; a figure is the median over the rounds, and so is the ratio.
+// messages on a bare MessagePort, and in a machine two isolates without Node. All make the same calls: a number, a
+// method's name and its arguments there, the number and the result back. Rounds of all alternate;
+// a figure is the median over the rounds, and so is the ratio.
+
+import { setTimeout } from 'node:timers/promises';
 import {
   isMainThread,
   MessageChannel,
@@ -8,16 +11,13 @@ import {
   Worker,
   workerData,
 } from 'node:worker_threads';
+import { isolates } from '@runtimejs/isolate/isolates.ts';
 import { connect } from '../../../lib/rpc/src/calls/connection.ts';
 import { move } from '../../../lib/rpc/src/codec/move.ts';
 import { openPortChannel } from '../../../lib/rpc/src/node/port-channel.ts';
 import { summarise } from '../support/statistics.ts';
-
-/** What is called both ways. */
-interface Adder {
-  add(one: number, other: number): number;
-  back(bytes: Uint8Array): Uint8Array;
-}
+import { type Add, type Adder, type Back, makeCalls, movesIn } from './adder.ts';
+import type { Caller } from './isolates/caller.ts';
 
 /** How a call looks on the bare port. */
 interface BareCall {
@@ -26,12 +26,11 @@ interface BareCall {
   readonly values: readonly [Uint8Array] | readonly [number, number];
 }
 
-type Add = (one: number, other: number) => Promise<number>;
-type Back = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>;
-
 /** What the environment asks for. */
 const rounds = Number(process.env.ROUNDS ?? 9);
 const calls = Number(process.env.CALLS ?? 30_000);
+/** Milliseconds in which the host reads a counter. */
+const timeToLook = 500;
 const concurrency = (process.env.CONCURRENCY ?? '1,16,64').split(',').map(Number);
 
 /** The other thread: answers calls over RPC, and messages over the bare port. */
@@ -48,6 +47,13 @@ async function answer(bare: MessagePort, port: MessagePort): Promise<void> {
   connect<unknown, Adder>(await openPortChannel(port), {
     serve: { add: (one, other) => one + other, back: (bytes) => move(bytes) },
   });
+}
+
+/** What calls cost. */
+interface Cost {
+  readonly perSecond: number;
+  /** Microseconds of processor time for each, of both threads: what other load on this machine changes least. */
+  readonly processor: number;
 }
 
 /** Starts the other thread. */
@@ -91,65 +97,95 @@ interface Cost {
   readonly processor: number;
 }
 
-/** Makes calls, so many of them under way at a time. */
-async function measure(add: Add, concurrency: number, calls: number): Promise<Cost> {
-  let left = calls;
-  const lane = async (): Promise<void> => {
-    while (left > 0) {
-      left -= 1;
-      if ((await add(left, 1)) !== left + 1 && concurrency === 1) throw new Error('A wrong sum.');
-    }
-  };
+/** One way to call. */
+interface Way {
+  readonly name: string;
+  /** @returns calls per second */
+  calls(concurrency: number, calls: number): Promise<number>;
+  /** @returns microseconds of each move */
+  moves(size: number, times: number): Promise<number[]>;
+}
+
+/** Two isolates, of which one calls the other; undefined where there is no Runtime.JS. */
+function isolateWay(): Way | undefined {
+  const entry = new URL('./isolates/caller.ts', import.meta.url);
+  const adderEntry = { entry: new URL('./isolates/adder.ts', import.meta.url) };
+  try {
+    const own = isolates();
+    const [adder, caller] = own.channels.create();
+    own.spawn({ name: 'adder', ...adderEntry, capabilities: { caller } });
+    const { channel } = own.spawn({ name: 'caller', entry, capabilities: { adder } });
+    const { remote } = connect<Caller>(channel);
+    return {
+      name: 'RPC of isolates',
+      calls: (concurrency, count) => remote.calls(concurrency, count),
+      moves: (size, times) => remote.moves(size, times),
+    };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_NOT_RUNTIME') return undefined;
+    throw error;
+  }
+}
+
+async function measure(way: Way, concurrency: number, calls: number): Promise<Cost> {
   const used = process.cpuUsage();
-  const begin = performance.now();
-  await Promise.all(Array.from({ length: concurrency }, lane));
-  const perSecond = (calls * 1000) / (performance.now() - begin);
+  const perSecond = await way.calls(concurrency, calls);
   const { user, system } = process.cpuUsage(used);
   return { perSecond, processor: (user + system) / calls };
 }
 
-/** @returns microseconds that a buffer takes there and back, each of the times */
-async function movesIn(back: Back, size: number, times: number): Promise<number[]> {
-  const taken: number[] = [];
-  let bytes: Uint8Array = new Uint8Array(size);
-  for (let count = 0; count < times; count += 1) {
-    const begin = performance.now();
-    bytes = await back(bytes as Uint8Array<ArrayBuffer>);
-    taken.push((performance.now() - begin) * 1000);
-    if (bytes.length !== size) throw new Error('It came back changed.');
-  }
-  return taken;
-}
-
 async function run(): Promise<void> {
   const { bare, rpc } = await start();
+  const way = (name: string, { add, back }: { add: Add; back: Back }): Way => ({
+    name,
+    calls: (concurrency, count) => makeCalls(add, concurrency, count),
+    moves: (size, times) => movesIn(back, size, times),
+  });
+  const port = way('MessagePort', bare);
+  const apart = isolateWay();
+  const ways = [port, way('RPC of threads', rpc), ...(apart === undefined ? [] : [apart])];
   for (const under of concurrency) {
-    const port: Cost[] = [];
-    const call: Cost[] = [];
-    // The first round warms both up.
+    const costs = ways.map((): Cost[] => []);
+    // The first round warms all up.
     for (let round = 0; round <= rounds; round += 1) {
-      const costs = [await measure(bare.add, under, calls), await measure(rpc.add, under, calls)];
-      if (round === 0) continue;
-      port.push(costs[0] as Cost);
-      call.push(costs[1] as Cost);
+      for (const [index, each] of ways.entries()) {
+        const cost = await measure(each, under, calls);
+        if (round > 0) costs[index]?.push(cost);
+      }
     }
-    const median = (costs: readonly Cost[], of: keyof Cost): number =>
-      summarise(costs.map((cost) => cost[of])).median;
-    const ratio = (of: keyof Cost): string =>
-      summarise(call.map((cost, round) => cost[of] / (port[round] as Cost)[of])).median.toFixed(2);
-    say(
-      `${under} at a time: MessagePort ${median(port, 'perSecond').toFixed(0)}/s, ` +
-        `RPC ${median(call, 'perSecond').toFixed(0)}/s, ${ratio('perSecond')} times; ` +
-        `processor time ${median(port, 'processor').toFixed(2)} and ` +
-        `${median(call, 'processor').toFixed(2)} µs, ${ratio('processor')} times`,
-    );
+    const [ports = []] = costs;
+    const median = (list: readonly Cost[], of: keyof Cost): number =>
+      summarise(list.map((cost) => cost[of])).median;
+    const ratio = (list: readonly Cost[], of: keyof Cost): string =>
+      summarise(list.map((cost, round) => cost[of] / (ports[round] as Cost)[of])).median.toFixed(2);
+    for (const [index, each] of ways.entries()) {
+      const list = costs[index] ?? [];
+      say(
+        `${under} at a time, ${each.name}: ${median(list, 'perSecond').toFixed(0)}/s, ` +
+          `${ratio(list, 'perSecond')} times; processor time ` +
+          `${median(list, 'processor').toFixed(2)} µs, ${ratio(list, 'processor')} times`,
+      );
+    }
   }
+  if (process.env.COUNTED === '1') await runCounted(ways);
   for (const bytes of [1 << 10, 16 << 20]) {
-    const [port, call] = [
-      await movesIn(bare.back, bytes, 20 * rounds),
-      await movesIn(rpc.back, bytes, 20 * rounds),
-    ].map((list) => summarise(list).median.toFixed(0));
-    say(`${bytes} bytes moved there and back: MessagePort ${port} µs, RPC ${call} µs`);
+    for (const each of ways) {
+      const { median } = summarise(await each.moves(bytes, 20 * rounds));
+      say(`${bytes} bytes moved there and back, ${each.name}: ${median.toFixed(0)} µs`);
+    }
+  }
+}
+
+/** For who counts the machine's instructions: it hears when calls begin and end, and has time to look. */
+async function runCounted(ways: readonly Way[]): Promise<void> {
+  for (const under of concurrency) {
+    for (const way of ways) {
+      console.log('count: begin');
+      await setTimeout(timeToLook);
+      await way.calls(under, calls);
+      console.log(`count: ${calls} ${under} at a time, ${way.name}`);
+      await setTimeout(timeToLook);
+    }
   }
 }
 

@@ -205,6 +205,11 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
         'Most bytes of its heap and of its ArrayBuffers.',
       ),
       number('messageLimit', 'Most messages that it may send in a second, 0 for any number.'),
+      argument(
+        'nice',
+        { kind: 'integer', type: 'i32', least: 0, most: 19 },
+        'As nice(2) has it, of its thread: 0 as the app has, and each step is a factor of 1.25 less of the CPU.',
+      ),
       number('grant', 'Number of the device that it gets, 0 for none.'),
       argument('into', { kind: 'fill', structure: spawnedIsolate }, 'What was started.'),
     ],

@@ -182,4 +182,6 @@ test.serial('the system isolate starts isolates beside an app in Node', async (t
     /the app ends/,
   ]);
   t.notRegex(result.output, /platform: problem/);
+  const ratio = Number(/platform: shares ([\d.]+)/.exec(result.output)?.[1]);
+  t.true(ratio > 2 && ratio < 8, `a share of 1 has ${ratio} times as much as one of 0.25`);
 });

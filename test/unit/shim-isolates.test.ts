@@ -16,7 +16,7 @@ const parent = `
   let tellsClosures = false;
   let over = () => say('done');
   function spawn(name, { script = name, heap = 32 << 20, messages = 0 } = {}) {
-    const spawned = isolates.spawn(name, script + '.js', heap, messages, 0, { id: 0, channel: 0 });
+    const spawned = isolates.spawn(name, script + '.js', heap, messages, 0, 0, { id: 0, channel: 0 });
     names.set(spawned.id, name);
     running++;
     return spawned;

@@ -38,6 +38,11 @@ export interface SpawnOptions {
   readonly capabilities?: Readonly<Record<string, Channel>>;
   /** Most bytes of its JavaScript heap and of its ArrayBuffers. By default 64 MiB. */
   readonly heapLimit?: number;
+  /**
+   * Its share of a processor where others want it, too: above 0 and at most 1, which is the default, and as much as
+   * the app has. Where nobody else wants the processor it has all of it.
+   */
+  readonly cpuShare?: number;
   /** Most messages that it may send in a second. By default any number: channels slow down who sends too much. */
   readonly messageLimit?: number;
   /** Most milliseconds that a turn of its event loop may take. By default any: kill() ends what does not end. */
@@ -165,6 +170,7 @@ export class Isolates {
       script,
       options.heapLimit ?? defaultHeapLimit,
       options.messageLimit ?? 0,
+      niceOf(options.cpuShare ?? 1),
       options.device?.id ?? 0,
       { id: 0, channel: 0 },
     );
@@ -326,6 +332,18 @@ class SpawnedIsolate implements Isolate {
     isolates.release(this.#id);
     for (const listener of this.#listeners) listener(this.#ending);
   }
+}
+
+/** Of a thread with nice 1 the scheduler counts the time as so much more. */
+const niceStep = 1.25;
+const mostNice = 19;
+
+/** The value for nice(2) that gives a share, as nearly as there is one: the smallest is 1.4 %. */
+function niceOf(share: number): number {
+  if (!(share > 0 && share <= 1)) {
+    throw new RangeError(`cpuShare is ${share}, and must be above 0 and at most 1.`);
+  }
+  return Math.min(Math.round(-Math.log(share) / Math.log(niceStep)), mostNice);
 }
 
 /** The path of a script in the image. The bundler has put it in the place of the URL of a module. */

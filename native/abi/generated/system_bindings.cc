@@ -189,6 +189,7 @@ void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
   std::string script;
   double heapLimit = 0;
   uint32_t messageLimit = 0;
+  int32_t nice = 0;
   uint32_t grant = 0;
   v8::Local<v8::Object> into;
   RuntimeSpawnedIsolate into_figures = {};
@@ -196,9 +197,10 @@ void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
         arguments.GetText(1, "script", &script) &&
         arguments.GetNumber(2, "heapLimit", 1, 9007199254740991, &heapLimit) &&
         arguments.GetInteger(3, "messageLimit", 0, 4294967295, &messageLimit) &&
-        arguments.GetInteger(4, "grant", 0, 4294967295, &grant) &&
-        arguments.GetObject(5, "into", &into))) return;
-  const auto result = arguments.host().SpawnIsolate(name.data(), name.size(), script.data(), script.size(), heapLimit, messageLimit, grant, &into_figures);
+        arguments.GetInteger(4, "nice", 0, 19, &nice) &&
+        arguments.GetInteger(5, "grant", 0, 4294967295, &grant) &&
+        arguments.GetObject(6, "into", &into))) return;
+  const auto result = arguments.host().SpawnIsolate(name.data(), name.size(), script.data(), script.size(), heapLimit, messageLimit, nice, grant, &into_figures);
   if (!arguments.Succeeded(result)) return;
   if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
         arguments.Set(into, "channel", static_cast<double>(into_figures.channel)))) return;
@@ -1461,7 +1463,7 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
     return false;
   }
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
-  if (!(method(isolates_group, "spawn", IsolatesSpawn, 6) &&
+  if (!(method(isolates_group, "spawn", IsolatesSpawn, 7) &&
         method(isolates_group, "grantDevice", IsolatesGrantDevice, 3) &&
         method(isolates_group, "revokeDevice", IsolatesRevokeDevice, 1) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
@@ -1743,7 +1745,7 @@ bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
     return false;
   }
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
-  if (!(method(isolates_group, "spawn", IsolatesSpawn, 6) &&
+  if (!(method(isolates_group, "spawn", IsolatesSpawn, 7) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
         method(isolates_group, "figures", IsolatesFigures, 2) &&
         method(isolates_group, "ending", IsolatesEnding, 1) &&

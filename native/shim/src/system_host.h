@@ -88,7 +88,7 @@ class SystemHost {
   virtual void OnNews(v8::Local<v8::Function> listener) = 0;
   int32_t SpawnIsolate(const char* name, size_t name_length, const char* script,
                        size_t script_length, double heap_limit, uint32_t message_limit,
-                       uint32_t grant, RuntimeSpawnedIsolate* into);
+                       int32_t nice, uint32_t grant, RuntimeSpawnedIsolate* into);
   int32_t GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into);
   void RevokeDevice(uint32_t grant);
   void KillIsolate(uint32_t isolate, const char* reason, size_t length);

@@ -94,7 +94,7 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterfac
                           : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role,
                                                         std::make_unique<EventWordDoorbell>(kernel),
-                                                        {{}, {}, heap, 0, nullptr}, nullptr));
+                                                        {{}, {}, heap, 0, 0, nullptr}, nullptr));
   if (made->isolate_ == nullptr) return nullptr;
   made->set_children(
       std::make_unique<Children>(kernel, platform, snapshot, made->shared_mailbox()));

@@ -36,6 +36,25 @@ function exchange({ channel }: Isolate): Promise<number[]> {
   });
 }
 
+/** How much more of the processor an isolate has that wants it, than one with a quarter of its share. */
+async function compareShares(): Promise<number> {
+  const [whole, quarter] = [1, 0.25].map((cpuShare) =>
+    isolates().spawn({ name: `share ${cpuShare}`, entry: misbehave, argument: 'loop', cpuShare }),
+  ) as [Isolate, Isolate];
+  const { setTimeout } = globalThis as unknown as {
+    setTimeout(run: (value?: unknown) => void, milliseconds: number): unknown;
+  };
+  const pause = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 20));
+  const cpuTime = (isolate: Isolate): number => isolate.usage().cpuTime;
+  while (cpuTime(quarter) === 0 || cpuTime(whole) === 0) await pause();
+  const before = [cpuTime(whole), cpuTime(quarter)] as const;
+  while (cpuTime(whole) - before[0] < 2000) await pause();
+  const ratio = (cpuTime(whole) - before[0]) / (cpuTime(quarter) - before[1]);
+  for (const each of [whole, quarter]) each.kill();
+  await Promise.all([ended(whole), ended(quarter)]);
+  return ratio;
+}
+
 async function run(): Promise<void> {
   const echoing = isolates().spawn({ name: 'echo', entry: echo });
   report('answer', await exchange(echoing));
@@ -47,6 +66,7 @@ async function run(): Promise<void> {
       .list()
       .map(({ name }) => name),
   );
+  report('shares', await compareShares());
   report('end', null); // the app ends, and the isolate that echoes with it
 }
 

@@ -313,11 +313,13 @@ export interface IsolatesBindings {
    * @param script Path of its script, beside which is V8's code cache.
    * @param heapLimit Most bytes of its heap and of its ArrayBuffers.
    * @param messageLimit Most messages that it may send in a second, 0 for any number.
+   * @param nice As nice(2) has it, of its thread: 0 as the app has, and each step is a factor of
+   * 1.25 less of the CPU.
    * @param grant Number of the device that it gets, 0 for none.
    * @param into What was started.
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
-  spawn(name: string, script: string, heapLimit: number, messageLimit: number, grant: number, into: SpawnedIsolate): SpawnedIsolate;
+  spawn(name: string, script: string, heapLimit: number, messageLimit: number, nice: number, grant: number, into: SpawnedIsolate): SpawnedIsolate;
 
   /**
    * Takes a PCI function and zeroed memory, contiguous for devices, to give them to an isolate. No

@@ -40,7 +40,7 @@ Local<Value> Text(std::string_view text) {
 
 int32_t SystemHost::SpawnIsolate(const char* name, size_t name_length, const char* script,
                                  size_t script_length, double heap_limit, uint32_t message_limit,
-                                 uint32_t grant, RuntimeSpawnedIsolate* into) {
+                                 int32_t nice, uint32_t grant, RuntimeSpawnedIsolate* into) {
   if (children_ == nullptr) return -EPERM;
   std::array<Endpoint, 2> pair;
   if (!Endpoint::CreatePair(&pair)) return -ENOMEM;
@@ -49,7 +49,7 @@ int32_t SystemHost::SpawnIsolate(const char* name, size_t name_length, const cha
   if (error < 0) return error;
   const int32_t id =
       children_->Spawn({std::string(name, name_length), std::string(script, script_length),
-                        static_cast<size_t>(heap_limit), message_limit, device},
+                        static_cast<size_t>(heap_limit), message_limit, nice, device},
                        std::move(pair[1]));
   if (id < 0 && device != nullptr) device->Revoke();
   if (id < 0) return id;

@@ -1,5 +1,6 @@
 #include "spawned_isolate.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cerrno>
@@ -79,6 +80,8 @@ std::optional<Ending> SpawnedIsolate::ending() const {
 
 void SpawnedIsolate::Main() {
   pthread_setname_np(pthread_self(), settings_.name.substr(0, kThreadNameBytes - 1).c_str());
+  // Always: who starts it may have taken a back seat while the app starts. 0 names the calling thread.
+  setpriority(PRIO_PROCESS, 0, settings_.nice);
   Ending ending = Run();
   channel_ = {};
   // None of its code runs any more. Who hears of its end finds the device quiet.

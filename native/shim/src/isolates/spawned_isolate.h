@@ -30,6 +30,8 @@ struct SpawnSettings {
   size_t heap_limit;
   /** Most messages that it may send in a second, 0 for any number. */
   uint32_t message_limit;
+  /** Of its thread, as nice(2) has it. */
+  int nice;
   /** The device that it has, if any. */
   std::shared_ptr<DeviceGrant> device;
 };

@@ -230,7 +230,7 @@ test.serial(
       await says(/without a boot, of the system isolate, with the state of the version before\./);
       await asks();
       await change('src/count.ts', (source) => `${source}\nthrow new Error('not yet');\n`);
-      await says(/error: .*Error: not yet\n {4}at .*src\/count\.ts:11:7/);
+      await says(/Error: not yet\n {4}at .*src\/count\.ts:11:7/);
       await says(/The version before goes on\./);
       await asks();
       child.kill('SIGINT');

@@ -1,24 +1,11 @@
 import type { E1000Device } from '@runtimejs/e1000/device.ts';
 import { attach } from '@runtimejs/e1000/driver.ts';
-import type { DeviceReceiver } from '@runtimejs/net/device.ts';
 import { internetChecksum } from '@runtimejs/net/memory.ts';
 import { checksumState, type Packet } from '@runtimejs/net/packet.ts';
 import test from 'ava';
 import { E1000Model } from './support/e1000-model.ts';
 import { FakePlatform } from './support/fake-platform.ts';
-
-class Upper implements DeviceReceiver {
-  readonly packets: Packet[] = [];
-  readonly links: boolean[] = [];
-
-  receive(packet: Packet): void {
-    this.packets.push(packet);
-  }
-
-  linkChanged(up: boolean): void {
-    this.links.push(up);
-  }
-}
+import { Upper } from './support/upper.ts';
 
 interface Bench {
   readonly platform: FakePlatform;

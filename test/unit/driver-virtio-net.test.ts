@@ -1,25 +1,11 @@
-import type { DeviceReceiver } from '@runtimejs/net/device.ts';
 import { checksumState, type Packet } from '@runtimejs/net/packet.ts';
 import type { VirtioNetworkDevice } from '@runtimejs/virtio-net/device.ts';
 import { attach } from '@runtimejs/virtio-net/driver.ts';
 import test from 'ava';
 import { FakePlatform } from './support/fake-platform.ts';
+import { Upper } from './support/upper.ts';
 import { allFeatures, offered, plainFeatures, VirtioNetModel } from './support/virtio-net-model.ts';
 import { type PciOptions, VirtioMmioModel, VirtioPciModel } from './support/virtio-transports.ts';
-
-/** Collects what a device hands up. */
-class Upper implements DeviceReceiver {
-  readonly packets: Packet[] = [];
-  readonly links: boolean[] = [];
-
-  receive(packet: Packet): void {
-    this.packets.push(packet);
-  }
-
-  linkChanged(up: boolean): void {
-    this.links.push(up);
-  }
-}
 
 interface Bench {
   readonly platform: FakePlatform;

@@ -1,5 +1,4 @@
 /** A placed network driver's two sides in one process: the card as the stack sees it, and what its driver can do. */
-import type { DeviceReceiver } from '@runtimejs/net/device.ts';
 import type { Memory } from '@runtimejs/net/memory.ts';
 import { Packet } from '@runtimejs/net/packet.ts';
 import { FrameReader, FrameWriter } from '@runtimejs/placement/frame-ring.ts';
@@ -9,6 +8,7 @@ import { FakePlatform } from '@runtimejs/platform/fake.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import { type MemoryChannel, memoryChannels } from '@runtimejs/rpc/channels/memory.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
+import { Upper } from './upper.ts';
 
 /** A ring holds so many empty frames, of which 64 are taken in a turn, and a few turns more. */
 const mostTurns = 2 ** 20 / 16 / 64 + 100;
@@ -58,20 +58,6 @@ export const texts = {
   encodeUtf8: (text: string): Uint8Array => new TextEncoder().encode(text),
   decodeUtf8: (bytes: Uint8Array): string => new TextDecoder().decode(bytes),
 };
-
-/** What the stack does with frames: keeps them. */
-class Upper implements DeviceReceiver {
-  readonly packets: Packet[] = [];
-  readonly links: boolean[] = [];
-
-  receive(packet: Packet): void {
-    this.packets.push(packet);
-  }
-
-  linkChanged(up: boolean): void {
-    this.links.push(up);
-  }
-}
 
 /** The card, its driver's side, and an event loop. */
 export class PlacedBench {

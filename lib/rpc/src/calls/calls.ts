@@ -2,9 +2,8 @@
 import type { Attachment } from '../channel.ts';
 import type { Encoder } from '../codec/encoder.ts';
 import type { RpcHost } from './connection.ts';
-import { ProtocolError, RpcError } from './errors.ts';
+import { ProtocolError, RpcError, withCallSite } from './errors.ts';
 import {
-  type BegunCall,
   type Caller,
   type CallOptions,
   type RemoteHandle,
@@ -13,7 +12,7 @@ import {
 } from './imports.ts';
 import type { Outbox } from './outbox.ts';
 import { mostSlots, Slots } from './slots.ts';
-import type { Luggage } from './values.ts';
+import type { Luggage, Messages } from './values.ts';
 import { type Allowance, frame, kind } from './wire.ts';
 
 /** The parts of a connection that calls touch. */
@@ -24,10 +23,7 @@ export interface CallsParts {
   readonly timeout: number | undefined;
   readonly mostWaiting: number;
   readonly tracesCalls: boolean;
-  encode(
-    write: (encoder: Encoder) => void,
-    take: (encoder: Encoder, luggage: Luggage | undefined) => void,
-  ): void;
+  readonly messages: Messages;
   cancel(id: number, reason: unknown): void;
   abort(signal: number, reason: unknown): void;
   giveBack(id: number, received: number): void;
@@ -35,11 +31,9 @@ export interface CallsParts {
   forgetSignal(id: number): void;
 }
 
-class Pending implements BegunCall {
+class Pending {
   readonly id: number;
   readonly promise: Promise<unknown>;
-  seen: Promise<unknown> | undefined;
-  isForNobody = false;
   resolve!: (value: unknown) => void;
   reject!: (error: unknown) => void;
   luggage: Luggage | undefined;
@@ -72,7 +66,6 @@ interface Unsent {
 const mostWaitingBytes = 64 << 20;
 
 export class Calls implements Caller {
-  readonly tracesCalls: boolean;
   readonly #parts: CallsParts;
   readonly #pending = new Slots<Pending>();
   readonly #callOfSignal = new Map<number, Pending>();
@@ -86,7 +79,6 @@ export class Calls implements Caller {
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
-    this.tracesCalls = parts.tracesCalls;
   }
 
   get called(): number {
@@ -106,42 +98,32 @@ export class Calls implements Caller {
     method: string,
     values: readonly unknown[],
     options: CallOptions | undefined,
-  ): BegunCall {
+  ): Promise<unknown> {
     // Taken before the arguments are read: a getter of theirs may make a call too.
     const id = this.#end === undefined ? (this.#pending.take() ?? mostSlots) : mostSlots;
     const pending = new Pending(id);
     this.#called += 1;
     if (this.#end !== undefined) {
-      pending.isForNobody = true;
-      pending.reject(this.#end);
-      return pending;
+      silence(pending.promise);
+      this.#fail(pending, this.#end);
+      return pending.promise;
     }
     try {
       if (id === mostSlots) throw overload(mostSlots);
       if (target.isReleased) throw releasedError();
       options?.signal?.throwIfAborted();
-      this.#parts.encode(
-        (to) => {
-          to.byte(frame.last);
-          to.byte(kind.call);
-          to.unsigned(id);
-          to.unsigned(target.id);
-          to.string(method);
-          to.unsigned(values.length);
-          for (let index = 0; index < values.length; index += 1) to.value(values[index], index);
-        },
-        (encoder, luggage) => {
-          pending.length = encoder.length;
-          pending.luggage = luggage;
-          this.#begin(pending, encoder, target);
-        },
-      );
-      this.#watch(pending, options);
+      const to = this.#encode(id, target, method, values);
+      pending.length = to.length;
+      pending.luggage = this.#parts.messages.end();
+      this.#begin(pending, to, target);
+      if (options !== undefined || this.#parts.timeout !== undefined) {
+        this.#watch(pending, options);
+      }
     } catch (error) {
       if (id !== mostSlots) this.#pending.giveBack(id);
-      pending.reject(error);
+      this.#fail(pending, error);
     }
-    return pending;
+    return pending.promise;
   }
 
   giveBack(id: number, received: number): void {
@@ -165,7 +147,7 @@ export class Calls implements Caller {
     this.#sentBytes -= pending.length;
     if (!pending.isSettled) {
       this.#unwatch(pending);
-      if (isFailure) pending.reject(value);
+      if (isFailure) this.#fail(pending, value);
       else pending.resolve(value);
     }
     if (this.#waiting.length > 0) this.#pump();
@@ -189,9 +171,28 @@ export class Calls implements Caller {
       if (pending.isSettled) continue;
       this.#unwatch(pending);
       const own = new RpcError('peer-gone', error.message, { cause: error.cause });
-      if (pending.seen !== undefined) silence(pending.seen);
-      pending.reject(own);
+      silence(pending.promise);
+      this.#fail(pending, own);
     }
+  }
+
+  /** @returns the encoder with the message, which is not ended yet */
+  #encode(id: number, target: RemoteHandle, method: string, values: readonly unknown[]): Encoder {
+    const { messages } = this.#parts;
+    const to = messages.begin(true);
+    try {
+      to.byte(frame.last);
+      to.byte(kind.call);
+      to.unsigned(id);
+      to.unsigned(target.id);
+      to.string(method);
+      to.unsigned(values.length);
+      for (let index = 0; index < values.length; index += 1) to.value(values[index], index);
+    } catch (error) {
+      messages.abandon();
+      throw error;
+    }
+    return to;
   }
 
   /** Sends a call, or keeps it until the peer takes more. */
@@ -225,7 +226,8 @@ export class Calls implements Caller {
 
   #register(pending: Pending): void {
     this.#pending.set(pending.id, pending);
-    for (const signal of pending.luggage?.signals ?? []) this.#callOfSignal.set(signal, pending);
+    if (pending.luggage === undefined) return;
+    for (const signal of pending.luggage.signals) this.#callOfSignal.set(signal, pending);
   }
 
   #mayGo(length: number): boolean {
@@ -267,7 +269,8 @@ export class Calls implements Caller {
   #unwatch(pending: Pending): void {
     if (pending.timer !== undefined) this.#parts.host.clearTimeout(pending.timer);
     pending.unlisten?.();
-    for (const signal of pending.luggage?.signals ?? []) {
+    if (pending.luggage === undefined) return;
+    for (const signal of pending.luggage.signals) {
       this.#callOfSignal.delete(signal);
       this.#parts.forgetSignal(signal);
     }
@@ -285,7 +288,12 @@ export class Calls implements Caller {
     pending.isSettled = true;
     this.#unwatch(pending);
     if (pending.unsent !== undefined) this.#withdraw(pending, pending.unsent);
-    pending.reject(reason);
+    this.#fail(pending, reason);
+  }
+
+  #fail(pending: Pending, error: unknown): void {
+    if (this.#parts.tracesCalls) pending.resolve(withCallSite(error));
+    else pending.reject(error);
   }
 
   /** Takes back a call that was not sent. */

@@ -129,13 +129,12 @@ class ChannelConnection {
     this.#resolveClosed = resolve;
     this.#outbox = new Outbox(channel);
     this.#assembly = new Assembly(allowance.messageBytes);
-    const send = (message: (encoder: Encoder) => void): void => this.#post(message);
     this.#streams = new Streams({
-      item: (id, value) => send((to) => header(to, kind.item, id).value(value, 'item')),
-      end: (id) => send((to) => header(to, kind.end, id)),
+      item: (id, value) => this.#postValue(kind.item, id, value, 'item'),
+      end: (id) => this.#postNumbers(kind.end, id),
       fail: (id, error) => this.#postThrown(kind.fail, id, error),
-      want: (id, items) => send((to) => header(to, kind.want, id).unsigned(items)),
-      stop: (id) => send((to) => header(to, kind.stop, id)),
+      want: (id, items) => this.#postNumbers(kind.want, id, items),
+      stop: (id) => this.#postNumbers(kind.stop, id),
     });
     this.#calls = new Calls({
       host: this.#host,
@@ -143,9 +142,13 @@ class ChannelConnection {
       timeout: options.timeout,
       mostWaiting: options.mostWaitingCalls ?? 10_000,
       tracesCalls: options.tracesCalls ?? true,
-      encode: (message, take) => this.#values.encode(message, take, true),
+      messages: {
+        begin: (mayHaveSignals) => this.#values.begin(mayHaveSignals),
+        end: () => this.#values.end(),
+        abandon: () => this.#values.abandon(),
+      },
       cancel: (id, reason) => this.#postThrown(kind.cancel, id, reason),
-      giveBack: (id, received) => send((to) => header(to, kind.release, id).unsigned(received)),
+      giveBack: (id, received) => this.#postNumbers(kind.release, id, received),
       unpin: (handle) => this.#imports.unpin(handle),
       forgetSignal: (id) => this.#values.signals.forget(id),
       abort: (id, reason) => this.#postThrown(kind.abort, id, reason),
@@ -167,7 +170,7 @@ class ChannelConnection {
       limits,
     );
     this.#services = new Services({
-      result: (id, value) => send((to) => header(to, kind.result, id).value(value, 'result')),
+      result: (id, value) => this.#postValue(kind.result, id, value, 'result'),
       failure: (id, error) => this.#postThrown(kind.failure, id, error),
       isCongested: () => this.#outbox.waitingBytes > congestedBytes,
       allowance,
@@ -183,10 +186,7 @@ class ChannelConnection {
       closed: (closure) => this.#end(closure),
     });
     const { calls, callBytes, references, messageBytes } = allowance;
-    send((to) => {
-      header(to, kind.hello, version);
-      for (const number of [calls, callBytes, references, messageBytes]) to.unsigned(number);
-    });
+    this.#postNumbers(kind.hello, version, calls, callBytes, references, messageBytes);
   }
 
   serve(served: object | undefined): void {
@@ -301,34 +301,49 @@ class ChannelConnection {
   #called(id: number, length: number): void {
     const from = this.#decoder;
     const number = from.unsigned();
-    const method = from.string();
+    const method = from.name();
     const count = from.unsigned();
     const values: unknown[] = [];
     this.#values.beginCall();
-    for (let index = 0; index < count; index += 1) values.push(from.value());
+    for (let index = 0; index < count; index += 1) values[index] = from.value();
     const signals = this.#values.endCall();
     const target = this.#exports.target(number);
-    this.#services.call({ id, length, signals, run: () => target.invoke(method, values) });
+    this.#services.call({ id, length, signals, target, method, values });
   }
 
-  /** Encodes and sends a message. Throws when a value cannot be sent; then nothing was. */
-  #post(message: (encoder: Encoder) => void): void {
-    if (this.#channel.closure !== undefined) return;
-    this.#values.encode(message, (encoder) =>
-      this.#outbox.post(encoder.bytes, encoder.attachments),
-    );
+  /** Sends a message of numbers. */
+  #postNumbers(what: number, id: number, ...numbers: readonly number[]): void {
+    if (this.#hasEnded) return;
+    const to = header(this.#values.begin(), what, id);
+    for (const number of numbers) to.unsigned(number);
+    this.#values.end();
+    this.#outbox.post(to.bytes, to.attachments);
+  }
+
+  /** Sends a message with a value. Throws when that cannot be sent; then nothing was. */
+  #postValue(what: number, id: number, value: unknown, name: string): void {
+    if (this.#hasEnded) return;
+    const to = header(this.#values.begin(), what, id);
+    try {
+      to.value(value, name);
+    } catch (error) {
+      this.#values.abandon();
+      throw error;
+    }
+    this.#values.end();
+    this.#outbox.post(to.bytes, to.attachments);
   }
 
   /** Sends what was thrown; what cannot be sent is described. */
   #postThrown(what: number, id: number, thrown: unknown): void {
     try {
-      this.#post((to) => header(to, what, id).value(thrown, 'error'));
+      this.#postValue(what, id, thrown, 'error');
     } catch (error) {
       const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : typeof thrown;
       const why = `What was thrown cannot be sent (${text.slice(0, 500)}): ${String(error)}`;
       const stand = new Error(why.slice(0, 1000));
       stand.stack = '';
-      this.#post((to) => header(to, what, id).value(stand, 'error'));
+      this.#postValue(what, id, stand, 'error');
     }
   }
 

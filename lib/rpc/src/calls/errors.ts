@@ -44,7 +44,7 @@ const { captureStackTrace } = Error as {
  * Puts the stack of the call under the stack of the other side.
  * @param above frames up to this function's are left out
  */
-export function addCallSite(error: unknown, above: (...values: never[]) => unknown): void {
+function addCallSite(error: unknown, above: (...values: never[]) => unknown): void {
   if (!(error instanceof Error)) return;
   const site: { stack?: string } = {};
   captureStackTrace?.(site, above);
@@ -53,6 +53,19 @@ export function addCallSite(error: unknown, above: (...values: never[]) => unkno
   const frames = stack.slice(stack.indexOf('\n') + 1);
   const value = `${error.stack ?? String(error)}\n    --- called from ---\n${frames}`;
   Object.defineProperty(error, 'stack', { value, configurable: true, writable: true });
+}
+
+/**
+ * Puts the stack of whoever awaits a call under that of its error: once something has failed, so that calls which
+ * succeed pay nothing.
+ * @returns a promise that rejects with the error: the call's own is to be resolved with it at once
+ */
+export async function withCallSite(error: unknown): Promise<never> {
+  // The engine finds who awaits by way of the call's promise, which follows this one after a turn.
+  await undefined;
+  await undefined;
+  addCallSite(error, withCallSite);
+  throw error;
 }
 
 /**

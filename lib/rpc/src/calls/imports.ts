@@ -1,5 +1,5 @@
 /** References to the other side's functions and objects: proxies that are called, and that are given back. */
-import { addCallSite, RpcError } from './errors.ts';
+import { RpcError } from './errors.ts';
 import type { SignalLike } from './types.ts';
 
 /** What may be said about the calls on a reference. */
@@ -10,31 +10,12 @@ export interface CallOptions {
   readonly signal?: SignalLike;
 }
 
-/** A call that was made. */
-export interface BegunCall {
-  readonly promise: Promise<unknown>;
-  /** What the program has of it: it is silenced when the peer has gone. */
-  seen: Promise<unknown> | undefined;
-  /** The peer has gone already. */
-  readonly isForNobody: boolean;
-}
-
 /**
  * Makes a promise that nobody looks at no unhandled rejection. A peer that dies must not end whoever tells it things
  * without waiting: that it is gone is in `closed`. Who awaits the promise gets the error all the same.
  */
 export function silence(promise: Promise<unknown>): void {
   promise.catch(() => {});
-}
-
-/** Adds the stack of whoever awaits a call to its error. It costs nothing until something fails. */
-async function traced(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    return await promise;
-  } catch (error) {
-    addCallSite(error, traced);
-    throw error;
-  }
 }
 
 /** How calls are made. */
@@ -44,10 +25,9 @@ export interface Caller {
     method: string,
     values: readonly unknown[],
     options: CallOptions | undefined,
-  ): BegunCall;
+  ): Promise<unknown>;
   /** Gives a reference back that was received so many times. */
   giveBack(id: number, received: number): void;
-  readonly tracesCalls: boolean;
 }
 
 /** Something of the other side, shared by all proxies for it. */
@@ -106,13 +86,8 @@ export function makeProxy(handle: RemoteHandle, options?: CallOptions): object {
   const { caller } = handle;
   const methods = new Map<string, unknown>();
   const caught = (method: string) => {
-    return (...values: unknown[]): Promise<unknown> => {
-      const begun = caller.call(handle, method, values, options);
-      const promise = caller.tracesCalls ? traced(begun.promise) : begun.promise;
-      if (begun.isForNobody) silence(promise);
-      else begun.seen = promise;
-      return promise;
-    };
+    return (...values: unknown[]): Promise<unknown> =>
+      caller.call(handle, method, values, options);
   };
   const callItself = caught('');
   const proxy: object = new Proxy(() => {}, {

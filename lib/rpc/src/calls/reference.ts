@@ -1,7 +1,6 @@
 /** Objects and functions that the other side may call: what is exposed of them, and until when. */
 import { RpcError } from './errors.ts';
 import {
-  type BegunCall,
   type Caller,
   handleOf,
   makeProxy,
@@ -60,7 +59,8 @@ class LocalReference implements Target {
 
 /** A method is looked up when it is called, so that it may be replaced; its name is fixed here. */
 function bound(object: object, name: string): (values: unknown[]) => unknown {
-  return (values) => Reflect.apply(Reflect.get(object, name) as AnyFunction, object, values);
+  return (values) =>
+    Reflect.apply((object as Record<string, AnyFunction>)[name] as AnyFunction, object, values);
 }
 
 /**
@@ -120,19 +120,15 @@ export function targetOf(value: object): Target | undefined {
 
 /** Calls on something of this side's that came home. */
 class LocalCaller implements Caller {
-  readonly tracesCalls = false;
   readonly target: Target;
 
   constructor(target: Target) {
     this.target = target;
   }
 
-  call(handle: RemoteHandle, method: string, values: readonly unknown[]): BegunCall {
-    const run = async (): Promise<unknown> => {
-      if (handle.isReleased) throw releasedError();
-      return this.target.invoke(method, [...values]);
-    };
-    return { promise: run(), seen: undefined, isForNobody: false };
+  async call(handle: RemoteHandle, method: string, values: readonly unknown[]): Promise<unknown> {
+    if (handle.isReleased) throw releasedError();
+    return this.target.invoke(method, [...values]);
   }
 
   giveBack(): void {}

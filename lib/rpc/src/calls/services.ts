@@ -1,6 +1,6 @@
 /** Calls of the peer's: each is run, and answered once. */
 import { ProtocolError } from './errors.ts';
-import { isThenable } from './reference.ts';
+import { isThenable, type Target } from './reference.ts';
 import { Slots } from './slots.ts';
 import type { ReceivedSignal } from './values.ts';
 import type { Allowance } from './wire.ts';
@@ -21,7 +21,9 @@ export interface ServedCall {
   /** Bytes of its message. */
   readonly length: number;
   readonly signals: readonly ReceivedSignal[];
-  readonly run: () => unknown;
+  readonly target: Target;
+  readonly method: string;
+  readonly values: unknown[];
 }
 
 export class Services {
@@ -90,7 +92,7 @@ export class Services {
   #run(call: ServedCall): void {
     this.#served += 1;
     try {
-      const result = call.run();
+      const result = call.target.invoke(call.method, call.values);
       if (isThenable(result)) {
         result.then(
           (value) => this.#succeed(call, value),

@@ -34,9 +34,35 @@ export interface Luggage {
   readonly undo: (() => void)[];
 }
 
+/** Makes messages, one at a time: begin(), what the encoder is to write, and then end() or abandon(). */
+export interface Messages {
+  /** @param mayHaveSignals whether signals may be in it: it is a call */
+  begin(mayHaveSignals?: boolean): Encoder;
+  /**
+   * The message is whole: the encoder holds it until the next one begins.
+   * @throws the reason, when a signal in it has aborted already: then nothing has happened
+   */
+  end(): Luggage | undefined;
+  /** The message could not be written: nothing has happened. */
+  abandon(): void;
+}
+
 interface Reference {
   readonly kind: number;
   readonly id: number;
+}
+
+/** A message in the middle of which another one is made, by a getter of its values. */
+interface Interrupted {
+  readonly encoder: Encoder;
+  readonly luggage: Luggage | undefined;
+  readonly mayHaveSignals: boolean;
+  readonly aborted: Aborted | undefined;
+}
+
+/** Why a message is not to go: a signal in it has aborted. */
+interface Aborted {
+  readonly reason: unknown;
 }
 
 /** A signal of the peer's, in the arguments of a call. */
@@ -47,7 +73,7 @@ export interface ReceivedSignal {
 
 const noSignals: readonly ReceivedSignal[] = [];
 
-export class Values implements EncoderHost {
+export class Values implements EncoderHost, Messages {
   readonly signals = new SentSignals();
   readonly sendsStacks: boolean;
   readonly mostAttachments: number;
@@ -57,9 +83,10 @@ export class Values implements EncoderHost {
   #peerReferences: number;
   #luggage: Luggage | undefined;
   #mayHaveSignals = false;
-  #aborted: { readonly reason: unknown } | undefined;
+  #aborted: Aborted | undefined;
   #received: ReceivedSignal[] | undefined;
   #isCall = false;
+  readonly #interrupted: Interrupted[] = [];
 
   constructor(parts: ValuesParts) {
     this.#parts = parts;
@@ -77,40 +104,38 @@ export class Values implements EncoderHost {
     this.#encoder = new Encoder(this, this.#limits);
   }
 
-  /**
-   * Makes a message.
-   * @param write puts it into the encoder; may throw, and then nothing has happened
-   * @param take sends it, while the encoder holds it
-   * @throws what write() does; the reason, when a signal in it has aborted already
-   */
-  encode(
-    write: (encoder: Encoder) => void,
-    take: (encoder: Encoder, luggage: Luggage | undefined) => void,
-    isCall = false,
-  ): void {
-    // A getter of a value may lead here again while an encoder is at work.
-    const encoder = this.#encoder.isBusy ? new Encoder(this, this.#limits) : this.#encoder;
-    const outerLuggage = this.#luggage;
-    const outerMay = this.#mayHaveSignals;
-    this.#luggage = undefined;
-    this.#mayHaveSignals = isCall;
-    let luggage: Luggage | undefined;
-    try {
-      encoder.begin();
-      write(encoder);
-      const aborted = this.#aborted;
-      this.#aborted = undefined;
-      if (aborted !== undefined) throw aborted.reason;
-    } catch (error) {
-      this.#aborted = undefined;
-      for (const undo of this.#undoable()) undo();
-      throw error;
-    } finally {
-      luggage = this.#luggage;
-      this.#luggage = outerLuggage;
-      this.#mayHaveSignals = outerMay;
+  begin(mayHaveSignals = false): Encoder {
+    if (this.#encoder.isBusy) {
+      this.#interrupted.push({
+        encoder: this.#encoder,
+        luggage: this.#luggage,
+        mayHaveSignals: this.#mayHaveSignals,
+        aborted: this.#aborted,
+      });
+      this.#encoder = new Encoder(this, this.#limits);
     }
-    take(encoder, luggage);
+    this.#aborted = undefined;
+    this.#luggage = undefined;
+    this.#mayHaveSignals = mayHaveSignals;
+    this.#encoder.begin();
+    return this.#encoder;
+  }
+
+  end(): Luggage | undefined {
+    const aborted = this.#aborted;
+    if (aborted !== undefined) {
+      this.abandon();
+      throw aborted.reason;
+    }
+    const luggage = this.#luggage;
+    if (this.#interrupted.length > 0) this.#goOn();
+    return luggage;
+  }
+
+  abandon(): void {
+    const undoable = this.#luggage?.undo ?? [];
+    if (this.#interrupted.length > 0) this.#goOn();
+    for (const undo of undoable) undo();
   }
 
   reference(value: object): Reference | undefined {
@@ -199,8 +224,14 @@ export class Values implements EncoderHost {
     return { kind: referenceKind.signal, id };
   }
 
-  #undoable(): readonly (() => void)[] {
-    return this.#luggage?.undo ?? [];
+  /** Back to the message that was interrupted. */
+  #goOn(): void {
+    const interrupted = this.#interrupted.pop();
+    if (interrupted === undefined) return;
+    this.#encoder = interrupted.encoder;
+    this.#luggage = interrupted.luggage;
+    this.#mayHaveSignals = interrupted.mayHaveSignals;
+    this.#aborted = interrupted.aborted;
   }
 
   #take(): Luggage {

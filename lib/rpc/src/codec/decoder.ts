@@ -1,5 +1,6 @@
 /** Bytes to values. The bytes may be hostile, and may change while they are read: each is read once. */
 import { DecodeError, defaultValueLimits, type ValueLimits } from './limits.ts';
+import { Names } from './names.ts';
 import { errorKinds, refusedKey, tag, viewKinds } from './tags.ts';
 
 /** What a decoder asks about values that are not data. */
@@ -16,6 +17,10 @@ const dataOnly: DecoderHost = {
 };
 
 const nothing = new Uint8Array(0);
+const none: readonly object[] = [];
+/** A number's bytes: a view of the message's own memory would cost more to make than to copy them. */
+const eight = new Uint8Array(8);
+const eightView = new DataView(eight.buffer);
 /** Elements that are passed to a function at once. */
 const piece = 4096;
 /** From this length on an array's missing elements take no memory: V8 then keeps a dictionary. */
@@ -26,13 +31,13 @@ export class Decoder {
   readonly #limits: ValueLimits;
   readonly #host: DecoderHost;
   #bytes: Uint8Array = nothing;
-  #view: DataView<ArrayBufferLike> = new DataView(nothing.buffer);
   #at = 0;
   #end = 0;
-  #attachments: readonly object[] = [];
+  #attachments: readonly object[] = none;
   /** Values by number. Undefined: not whole yet, and nothing may name it. */
   #objects: (object | undefined)[] = [];
   #depth = 0;
+  readonly #names = new Names();
   readonly #refuse = (why: string): never => {
     throw new DecodeError(this.#at, why);
   };
@@ -46,8 +51,7 @@ export class Decoder {
    * Begins with a message.
    * @param start where in the bytes it begins
    */
-  begin(bytes: Uint8Array, attachments: readonly object[] = [], start = 0): void {
-    if (bytes.buffer !== this.#bytes.buffer) this.#view = new DataView(bytes.buffer);
+  begin(bytes: Uint8Array, attachments: readonly object[] = none, start = 0): void {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = bytes.length;
@@ -58,8 +62,8 @@ export class Decoder {
 
   /** Forgets the message, so that nothing of it is kept alive. */
   finish(): void {
-    this.#attachments = [];
-    this.#objects = [];
+    if (this.#attachments.length > 0) this.#attachments = none;
+    if (this.#objects.length > 0) this.#objects = [];
   }
 
   get isAtEnd(): boolean {
@@ -92,6 +96,21 @@ export class Decoder {
     if (kind === tag.latin1) return this.#latin1();
     if (kind === tag.utf16) return this.#utf16();
     return this.#refuse('a string is missing');
+  }
+
+  /** A string's value, quicker than string() when it was read before. */
+  name(): string {
+    if (this.#bytes[this.#at] !== tag.latin1) return this.string();
+    this.#at += 1;
+    const length = this.#count(1);
+    const known = this.#names.find(this.#bytes, this.#at, length);
+    if (known !== undefined) {
+      this.#at += length;
+      return known;
+    }
+    const text = this.#characters(length);
+    this.#names.keep(text);
+    return text;
   }
 
   /**
@@ -209,9 +228,10 @@ export class Decoder {
 
   #double(): number {
     if (this.#at + 8 > this.#end) this.#refuse('it ends too early');
-    const value = this.#view.getFloat64(this.#bytes.byteOffset + this.#at, true);
-    this.#at += 8;
-    return value;
+    for (let index = 0; index < 8; index += 1) {
+      eight[index] = this.#bytes[this.#at++] as number;
+    }
+    return eightView.getFloat64(0, true);
   }
 
   #bigint(): bigint {
@@ -223,7 +243,11 @@ export class Decoder {
   }
 
   #latin1(): string {
-    const length = this.#count(1);
+    return this.#characters(this.#count(1));
+  }
+
+  /** Characters of a byte each, that are there. */
+  #characters(length: number): string {
     const bytes = this.#bytes;
     const start = this.#at;
     this.#at += length;
@@ -257,7 +281,7 @@ export class Decoder {
 
   #properties<T extends object>(into: T): T {
     for (let left = this.#count(2); left > 0; left -= 1) {
-      const key = this.string();
+      const key = this.name();
       if (key === refusedKey) this.#refuse('a property is named __proto__');
       const value = this.value();
       if (key === 'then' && typeof value === 'function') this.#refuse('it looks like a promise');

@@ -212,8 +212,8 @@ export interface Binding {
   readonly returns: Result;
   /**
    * Optimised code of a bare isolate calls C directly (V8's fast API calls): for functions of
-   * numbers that are called for each packet. Arguments are converted as by Number() before they are
-   * checked, because optimised code does not tell null and booleans from numbers.
+   * numbers and memory that are called for each packet or message. Numbers are converted as by Number()
+   * before they are checked, because optimised code does not tell null and booleans from numbers.
    */
   readonly fast?: boolean;
 }
@@ -295,11 +295,13 @@ function returnedType(returns: Result): KernelFunction['returns'] {
   }
 }
 
+const fastKinds: readonly Argument['type']['kind'][] = ['integer', 'number', 'source', 'bytes'];
+
 /** Why a binding cannot be called directly by optimised code, undefined when it can. */
 function whyNotFast({ isolates, arguments: passed, returns }: Binding): string | undefined {
   if (isolates.includes('app')) return 'is for bare isolates only';
-  if (passed.some(({ type }) => type.kind !== 'integer' && type.kind !== 'number'))
-    return 'can take nothing but numbers';
+  if (passed.some(({ type }) => !fastKinds.includes(type.kind)))
+    return 'can take nothing but numbers and memory';
   const isNumber =
     returns.kind === 'nothing' ||
     (returns.kind === 'scalar' && returns.shown === 'number') ||

@@ -67,6 +67,12 @@ export const isolateConstants = [
     0x4000_0000,
     'Added to the result of channel.receive: something came with the message. Negative: the channel has ended.',
   ),
+  constant(
+    'RUNTIME_RECEIVED_LAST',
+    'u32',
+    0x2000_0000,
+    'Added to the result of channel.receive: it was the last message for now. News are made of the next one.',
+  ),
   constant('RUNTIME_NEWS_CHANNEL', 'u32', 1, 'Kind of news: a channel should be looked at.'),
   constant('RUNTIME_NEWS_ISOLATE_ENDED', 'u32', 2, 'Kind of news: an isolate has ended.'),
   constant('RUNTIME_END_FINISHED', 'u32', 1, 'How an isolate ended: there was nothing left to do.'),
@@ -87,6 +93,12 @@ const system = (description: Omit<Binding, 'isolates'>): Binding =>
   binding({ isolates: ['system'], ...description });
 
 const channel = number('channel', "The end's number.");
+const sent = {
+  kind: 'scalar',
+  type: 'u32',
+  shown: 'number',
+  doc: '1 it was sent, 2 there is no room for it now, 3 the channel has ended',
+} as const;
 const isolate = number('isolate', "The isolate's number.");
 
 const channels = bindingGroup(
@@ -103,6 +115,14 @@ const channels = bindingGroup(
       returns: { kind: 'checked', gives: 'filled' },
     }),
     all({
+      name: 'post',
+      doc: 'Sends a message that nothing comes with.',
+      calls: { host: 'PostMessage' },
+      fast: true,
+      arguments: [channel, argument('bytes', { kind: 'source' }, 'Its bytes.')],
+      returns: sent,
+    }),
+    all({
       name: 'send',
       doc: 'Sends a message. ArrayBuffers and ends of channels that go with it are not here any more then.',
       calls: { host: 'SendMessage' },
@@ -115,26 +135,22 @@ const channels = bindingGroup(
           'Undefined, or an array of ArrayBuffers, SharedArrayBuffers and numbers of channels.',
         ),
       ],
-      returns: {
-        kind: 'scalar',
-        type: 'u32',
-        shown: 'number',
-        doc: '1 it was sent, 2 there is no room for it now, 3 the channel has ended',
-      },
+      returns: sent,
     }),
     all({
       name: 'receive',
       doc: 'Takes the next message.',
       calls: { host: 'ReceiveMessage' },
+      fast: true,
       arguments: [channel, argument('into', { kind: 'bytes' }, 'Where its bytes go.')],
       returns: {
         kind: 'scalar',
         type: 'i32',
         shown: 'number',
         doc:
-          'its length, and RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something; -1 when there is none, ' +
-          '-RUNTIME_RECEIVED_ATTACHMENTS when there is none and never will be; -1 less the length when it does not ' +
-          'fit, and stays',
+          'its length, RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something, and RUNTIME_RECEIVED_LAST ' +
+          'more when nothing follows that no news will come of; -1 when there is none, -RUNTIME_RECEIVED_ATTACHMENTS ' +
+          'when there is none and never will be; -1 less the length when it does not fit, and stays',
       },
     }),
     all({

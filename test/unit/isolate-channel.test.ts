@@ -10,8 +10,9 @@ interface Side {
   closure: [number, boolean, string] | undefined;
 }
 
-/** RUNTIME_RECEIVED_ATTACHMENTS of native/abi. */
+/** RUNTIME_RECEIVED_ATTACHMENTS and RUNTIME_RECEIVED_LAST of native/abi. */
 const attachmentMark = 0x4000_0000;
+const lastMark = 0x2000_0000;
 
 /** Both ends of all channels, in one place; news come when deliver() is called. */
 class FakeBindings implements ChannelBindings {
@@ -44,6 +45,10 @@ class FakeBindings implements ChannelBindings {
     return into;
   }
 
+  post(id: number, bytes: Uint8Array): number {
+    return this.send(id, bytes, undefined);
+  }
+
   send(id: number, bytes: Uint8Array, attachments: unknown): number {
     const { closure } = this.#side(id);
     const { inbox } = this.#side(this.#peer(id));
@@ -63,7 +68,12 @@ class FakeBindings implements ChannelBindings {
     into.set(next.bytes);
     this.#attachments = next.attachments;
     this.news.add(this.#peer(id));
-    return next.bytes.length + (next.attachments.length > 0 ? attachmentMark : 0);
+    const isLast = inbox.length === 0 && this.#side(id).closure === undefined;
+    return (
+      next.bytes.length +
+      (next.attachments.length > 0 ? attachmentMark : 0) +
+      (isLast ? lastMark : 0)
+    );
   }
 
   attachments(): readonly (ArrayBuffer | SharedArrayBuffer | number)[] | undefined {
@@ -146,6 +156,35 @@ test('readable() comes again only after everything was received', (t) => {
   one.send(Uint8Array.of(4));
   turn();
   t.deepEqual(log, ['readable', 'readable']);
+});
+
+test('a message that comes after the last one is found, whether its news were heard or not', (t) => {
+  const { channels, turn } = setUp();
+  const [one, other] = channels.create();
+  const log: string[] = [];
+  listen(other, log, false);
+  one.send(Uint8Array.of(1));
+  turn();
+  t.deepEqual(log, ['readable']);
+  t.is(other.receive()?.bytes[0], 1);
+  // The reader did not come to the end, and so is told nothing: it finds what has come when it goes on.
+  one.send(Uint8Array.of(2));
+  turn();
+  t.deepEqual(log, ['readable']);
+  t.is(other.receive()?.bytes[0], 2);
+  // This time it goes on before the news.
+  one.send(Uint8Array.of(3));
+  t.is(other.receive(), undefined);
+  turn();
+  t.deepEqual(log, ['readable', 'readable']);
+  t.is(other.receive()?.bytes[0], 3);
+  t.is(other.receive(), undefined);
+  one.close('enough');
+  turn();
+  t.deepEqual(log, ['readable', 'readable', 'readable']);
+  t.is(other.receive(), undefined);
+  turn();
+  t.deepEqual(log.slice(3), ['closed closed peer enough']);
 });
 
 test('a flood leaves the loop its turns', (t) => {

@@ -2,8 +2,8 @@
 import test from 'ava';
 import { appThatAwaits, type KernelOutcome, messages, runOnFakeKernel } from './shim-fixtures.ts';
 
-/** A function for scripts: the result of channel.receive() without RUNTIME_RECEIVED_ATTACHMENTS. */
-const lengthOf = 'const lengthOf = (result) => (result < 0 ? result : result & ~0x4000_0000);';
+/** A function for scripts: the result of channel.receive() without RUNTIME_RECEIVED_ATTACHMENTS and _LAST. */
+const lengthOf = 'const lengthOf = (result) => (result < 0 ? result : result & 0x1fff_ffff);';
 
 /** What the scripts of the system isolate begin with: it says what comes, and what ends. */
 const parent = `

@@ -17,6 +17,8 @@ const mostAttachments = 64;
 const results: readonly (Sent | undefined)[] = [undefined, 'sent', 'full', 'closed'];
 /** RUNTIME_RECEIVED_ATTACHMENTS: something came with a message; negative: nothing comes any more. */
 const attachmentMark = 0x4000_0000;
+/** RUNTIME_RECEIVED_LAST: nothing follows a message that no news will come of. */
+const lastMark = 0x2000_0000;
 /** Kind of the news that an isolate has ended. */
 const isolateEnded = 2;
 /** Closure::Cause in native/shim. */
@@ -94,6 +96,8 @@ export class IsolateChannel implements Channel {
   #views: (Uint8Array | undefined)[] = [];
   /** receive() has found nothing since readable() was called. */
   #isDrained = true;
+  /** There is nothing after what receive() has taken, until there are news. */
+  #wasLast = false;
   #wantsRoom = false;
   #leftInTurn = mostInTurn;
   #isMoved = false;
@@ -121,7 +125,7 @@ export class IsolateChannel implements Channel {
     if (this.#closure !== undefined) return 'closed';
     const result =
       attachments.length === 0
-        ? results[this.#bindings.send(this.#id, bytes, undefined)]
+        ? results[this.#bindings.post(this.#id, bytes)]
         : this.#sendWith(bytes, attachments);
     if (result === 'full') this.#wantsRoom = true;
     return result as Sent;
@@ -146,7 +150,10 @@ export class IsolateChannel implements Channel {
   }
 
   receive(): Message | undefined {
-    if (this.#isMoved || this.#isOver || this.#leftInTurn === 0) return this.#drained();
+    if (this.#wasLast || this.#isMoved || this.#isOver || this.#leftInTurn === 0) {
+      this.#wasLast = false;
+      return this.#drained();
+    }
     let result = this.#bindings.receive(this.#id, this.#buffer);
     if (result < -1 && result !== -attachmentMark) {
       this.#buffer = new Uint8Array(Math.min(longestMessage, 2 * (-1 - result)));
@@ -160,8 +167,9 @@ export class IsolateChannel implements Channel {
     this.#leftInTurn--;
     if (this.#leftInTurn === 0) this.#host.later(() => this.#newTurn());
     const hasAttachments = result >= attachmentMark;
+    this.#wasLast = (result & lastMark) !== 0 && this.#listener !== undefined;
     return {
-      bytes: this.#view(hasAttachments ? result - attachmentMark : result),
+      bytes: this.#view(result & (lastMark - 1)),
       attachments: hasAttachments ? this.#takeAttachments() : none,
     };
   }
@@ -204,6 +212,7 @@ export class IsolateChannel implements Channel {
   /** There are news of this channel. */
   look(): void {
     const listener = this.#listener;
+    this.#wasLast = false;
     if (listener === undefined || this.#isOver || this.#isMoved) return;
     if (this.#isClosedHere) {
       this.#finish();

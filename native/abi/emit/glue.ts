@@ -219,20 +219,22 @@ function fastResultType({ returns }: Binding): string {
 
 /**
  * A fast binding is three functions: one that checks and calls, one that optimised code enters with
- * numbers, and one for all other code, which makes numbers of its arguments first.
+ * numbers and memory, and one for all other code, which makes numbers of its arguments first.
  */
 function fastText(group: BindingGroup, declared: Binding): string {
   const name = functionName(group, declared);
   const type = fastResultType(declared);
   const returnsNothing = type === 'void';
-  const numbers = declared.arguments.map((passed) => `${passed.name}_number`);
-  const parameters = numbers.map((each) => `double ${each}`);
+  const isNumber = declared.arguments.map(({ type: { kind } }) => ['integer', 'number'].includes(kind));
+  const inputs = declared.arguments.map(
+    (passed, index) => `${passed.name}_${isNumber[index] ? 'number' : 'value'}`,
+  );
+  const parameters = inputs.map(
+    (each, index) => `${isNumber[index] ? 'double' : 'v8::Local<v8::Value>'} ${each}`,
+  );
   const parts = declared.arguments.map((passed, index) => argumentCode(passed, index, v8Dialect));
-  const checks = declared.arguments.map(
-    ({ name: argumentName, type: { kind, ...bounds } }, index) =>
-      'least' in bounds && 'most' in bounds
-        ? `arguments.Get${kind === 'number' ? 'Number' : 'Integer'}(${numbers[index]}, "${argumentName}", ${bounds.least}, ${bounds.most}, &${argumentName})`
-        : '',
+  const checks = parts.map(
+    (part, index) => `arguments.${part.get.replace(`(${index},`, `(${inputs[index]},`)}`,
   );
   const leave = returnsNothing ? 'return;' : 'return 0;';
   const pass = parts.flatMap((part) => part.pass).join(', ');
@@ -251,26 +253,27 @@ function fastText(group: BindingGroup, declared: Binding): string {
       : [`return static_cast<${type}>(${isChecked ? 'result' : call});`]),
   ];
   const lines = (all: readonly string[]) => all.map((line) => `  ${line}\n`).join('');
+  const conversions = inputs.flatMap((each, index) =>
+    isNumber[index] ? [`arguments.ToNumber(${index}, &${each})`] : [],
+  );
   const slow = [
     `const BindingArguments arguments(info, "${group.name}.${declared.name}");`,
-    ...numbers.map((each) => `double ${each} = 0;`),
-    ...(numbers.length === 0
+    ...inputs.map((each, index) =>
+      isNumber[index] ? `double ${each} = 0;` : `const v8::Local<v8::Value> ${each} = info[${index}];`,
+    ),
+    ...(conversions.length === 0
       ? []
-      : [
-          `if (!(${numbers
-            .map((each, index) => `arguments.ToNumber(${index}, &${each})`)
-            .join(' &&\n        ')})) return;`,
-        ]),
+      : [`if (!(${conversions.join(' &&\n        ')})) return;`]),
     ...(returnsNothing
-      ? [`Call${name}(${['arguments.fast()', ...numbers].join(', ')});`]
+      ? [`Call${name}(${['arguments.fast()', ...inputs].join(', ')});`]
       : [
-          `arguments.Return(static_cast<double>(Call${name}(${['arguments.fast()', ...numbers].join(', ')})));`,
+          `arguments.Return(static_cast<double>(Call${name}(${['arguments.fast()', ...inputs].join(', ')})));`,
         ]),
   ];
   return (
     `${type} Call${name}(${['const FastArguments& arguments', ...parameters].join(', ')}) {\n${lines(body)}}\n\n` +
     `${type} Fast${name}(${['v8::Local<v8::Value>', ...parameters].join(', ')}) {\n` +
-    `  return Call${name}(${[`FastArguments("${group.name}.${declared.name}")`, ...numbers].join(', ')});\n}\n\n` +
+    `  return Call${name}(${[`FastArguments("${group.name}.${declared.name}")`, ...inputs].join(', ')});\n}\n\n` +
     `void ${name}(const v8::FunctionCallbackInfo<v8::Value>& info) {\n${lines(slow)}}\n`
   );
 }

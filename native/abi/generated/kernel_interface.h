@@ -61,6 +61,11 @@ static const uint32_t RUNTIME_CHANNEL_CLOSED = 3u;
  * has ended.
  */
 static const uint32_t RUNTIME_RECEIVED_ATTACHMENTS = 1073741824u;
+/**
+ * Added to the result of channel.receive: it was the last message for now. News are made of the
+ * next one.
+ */
+static const uint32_t RUNTIME_RECEIVED_LAST = 536870912u;
 /** Kind of news: a channel should be looked at. */
 static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
 /** Kind of news: an isolate has ended. */

@@ -122,6 +122,27 @@ void ChannelCreate(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(into);
 }
 
+uint32_t CallChannelPost(const FastArguments& arguments, double channel_number, v8::Local<v8::Value> bytes_value) {
+  uint32_t channel = 0;
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  if (!(arguments.GetInteger(channel_number, "channel", 0, 4294967295, &channel) &&
+        arguments.GetSource(bytes_value, "bytes", &bytes, &bytes_length))) return 0;
+  return static_cast<uint32_t>(arguments.host().PostMessage(channel, bytes, bytes_length));
+}
+
+uint32_t FastChannelPost(v8::Local<v8::Value>, double channel_number, v8::Local<v8::Value> bytes_value) {
+  return CallChannelPost(FastArguments("channel.post"), channel_number, bytes_value);
+}
+
+void ChannelPost(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.post");
+  double channel_number = 0;
+  const v8::Local<v8::Value> bytes_value = info[1];
+  if (!(arguments.ToNumber(0, &channel_number))) return;
+  arguments.Return(static_cast<double>(CallChannelPost(arguments.fast(), channel_number, bytes_value)));
+}
+
 void ChannelSend(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "channel.send");
   uint32_t channel = 0;
@@ -135,15 +156,25 @@ void ChannelSend(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(static_cast<double>(result));
 }
 
-void ChannelReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
-  const BindingArguments arguments(info, "channel.receive");
+int32_t CallChannelReceive(const FastArguments& arguments, double channel_number, v8::Local<v8::Value> into_value) {
   uint32_t channel = 0;
   char* into = nullptr;
   size_t into_length = 0;
-  if (!(arguments.GetInteger(0, "channel", 0, 4294967295, &channel) &&
-        arguments.GetBytes(1, "into", &into, &into_length))) return;
-  const auto result = arguments.host().ReceiveMessage(channel, into, into_length);
-  arguments.Return(static_cast<double>(result));
+  if (!(arguments.GetInteger(channel_number, "channel", 0, 4294967295, &channel) &&
+        arguments.GetBytes(into_value, "into", &into, &into_length))) return 0;
+  return static_cast<int32_t>(arguments.host().ReceiveMessage(channel, into, into_length));
+}
+
+int32_t FastChannelReceive(v8::Local<v8::Value>, double channel_number, v8::Local<v8::Value> into_value) {
+  return CallChannelReceive(FastArguments("channel.receive"), channel_number, into_value);
+}
+
+void ChannelReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.receive");
+  double channel_number = 0;
+  const v8::Local<v8::Value> into_value = info[1];
+  if (!(arguments.ToNumber(0, &channel_number))) return;
+  arguments.Return(static_cast<double>(CallChannelReceive(arguments.fast(), channel_number, into_value)));
 }
 
 void ChannelAttachments(const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -1452,8 +1483,11 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   }
   const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
   if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "post", ChannelPost, 2,
+               FastCall<FastChannelPost>()) &&
         method(channel_group, "send", ChannelSend, 3) &&
-        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "receive", ChannelReceive, 2,
+               FastCall<FastChannelReceive>()) &&
         method(channel_group, "attachments", ChannelAttachments, 0) &&
         method(channel_group, "close", ChannelClose, 2) &&
         method(channel_group, "closure", ChannelClosure, 1) &&
@@ -1650,8 +1684,11 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
   }
   const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
   if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "post", ChannelPost, 2,
+               FastCall<FastChannelPost>()) &&
         method(channel_group, "send", ChannelSend, 3) &&
-        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "receive", ChannelReceive, 2,
+               FastCall<FastChannelReceive>()) &&
         method(channel_group, "attachments", ChannelAttachments, 0) &&
         method(channel_group, "close", ChannelClose, 2) &&
         method(channel_group, "closure", ChannelClosure, 1) &&
@@ -1734,8 +1771,11 @@ bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
   };
   const v8::Local<v8::Object> channel_group = v8::Object::New(isolate);
   if (!(method(channel_group, "create", ChannelCreate, 1) &&
+        method(channel_group, "post", ChannelPost, 2,
+               FastCall<FastChannelPost>()) &&
         method(channel_group, "send", ChannelSend, 3) &&
-        method(channel_group, "receive", ChannelReceive, 2) &&
+        method(channel_group, "receive", ChannelReceive, 2,
+               FastCall<FastChannelReceive>()) &&
         method(channel_group, "attachments", ChannelAttachments, 0) &&
         method(channel_group, "close", ChannelClose, 2) &&
         method(channel_group, "closure", ChannelClosure, 1) &&

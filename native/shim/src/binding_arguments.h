@@ -15,8 +15,8 @@
 namespace runtime {
 
 /**
- * The arguments of a fast binding, which are numbers already. Optimised code calls in here without
- * going through V8's API.
+ * The arguments of a fast binding, which are numbers or memory already. Optimised code calls in here
+ * without going through V8's API.
  */
 class FastArguments {
  public:
@@ -36,6 +36,30 @@ class FastArguments {
     *into = number;
     return (number >= least && number <= most && std::trunc(number) == number) ||
            errors_.ThrowRange(name, least, most);
+  }
+
+  /** A Uint8Array whose memory the function writes. */
+  bool GetBytes(v8::Local<v8::Value> value, const char* name, char** data, size_t* length) const {
+    if (!value->IsUint8Array()) return errors_.ThrowType(name, "a Uint8Array");
+    const auto array = value.As<v8::Uint8Array>();
+    if (!array->HasBuffer()) {
+      // A small one lies in V8's heap, until somebody asks for its buffer.
+      const v8::HandleScope handle_scope(v8::Isolate::GetCurrent());
+      (void)array->Buffer();
+    }
+    const v8::MemorySpan<uint8_t> memory = array->GetContents({});
+    *data = reinterpret_cast<char*>(memory.data());
+    *length = memory.size();
+    return true;
+  }
+
+  /** A Uint8Array whose memory the function reads. */
+  bool GetSource(v8::Local<v8::Value> value, const char* name, const char** data,
+                 size_t* length) const {
+    char* bytes = nullptr;
+    if (!GetBytes(value, name, &bytes, length)) return false;
+    *data = bytes;
+    return true;
   }
 
   /** Whether a result is no negated error number; throws when it is. */
@@ -111,12 +135,7 @@ class BindingArguments {
 
   /** A Uint8Array whose memory the function writes. */
   bool GetBytes(int index, const char* name, char** data, size_t* length) const {
-    const v8::Local<v8::Value> value = info_[index];
-    if (!value->IsUint8Array()) return errors_.ThrowType(name, "a Uint8Array");
-    const auto array = value.As<v8::Uint8Array>();
-    *data = static_cast<char*>(array->Buffer()->Data()) + array->ByteOffset();
-    *length = array->ByteLength();
-    return true;
+    return fast().GetBytes(info_[index], name, data, length);
   }
 
   /** A Uint8Array whose memory the function reads. */

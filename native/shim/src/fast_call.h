@@ -86,8 +86,8 @@ const v8::CFunction* DescribeFastCall(Result (*)(Parameters...)) {
 }
 
 /**
- * Describes a function for v8::FunctionTemplate::New(). It takes the receiver and then doubles, and
- * may throw, but not call JavaScript.
+ * Describes a function for v8::FunctionTemplate::New(). It takes the receiver and then doubles and
+ * values, and may throw, but not call JavaScript.
  */
 template <auto function>
 const v8::CFunction* FastCall() {

@@ -5,24 +5,26 @@
 
 namespace runtime {
 
-void ForegroundTasks::RunReady() {
+bool ForegroundTasks::RunReady() {
+  // Who posts rings after it has written this.
+  if (next_deadline_.load() == RUNTIME_NO_DEADLINE) return false;
   std::vector<std::unique_ptr<v8::Task>> ready;
   {
     const std::lock_guard lock(mutex_);
-    if (heap_.empty()) return;
     const uint64_t now = kernel_.monotonic_nanoseconds();
     while (!heap_.empty() && heap_.front().deadline <= now) {
       std::pop_heap(heap_.begin(), heap_.end());
       ready.push_back(std::move(heap_.back().task));
       heap_.pop_back();
     }
+    NoteNextDeadline();
   }
   for (const auto& task : ready) task->Run();
+  return !ready.empty();
 }
 
-uint64_t ForegroundTasks::NextDeadline() {
-  const std::lock_guard lock(mutex_);
-  return heap_.empty() ? RUNTIME_NO_DEADLINE : heap_.front().deadline;
+void ForegroundTasks::NoteNextDeadline() {
+  next_deadline_.store(heap_.empty() ? RUNTIME_NO_DEADLINE : heap_.front().deadline);
 }
 
 void ForegroundTasks::Close() {
@@ -31,6 +33,7 @@ void ForegroundTasks::Close() {
   closed_ = true;
   doorbell_ = nullptr;
   dropped.swap(heap_);
+  NoteNextDeadline();
 }
 
 void ForegroundTasks::Post(std::unique_ptr<v8::Task> task, uint64_t deadline) {
@@ -38,6 +41,7 @@ void ForegroundTasks::Post(std::unique_ptr<v8::Task> task, uint64_t deadline) {
   if (closed_) return;
   heap_.push_back({deadline, next_sequence_++, std::move(task)});
   std::push_heap(heap_.begin(), heap_.end());
+  NoteNextDeadline();
   doorbell_->Ring();
 }
 

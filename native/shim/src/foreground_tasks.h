@@ -4,6 +4,7 @@
 
 #include <v8-platform.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -25,11 +26,14 @@ class ForegroundTasks final : public v8::TaskRunner {
   ForegroundTasks(const RuntimeKernelInterface& kernel, Doorbell& doorbell)
       : kernel_(kernel), doorbell_(&doorbell) {}
 
-  /** Runs what is due; what that posts waits for the next call. For the isolate's thread only. */
-  void RunReady();
+  /**
+   * Runs what is due; what that posts waits for the next call. For the isolate's thread only.
+   * @returns whether anything was
+   */
+  bool RunReady();
 
   /** When the earliest task is due: 0 for at once, RUNTIME_NO_DEADLINE when there is none. */
-  uint64_t NextDeadline();
+  uint64_t NextDeadline() const { return next_deadline_.load(); }
 
   /** Drops every task and all that are posted from now on: the isolate is about to go. */
   void Close();
@@ -57,10 +61,12 @@ class ForegroundTasks final : public v8::TaskRunner {
   };
 
   void Post(std::unique_ptr<v8::Task> task, uint64_t deadline);
+  void NoteNextDeadline();
 
   const RuntimeKernelInterface& kernel_;
   std::mutex mutex_;  // guards all below
   Doorbell* doorbell_;
+  std::atomic<uint64_t> next_deadline_ = RUNTIME_NO_DEADLINE;  // of the heap, written under the mutex
   std::vector<Pending> heap_;
   uint64_t next_sequence_ = 0;
   bool closed_ = false;

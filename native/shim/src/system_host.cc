@@ -13,9 +13,7 @@
 
 namespace runtime {
 
-// The shim is loaded with the executable, so its thread-local data has a fixed place: no call is needed
-// to find it.
-thread_local SystemHost* SystemHost::current_ __attribute__((tls_model("initial-exec"))) = nullptr;
+thread_local SystemHost* SystemHost::current_ = nullptr;
 
 SystemHost::SystemHost(const RuntimeKernelInterface& kernel, Doorbell& doorbell,
                        size_t most_channels)

@@ -70,9 +70,13 @@ class SystemHost {
 
   // Channels and isolates, see native/abi/isolate.abi.ts.
   int32_t CreateChannel(RuntimeChannelPair* into) { return channels_->Create(into); }
-  virtual uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
-                               v8::Local<v8::Value> attachments) {
-    return channels_->Send(channel, bytes, length, attachments);
+  uint32_t PostMessage(uint32_t channel, const char* bytes, size_t length) {
+    return MaySend() ? channels_->Post(channel, bytes, length) : RUNTIME_CHANNEL_CLOSED;
+  }
+  uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
+                       v8::Local<v8::Value> attachments) {
+    return MaySend() ? channels_->Send(channel, bytes, length, attachments)
+                     : RUNTIME_CHANNEL_CLOSED;
   }
   int32_t ReceiveMessage(uint32_t channel, char* into, size_t length) {
     return channels_->Receive(channel, into, length);
@@ -163,6 +167,9 @@ class SystemHost {
  protected:
   ~SystemHost();
 
+  /** Counts a message that is about to be sent. @returns false when the isolate is stopped for it */
+  virtual bool MaySend() { return true; }
+
   Mailbox& mailbox() { return *mailbox_; }
   const std::shared_ptr<Mailbox>& shared_mailbox() { return mailbox_; }
   ChannelTable& channels() { return *channels_; }
@@ -196,7 +203,8 @@ class SystemHost {
   bool is_turn_wanted_ = false;
   Inheritance inheritance_;
   RuntimeMemoryRange arena_ = {0, 0};
-  static thread_local SystemHost* current_;
+  // The shim is loaded with the executable, so this has a fixed place: no call is needed to find it.
+  static thread_local SystemHost* current_ __attribute__((tls_model("initial-exec")));
 };
 
 /**

@@ -215,10 +215,12 @@ void SystemIsolate::RunLoop(const ScriptFile& script) {
   bool running = RunScript(context, script) && RunMicrotasks();
   if (figures_ != nullptr) figures_->ready_at.store(kernel().monotonic_nanoseconds());
   while (running && !terminating_.load()) {
-    if (figures_ != nullptr) figures_->turn_started.store(kernel().monotonic_nanoseconds());
-    tasks_->RunReady();
+    if (figures_ != nullptr) {
+      turn_started_ = kernel().monotonic_nanoseconds();
+      figures_->turn_started.store(turn_started_);
+    }
     uint64_t deadline = RUNTIME_NO_DEADLINE;
-    running = RunMicrotasks() && RunShutDown(context) && RunNews(context) && RunTimers(context) &&
+    running = RunTasks() && RunShutDown(context) && RunNews(context) && RunTimers(context) &&
               RunTurn(context, &deadline);
     beat_.fetch_add(1, std::memory_order_relaxed);
     if (running) {
@@ -229,8 +231,11 @@ void SystemIsolate::RunLoop(const ScriptFile& script) {
   }
 }
 
+bool SystemIsolate::RunTasks() { return !tasks_->RunReady() || RunMicrotasks(); }
+
 bool SystemIsolate::RunNews(Local<Context> context) {
-  for (const News& news : mailbox().Take()) {
+  mailbox().Take(&taken_news_);
+  for (const News& news : taken_news_) {
     if (news.kind == News::Kind::kChannel && !channels().NewsTaken(news.id)) continue;
     if (news_.IsEmpty()) continue;
     const v8::HandleScope handle_scope(isolate_);
@@ -257,24 +262,21 @@ bool SystemIsolate::HasNothingToDo(uint64_t deadline) {
          tasks_->NextDeadline() != 0;  // those of V8 that have time are for longer lives
 }
 
-void SystemIsolate::UpdateFigures(uint64_t now) {
+void SystemIsolate::UpdateFigures() {
   figures_->turn_started.store(0);
   figures_->messages_sent.store(channels().sent());
   figures_->messages_received.store(channels().received());
-  if (now - figures_at_ < kFiguresInterval) return;
-  figures_at_ = now;
+  if (turn_started_ - figures_at_ < kFiguresInterval) return;
+  figures_at_ = turn_started_;
   figures_->heap_bytes.store(HeapBytes());
   figures_->external_bytes.store(
       static_cast<uint64_t>(isolate_->AdjustAmountOfExternalAllocatedMemory(0)));
 }
 
-uint32_t SystemIsolate::SendMessage(uint32_t channel, const char* bytes, size_t length,
-                                    Local<Value> attachments) {
-  if (messages_.most() != 0 && !messages_.Take(kernel().monotonic_nanoseconds())) {
-    StopFor("it sends more than " + std::to_string(messages_.most()) + " messages in a second");
-    return RUNTIME_CHANNEL_CLOSED;
-  }
-  return SystemHost::SendMessage(channel, bytes, length, attachments);
+bool SystemIsolate::MaySend() {
+  if (messages_.most() == 0 || messages_.Take(kernel().monotonic_nanoseconds())) return true;
+  StopFor("it sends more than " + std::to_string(messages_.most()) + " messages in a second");
+  return false;
 }
 
 // The log is shared, and written by a slow line: an isolate must not fill it.
@@ -457,10 +459,10 @@ bool SystemIsolate::RunTurn(Local<Context> context, uint64_t* deadline) {
 
 void SystemIsolate::Wait(uint64_t deadline) {
   deadline = std::min({deadline, tasks_->NextDeadline(), timers_.NextDeadline()});
-  const uint64_t now = kernel().monotonic_nanoseconds();
-  if (TakeTurnWanted() || deadline <= now) return;
+  if (TakeTurnWanted()) return;
+  if (deadline != RUNTIME_NO_DEADLINE && deadline <= kernel().monotonic_nanoseconds()) return;
   if (!mailbox().BeginSleep()) return;
-  if (figures_ != nullptr) UpdateFigures(now);
+  if (figures_ != nullptr) UpdateFigures();
   RuntimeSharedPage* const page = SharedPage();
   if (page == nullptr) {
     doorbell_->Wait(deadline);

@@ -133,8 +133,7 @@ class SystemIsolate final : private SystemHost {
   void KeepScripts() override;
   int32_t Restart(const char* state, size_t length) override;
   void WriteLog(uint32_t level, const char* text, size_t length) override;
-  uint32_t SendMessage(uint32_t channel, const char* bytes, size_t length,
-                       v8::Local<v8::Value> attachments) override;
+  bool MaySend() override;
   void OnNews(v8::Local<v8::Function> listener) override;
   int32_t AttachBroker(RuntimeMemoryRange* into) override;
   v8::Local<v8::ArrayBuffer> Buffer(const RuntimeMemoryRange& memory) override;
@@ -145,9 +144,10 @@ class SystemIsolate final : private SystemHost {
   bool IsSpawned() const { return role_ == Role::kSpawned; }
   void RunLoop(const ScriptFile& script);
   bool RunScript(v8::Local<v8::Context> context, const ScriptFile& script);
+  bool RunTasks();
   bool RunNews(v8::Local<v8::Context> context);
   bool HasNothingToDo(uint64_t deadline);
-  void UpdateFigures(uint64_t now);
+  void UpdateFigures();
   bool RunTimers(v8::Local<v8::Context> context);
   bool RunMicrotasks();
   bool RunShutDown(v8::Local<v8::Context> context);
@@ -193,6 +193,7 @@ class SystemIsolate final : private SystemHost {
   // The `data:` URL of the bundle's source map, in the bundle; made a string when somebody asks.
   std::string_view source_map_;
   v8::Global<v8::Function> news_;
+  std::vector<News> taken_news_;
   v8::Global<v8::Function> turn_;
   v8::Global<v8::Function> shut_down_;
   std::map<uint64_t, v8::Global<v8::ArrayBuffer>> buffers_;  // by address
@@ -215,6 +216,7 @@ class SystemIsolate final : private SystemHost {
   Rate messages_;
   Rate log_lines_;
   uint64_t dropped_lines_ = 0;
+  uint64_t turn_started_ = 0;
   uint64_t figures_at_ = 0;
   // A limit that it reached, and where it was when something stopped it.
   std::string limit_reached_;

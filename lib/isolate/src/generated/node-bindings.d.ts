@@ -51,6 +51,14 @@ export interface ChannelBindings {
   create(into: ChannelPair): ChannelPair;
 
   /**
+   * Sends a message that nothing comes with.
+   * @param channel The end's number.
+   * @param bytes Its bytes.
+   * @returns 1 it was sent, 2 there is no room for it now, 3 the channel has ended
+   */
+  post(channel: number, bytes: Uint8Array): number;
+
+  /**
    * Sends a message. ArrayBuffers and ends of channels that go with it are not here any more then.
    * @param channel The end's number.
    * @param bytes Its bytes.
@@ -64,9 +72,10 @@ export interface ChannelBindings {
    * Takes the next message.
    * @param channel The end's number.
    * @param into Where its bytes go.
-   * @returns its length, and RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something; -1
-   * when there is none, -RUNTIME_RECEIVED_ATTACHMENTS when there is none and never will be; -1 less
-   * the length when it does not fit, and stays
+   * @returns its length, RUNTIME_RECEIVED_ATTACHMENTS more when attachments() has something, and
+   * RUNTIME_RECEIVED_LAST more when nothing follows that no news will come of; -1 when there is
+   * none, -RUNTIME_RECEIVED_ATTACHMENTS when there is none and never will be; -1 less the length
+   * when it does not fit, and stays
    */
   receive(channel: number, into: Uint8Array): number;
 

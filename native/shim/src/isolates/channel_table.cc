@@ -60,8 +60,13 @@ int32_t ChannelTable::Create(RuntimeChannelPair* into) {
 }
 
 Endpoint* ChannelTable::Find(uint32_t id, const char* function) {
+  if (found_ != nullptr && found_id_ == id) return found_;
   const auto found = endpoints_.find(id);
-  if (found != endpoints_.end()) return &found->second;
+  if (found != endpoints_.end()) {
+    found_id_ = id;
+    found_ = &found->second;
+    return found_;
+  }
   BindingErrors(function).ThrowRange("this isolate has no channel " + std::to_string(id));
   return nullptr;
 }
@@ -121,29 +126,53 @@ bool ChannelTable::BeginTransit(const Endpoint& carrier,
              "an array without the channel by which alone its message could be received");
 }
 
-uint32_t ChannelTable::Send(uint32_t id, const char* bytes, size_t length,
-                            Local<Value> attachments) {
+void ChannelTable::Release(uint32_t id) {
+  ForgetFound();
+  endpoints_.erase(id);
+}
+
+Endpoint* ChannelTable::FindToSend(uint32_t id, size_t length, const char* function) {
   if (length > MessageRing::kLongestMessage) {
-    BindingErrors("channel.send")
+    BindingErrors(function)
         .ThrowRange("a message has " + std::to_string(MessageRing::kLongestMessage) +
                     " bytes at most, and this one " + std::to_string(length) +
                     ": move large content in an ArrayBuffer");
-    return RUNTIME_CHANNEL_CLOSED;
+    return nullptr;
   }
-  Endpoint* const endpoint = Find(id, "channel.send");
+  return Find(id, function);
+}
+
+uint32_t ChannelTable::SendBytes(uint32_t id, const char* bytes, size_t length,
+                                 const char* function) {
+  Endpoint* const endpoint = FindToSend(id, length, function);
   if (endpoint == nullptr) return RUNTIME_CHANNEL_CLOSED;
-  std::unique_ptr<Attachments> moved;
-  std::vector<Local<Value>> values;
-  if (!attachments->IsUndefined()) {
-    moved = std::make_unique<Attachments>();
-    if (!Collect(*endpoint, attachments, moved.get(), &values)) return RUNTIME_CHANNEL_CLOSED;
+  std::unique_ptr<Attachments> nothing;
+  switch (endpoint->Send(bytes, length, &nothing)) {
+    case Endpoint::Sent::kSent:
+      ++sent_;
+      return RUNTIME_CHANNEL_SENT;
+    case Endpoint::Sent::kFull:
+      return RUNTIME_CHANNEL_FULL;
+    case Endpoint::Sent::kClosed:
+      break;
   }
-  const Endpoint::Sent room =
-      endpoint->TrySpace(length, moved == nullptr ? 0 : moved->buffer_bytes);
+  return RUNTIME_CHANNEL_CLOSED;
+}
+
+uint32_t ChannelTable::Send(uint32_t id, const char* bytes, size_t length,
+                            Local<Value> attachments) {
+  if (attachments->IsUndefined()) return SendBytes(id, bytes, length, "channel.send");
+  Endpoint* const endpoint = FindToSend(id, length, "channel.send");
+  if (endpoint == nullptr) return RUNTIME_CHANNEL_CLOSED;
+  auto moved = std::make_unique<Attachments>();
+  std::vector<Local<Value>> values;
+  if (!Collect(*endpoint, attachments, moved.get(), &values)) return RUNTIME_CHANNEL_CLOSED;
+  const Endpoint::Sent room = endpoint->TrySpace(length, moved->buffer_bytes);
   if (room == Endpoint::Sent::kClosed) return RUNTIME_CHANNEL_CLOSED;
   if (room == Endpoint::Sent::kFull) return RUNTIME_CHANNEL_FULL;
   if (!BeginTransit(*endpoint, values)) return RUNTIME_CHANNEL_CLOSED;
   // There is room, and only this thread takes it: from here on the message is sent, or its peer is gone.
+  ForgetFound();
   size_t index = 0;
   for (const Local<Value> value : values) {
     if (value->IsArrayBuffer()) {
@@ -173,7 +202,9 @@ int32_t ChannelTable::Receive(uint32_t id, char* into, size_t length) {
   if (*next > length) return -1 - static_cast<int32_t>(*next);
   received_attachments_ = endpoint->Receive(into);
   ++received_;
-  return static_cast<int32_t>(*next) + (received_attachments_ == nullptr ? 0 : kMark);
+  const bool is_last = !has_ended && !endpoint->NextLength().has_value();
+  return static_cast<int32_t>(*next) + (received_attachments_ == nullptr ? 0 : kMark) +
+         (is_last ? static_cast<int32_t>(RUNTIME_RECEIVED_LAST) : 0);
 }
 
 Local<Value> ChannelTable::TakeAttachments() {
@@ -225,6 +256,7 @@ bool ChannelTable::NewsTaken(uint32_t id) {
 }
 
 void ChannelTable::Clear(const std::string& reason) {
+  ForgetFound();
   for (auto& [id, endpoint] : endpoints_) endpoint.Abandon(reason);
   endpoints_.clear();
   received_attachments_ = nullptr;

@@ -34,6 +34,10 @@ class ChannelTable {
 
   /** Makes a channel, both ends of which the isolate has. @returns 0, or -errno: EMFILE, ENOMEM */
   int32_t Create(RuntimeChannelPair* into);
+  /** Sends a message that nothing comes with. @returns one of RUNTIME_CHANNEL_* */
+  uint32_t Post(uint32_t id, const char* bytes, size_t length) {
+    return SendBytes(id, bytes, length, "channel.post");
+  }
   /**
    * Sends a message.
    * @param attachments undefined, or an array of ArrayBuffers, SharedArrayBuffers and numbers of channels
@@ -48,7 +52,7 @@ class ChannelTable {
   /** `[cause, whether this side did it, reason]`, undefined while the channel lives. */
   v8::Local<v8::Value> ClosureOf(uint32_t id) const;
   /** Forgets a channel; its other side learns that this one has died, unless the channel was closed. */
-  void Release(uint32_t id) { endpoints_.erase(id); }
+  void Release(uint32_t id);
 
   /** Notes that news of a channel were taken. @returns whether the isolate still has it */
   bool NewsTaken(uint32_t id);
@@ -67,6 +71,10 @@ class ChannelTable {
 
  private:
   Endpoint* Find(uint32_t id, const char* function);
+  /** The end to send a message of some length on; nullptr when that has thrown. */
+  Endpoint* FindToSend(uint32_t id, size_t length, const char* function);
+  uint32_t SendBytes(uint32_t id, const char* bytes, size_t length, const char* function);
+  void ForgetFound() { found_ = nullptr; }
   bool Collect(const Endpoint& carrier, v8::Local<v8::Value> list, Attachments* into,
                std::vector<v8::Local<v8::Value>>* values);
   bool BeginTransit(const Endpoint& carrier, const std::vector<v8::Local<v8::Value>>& values) const;
@@ -76,6 +84,9 @@ class ChannelTable {
   const size_t most_;
   std::unordered_map<uint32_t, Endpoint> endpoints_;
   uint32_t last_id_ = 0;
+  // What Find() has found last: messages come in rows.
+  uint32_t found_id_ = 0;
+  Endpoint* found_ = nullptr;
   std::unique_ptr<Attachments> received_attachments_;
   uint64_t sent_ = 0;
   uint64_t received_ = 0;

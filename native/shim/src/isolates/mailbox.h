@@ -2,9 +2,9 @@
 #ifndef RUNTIME_SHIM_ISOLATES_MAILBOX_H
 #define RUNTIME_SHIM_ISOLATES_MAILBOX_H
 
+#include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 #include "doorbell.h"
@@ -31,7 +31,9 @@ class Mailbox {
     const std::lock_guard lock(mutex_);
     if (doorbell_ == nullptr) return;
     news_.push_back(news);
-    if (is_sleeping_) doorbell_->Ring();
+    // Before: there are news. After: whether the isolate sleeps. BeginSleep() says and asks the other way round.
+    has_news_.store(true);
+    if (is_sleeping_.load()) doorbell_->Ring();
   }
 
   /** Takes back what was posted of something that the isolate does not have any more. */
@@ -39,37 +41,41 @@ class Mailbox {
     const std::lock_guard lock(mutex_);
     std::erase_if(news_,
                   [&](const News& each) { return each.kind == news.kind && each.id == news.id; });
+    has_news_.store(!news_.empty());
   }
 
-  /** Takes all news. For the isolate's thread, as all below. */
-  std::vector<News> Take() {
+  /** Puts all news into a list, in place of what it has. For the isolate's thread, as all below. */
+  void Take(std::vector<News>* into) {
+    into->clear();
+    if (!has_news_.load()) return;
     const std::lock_guard lock(mutex_);
-    return std::exchange(news_, {});
+    into->swap(news_);
+    has_news_.store(false);
   }
 
   /** @returns false when there are news: then the isolate must not sleep */
   bool BeginSleep() {
-    const std::lock_guard lock(mutex_);
-    is_sleeping_ = news_.empty();
-    return is_sleeping_;
+    is_sleeping_.store(true);
+    if (!has_news_.load()) return true;
+    is_sleeping_.store(false);
+    return false;
   }
-  void EndSleep() {
-    const std::lock_guard lock(mutex_);
-    is_sleeping_ = false;
-  }
+  void EndSleep() { is_sleeping_.store(false); }
 
   /** The isolate goes: the doorbell is not touched any more, and news are dropped. */
   void Close() {
     const std::lock_guard lock(mutex_);
     doorbell_ = nullptr;
     news_.clear();
+    has_news_.store(false);
   }
 
  private:
+  std::atomic<bool> has_news_ = false;  // as the list below, which is looked at often
+  std::atomic<bool> is_sleeping_ = false;
   std::mutex mutex_;  // guards all below
   Doorbell* doorbell_;
   std::vector<News> news_;
-  bool is_sleeping_ = false;
 };
 
 }  // namespace runtime

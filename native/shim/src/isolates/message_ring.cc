@@ -22,7 +22,7 @@ MessageRing::~MessageRing() {
   munmap(memory_, kCapacity);
 }
 
-// Headers stay aligned, and never lie across the ring's end.
+// Headers stay aligned, and never lie across the ring's end: HeaderAt() relies on it.
 size_t MessageRing::SizeOf(size_t length) {
   static_assert(kCapacity % sizeof(Header) == 0);
   return sizeof(Header) + (length + sizeof(Header) - 1) / sizeof(Header) * sizeof(Header);
@@ -46,9 +46,8 @@ void MessageRing::Push(const char* bytes, size_t length, std::unique_ptr<Attachm
   if (attachments != nullptr) {
     attached_bytes_.fetch_add(attachments->buffer_bytes, std::memory_order_relaxed);
   }
-  const Header header = {length, attachments.release()};
-  CopyIn(at, reinterpret_cast<const char*>(&header), sizeof(header));
-  CopyIn(at + sizeof(header), bytes, length);
+  *HeaderAt(at) = {length, attachments.release()};
+  CopyIn(at + sizeof(Header), bytes, length);
   // Before: the message. After: its count, by which the receiver finds it.
   sent_.store(at + SizeOf(length), std::memory_order_release);
 }
@@ -56,15 +55,12 @@ void MessageRing::Push(const char* bytes, size_t length, std::unique_ptr<Attachm
 std::optional<size_t> MessageRing::NextLength() const {
   const uint64_t at = received_.load(std::memory_order_relaxed);
   if (at == sent_.load(std::memory_order_acquire)) return std::nullopt;
-  Header header;
-  CopyOut(at, reinterpret_cast<char*>(&header), sizeof(header));
-  return header.length;
+  return HeaderAt(at)->length;
 }
 
 std::unique_ptr<Attachments> MessageRing::Pop(char* into) {
   const uint64_t at = received_.load(std::memory_order_relaxed);
-  Header header;
-  CopyOut(at, reinterpret_cast<char*>(&header), sizeof(header));
+  const Header header = *HeaderAt(at);
   if (into != nullptr) CopyOut(at + sizeof(header), into, header.length);
   std::unique_ptr<Attachments> attachments(header.attachments);
   if (attachments != nullptr) {
@@ -79,14 +75,14 @@ void MessageRing::CopyIn(uint64_t at, const char* bytes, size_t length) {
   const size_t place = at % kCapacity;
   const size_t first = std::min(length, kCapacity - place);
   std::memcpy(memory_ + place, bytes, first);
-  std::memcpy(memory_, bytes + first, length - first);
+  if (first < length) std::memcpy(memory_, bytes + first, length - first);
 }
 
 void MessageRing::CopyOut(uint64_t at, char* into, size_t length) const {
   const size_t place = at % kCapacity;
   const size_t first = std::min(length, kCapacity - place);
   std::memcpy(into, memory_ + place, first);
-  std::memcpy(into + first, memory_, length - first);
+  if (first < length) std::memcpy(into + first, memory_, length - first);
 }
 
 }  // namespace runtime

@@ -61,6 +61,9 @@ class MessageRing {
   };
 
   explicit MessageRing(char* memory) : memory_(memory) {}
+  Header* HeaderAt(uint64_t at) const {
+    return reinterpret_cast<Header*>(memory_ + at % kCapacity);
+  }
   void CopyIn(uint64_t at, const char* bytes, size_t length);
   void CopyOut(uint64_t at, char* into, size_t length) const;
   static size_t SizeOf(size_t length);

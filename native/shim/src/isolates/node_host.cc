@@ -4,6 +4,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "children.h"
 
@@ -92,7 +93,9 @@ void NodeHost::RunNews() {
   const Local<Context> context = context_.Get(isolate_);
   const Context::Scope context_scope(context);
   mailbox().EndSleep();
-  for (const News& news : mailbox().Take()) {
+  std::vector<News> taken;
+  mailbox().Take(&taken);
+  for (const News& news : taken) {
     const bool is_of_channel = news.kind == News::Kind::kChannel;
     if (is_of_channel && !channels().NewsTaken(news.id)) continue;
     if (news_.IsEmpty()) continue;

@@ -65,6 +65,8 @@ export const cpuStatistics = structure(
   ],
 );
 
+const bell = parameter('bell', 'u64', 'What bell_open has returned.');
+
 export const kernelInterface: KernelInterface = {
   name: 'RuntimeKernelInterface',
   version: 1,
@@ -205,6 +207,43 @@ export const kernelInterface: KernelInterface = {
         "Sets bits in the isolate host's event word and wakes the thread that waits for one of them. What was written " +
         'before the call is visible to who sees the bits.',
       parameters: [parameter('bits', 'u32', 'Bits to set, RUNTIME_EVENT_*.')],
+      returns: 'nothing',
+    }),
+    kernelFunction({
+      name: 'bell_open',
+      doc:
+        'Makes a bell for the calling thread, which alone may wait for it: with bell_wait. A thread has one. The ' +
+        'quickest way to wake a thread: what a futex does beyond that, the threads do themselves.',
+      parameters: [],
+      returns: 'u64',
+      returnsDoc: 'what bell_ring and bell_close take, good for any thread until it is closed',
+    }),
+    kernelFunction({
+      name: 'bell_close',
+      doc: 'Gives a bell back. Nobody may ring it any more; its thread may have ended.',
+      parameters: [bell],
+      returns: 'nothing',
+    }),
+    kernelFunction({
+      name: 'bell_ring',
+      doc:
+        'Ends the wait of the thread that has opened the bell: the one of this moment, or else the next one. What was ' +
+        'written before the call is visible to who was woken.',
+      parameters: [bell],
+      returns: 'nothing',
+    }),
+    kernelFunction({
+      name: 'bell_wait',
+      doc:
+        'Blocks the calling thread until its bell is rung or the deadline passes. It may return earlier, too: look at ' +
+        'what you wait for, and wait again.',
+      parameters: [
+        parameter(
+          'deadline',
+          'u64',
+          'On the clock of monotonic_nanoseconds(); RUNTIME_NO_DEADLINE waits for ever.',
+        ),
+      ],
       returns: 'nothing',
     }),
     kernelFunction({

@@ -225,7 +225,9 @@ function fastText(group: BindingGroup, declared: Binding): string {
   const name = functionName(group, declared);
   const type = fastResultType(declared);
   const returnsNothing = type === 'void';
-  const isNumber = declared.arguments.map(({ type: { kind } }) => ['integer', 'number'].includes(kind));
+  const isNumber = declared.arguments.map(({ type: { kind } }) =>
+    ['integer', 'number'].includes(kind),
+  );
   const inputs = declared.arguments.map(
     (passed, index) => `${passed.name}_${isNumber[index] ? 'number' : 'value'}`,
   );
@@ -259,11 +261,11 @@ function fastText(group: BindingGroup, declared: Binding): string {
   const slow = [
     `const BindingArguments arguments(info, "${group.name}.${declared.name}");`,
     ...inputs.map((each, index) =>
-      isNumber[index] ? `double ${each} = 0;` : `const v8::Local<v8::Value> ${each} = info[${index}];`,
+      isNumber[index]
+        ? `double ${each} = 0;`
+        : `const v8::Local<v8::Value> ${each} = info[${index}];`,
     ),
-    ...(conversions.length === 0
-      ? []
-      : [`if (!(${conversions.join(' &&\n        ')})) return;`]),
+    ...(conversions.length === 0 ? [] : [`if (!(${conversions.join(' &&\n        ')})) return;`]),
     ...(returnsNothing
       ? [`Call${name}(${['arguments.fast()', ...inputs].join(', ')});`]
       : [

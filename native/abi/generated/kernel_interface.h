@@ -404,6 +404,30 @@ struct RuntimeKernelInterface {
    */
   void (*notify_events)(uint32_t bits);
   /**
+   * Makes a bell for the calling thread, which alone may wait for it: with bell_wait. A thread has
+   * one. The quickest way to wake a thread: what a futex does beyond that, the threads do
+   * themselves.
+   * @returns what bell_ring and bell_close take, good for any thread until it is closed
+   */
+  uint64_t (*bell_open)(void);
+  /**
+   * Gives a bell back. Nobody may ring it any more; its thread may have ended.
+   * @param bell What bell_open has returned.
+   */
+  void (*bell_close)(uint64_t bell);
+  /**
+   * Ends the wait of the thread that has opened the bell: the one of this moment, or else the next
+   * one. What was written before the call is visible to who was woken.
+   * @param bell What bell_open has returned.
+   */
+  void (*bell_ring)(uint64_t bell);
+  /**
+   * Blocks the calling thread until its bell is rung or the deadline passes. It may return earlier,
+   * too: look at what you wait for, and wait again.
+   * @param deadline On the clock of monotonic_nanoseconds(); RUNTIME_NO_DEADLINE waits for ever.
+   */
+  void (*bell_wait)(uint64_t deadline);
+  /**
    * Reports the exit code to the host and powers the machine off.
    * @param code Exit code for the host, of which it may see the low 8 bits only.
    * Never returns.
@@ -821,7 +845,7 @@ struct RuntimeKernelInterface {
    */
   int32_t (*generation_id)(struct RuntimeMemoryRange* into);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 568, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 600, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -831,66 +855,70 @@ static_assert(offsetof(RuntimeKernelInterface, cpu_statistics) == 48, "layout of
 static_assert(offsetof(RuntimeKernelInterface, kernel_log_read) == 56, "layout of RuntimeKernelInterface::kernel_log_read");
 static_assert(offsetof(RuntimeKernelInterface, wait_for_events) == 64, "layout of RuntimeKernelInterface::wait_for_events");
 static_assert(offsetof(RuntimeKernelInterface, notify_events) == 72, "layout of RuntimeKernelInterface::notify_events");
-static_assert(offsetof(RuntimeKernelInterface, power_off) == 80, "layout of RuntimeKernelInterface::power_off");
-static_assert(offsetof(RuntimeKernelInterface, reboot) == 88, "layout of RuntimeKernelInterface::reboot");
-static_assert(offsetof(RuntimeKernelInterface, random_fill) == 96, "layout of RuntimeKernelInterface::random_fill");
-static_assert(offsetof(RuntimeKernelInterface, random_add_entropy) == 104, "layout of RuntimeKernelInterface::random_add_entropy");
-static_assert(offsetof(RuntimeKernelInterface, pci_function_count) == 112, "layout of RuntimeKernelInterface::pci_function_count");
-static_assert(offsetof(RuntimeKernelInterface, pci_function_at) == 120, "layout of RuntimeKernelInterface::pci_function_at");
-static_assert(offsetof(RuntimeKernelInterface, pci_read) == 128, "layout of RuntimeKernelInterface::pci_read");
-static_assert(offsetof(RuntimeKernelInterface, pci_write) == 136, "layout of RuntimeKernelInterface::pci_write");
-static_assert(offsetof(RuntimeKernelInterface, pci_bar) == 144, "layout of RuntimeKernelInterface::pci_bar");
-static_assert(offsetof(RuntimeKernelInterface, pci_map) == 152, "layout of RuntimeKernelInterface::pci_map");
-static_assert(offsetof(RuntimeKernelInterface, pci_port_read) == 160, "layout of RuntimeKernelInterface::pci_port_read");
-static_assert(offsetof(RuntimeKernelInterface, pci_port_write) == 168, "layout of RuntimeKernelInterface::pci_port_write");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_open_message) == 176, "layout of RuntimeKernelInterface::interrupt_open_message");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_open_line) == 184, "layout of RuntimeKernelInterface::interrupt_open_line");
-static_assert(offsetof(RuntimeKernelInterface, pci_stop) == 192, "layout of RuntimeKernelInterface::pci_stop");
-static_assert(offsetof(RuntimeKernelInterface, event_word_open) == 200, "layout of RuntimeKernelInterface::event_word_open");
-static_assert(offsetof(RuntimeKernelInterface, event_word_close) == 208, "layout of RuntimeKernelInterface::event_word_close");
-static_assert(offsetof(RuntimeKernelInterface, event_word_notify) == 216, "layout of RuntimeKernelInterface::event_word_notify");
-static_assert(offsetof(RuntimeKernelInterface, event_word_wait) == 224, "layout of RuntimeKernelInterface::event_word_wait");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_direct) == 232, "layout of RuntimeKernelInterface::interrupt_direct");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 240, "layout of RuntimeKernelInterface::interrupt_acknowledge");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 248, "layout of RuntimeKernelInterface::interrupt_release");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 256, "layout of RuntimeKernelInterface::platform_device_count");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 264, "layout of RuntimeKernelInterface::platform_device_at");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 272, "layout of RuntimeKernelInterface::platform_device_map");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 280, "layout of RuntimeKernelInterface::platform_device_interrupt");
-static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 288, "layout of RuntimeKernelInterface::arena_allocate");
-static_assert(offsetof(RuntimeKernelInterface, arena_free) == 296, "layout of RuntimeKernelInterface::arena_free");
-static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 304, "layout of RuntimeKernelInterface::broker_attach");
-static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 312, "layout of RuntimeKernelInterface::broker_detach");
-static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 320, "layout of RuntimeKernelInterface::broker_no_service");
-static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 328, "layout of RuntimeKernelInterface::broker_notify");
-static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 336, "layout of RuntimeKernelInterface::broker_accept");
-static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 344, "layout of RuntimeKernelInterface::broker_resize");
-static_assert(offsetof(RuntimeKernelInterface, broker_release) == 352, "layout of RuntimeKernelInterface::broker_release");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 360, "layout of RuntimeKernelInterface::broker_publish_interfaces");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 368, "layout of RuntimeKernelInterface::broker_publish_file");
-static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 376, "layout of RuntimeKernelInterface::clock_adjust");
-static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 384, "layout of RuntimeKernelInterface::broker_finish_sending");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 392, "layout of RuntimeKernelInterface::platform_device_ports");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 400, "layout of RuntimeKernelInterface::platform_port_read");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 408, "layout of RuntimeKernelInterface::platform_port_write");
-static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 416, "layout of RuntimeKernelInterface::platform_framebuffer");
-static_assert(offsetof(RuntimeKernelInterface, screen_font) == 424, "layout of RuntimeKernelInterface::screen_font");
-static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 432, "layout of RuntimeKernelInterface::open_echo_socket");
-static_assert(offsetof(RuntimeKernelInterface, setting) == 440, "layout of RuntimeKernelInterface::setting");
-static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 448, "layout of RuntimeKernelInterface::terminal_want");
-static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 456, "layout of RuntimeKernelInterface::terminal_is_wanted");
-static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 464, "layout of RuntimeKernelInterface::terminal_open");
-static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 472, "layout of RuntimeKernelInterface::terminal_notify");
-static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 480, "layout of RuntimeKernelInterface::terminal_grow");
-static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 488, "layout of RuntimeKernelInterface::terminal_signal");
-static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 496, "layout of RuntimeKernelInterface::terminal_resize");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 504, "layout of RuntimeKernelInterface::serial_port_count");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 512, "layout of RuntimeKernelInterface::serial_port_state");
-static_assert(offsetof(RuntimeKernelInterface, serial_open) == 520, "layout of RuntimeKernelInterface::serial_open");
-static_assert(offsetof(RuntimeKernelInterface, serial_read) == 528, "layout of RuntimeKernelInterface::serial_read");
-static_assert(offsetof(RuntimeKernelInterface, serial_write) == 536, "layout of RuntimeKernelInterface::serial_write");
-static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 544, "layout of RuntimeKernelInterface::serial_transmit");
-static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 552, "layout of RuntimeKernelInterface::serial_receive");
-static_assert(offsetof(RuntimeKernelInterface, generation_id) == 560, "layout of RuntimeKernelInterface::generation_id");
+static_assert(offsetof(RuntimeKernelInterface, bell_open) == 80, "layout of RuntimeKernelInterface::bell_open");
+static_assert(offsetof(RuntimeKernelInterface, bell_close) == 88, "layout of RuntimeKernelInterface::bell_close");
+static_assert(offsetof(RuntimeKernelInterface, bell_ring) == 96, "layout of RuntimeKernelInterface::bell_ring");
+static_assert(offsetof(RuntimeKernelInterface, bell_wait) == 104, "layout of RuntimeKernelInterface::bell_wait");
+static_assert(offsetof(RuntimeKernelInterface, power_off) == 112, "layout of RuntimeKernelInterface::power_off");
+static_assert(offsetof(RuntimeKernelInterface, reboot) == 120, "layout of RuntimeKernelInterface::reboot");
+static_assert(offsetof(RuntimeKernelInterface, random_fill) == 128, "layout of RuntimeKernelInterface::random_fill");
+static_assert(offsetof(RuntimeKernelInterface, random_add_entropy) == 136, "layout of RuntimeKernelInterface::random_add_entropy");
+static_assert(offsetof(RuntimeKernelInterface, pci_function_count) == 144, "layout of RuntimeKernelInterface::pci_function_count");
+static_assert(offsetof(RuntimeKernelInterface, pci_function_at) == 152, "layout of RuntimeKernelInterface::pci_function_at");
+static_assert(offsetof(RuntimeKernelInterface, pci_read) == 160, "layout of RuntimeKernelInterface::pci_read");
+static_assert(offsetof(RuntimeKernelInterface, pci_write) == 168, "layout of RuntimeKernelInterface::pci_write");
+static_assert(offsetof(RuntimeKernelInterface, pci_bar) == 176, "layout of RuntimeKernelInterface::pci_bar");
+static_assert(offsetof(RuntimeKernelInterface, pci_map) == 184, "layout of RuntimeKernelInterface::pci_map");
+static_assert(offsetof(RuntimeKernelInterface, pci_port_read) == 192, "layout of RuntimeKernelInterface::pci_port_read");
+static_assert(offsetof(RuntimeKernelInterface, pci_port_write) == 200, "layout of RuntimeKernelInterface::pci_port_write");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_open_message) == 208, "layout of RuntimeKernelInterface::interrupt_open_message");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_open_line) == 216, "layout of RuntimeKernelInterface::interrupt_open_line");
+static_assert(offsetof(RuntimeKernelInterface, pci_stop) == 224, "layout of RuntimeKernelInterface::pci_stop");
+static_assert(offsetof(RuntimeKernelInterface, event_word_open) == 232, "layout of RuntimeKernelInterface::event_word_open");
+static_assert(offsetof(RuntimeKernelInterface, event_word_close) == 240, "layout of RuntimeKernelInterface::event_word_close");
+static_assert(offsetof(RuntimeKernelInterface, event_word_notify) == 248, "layout of RuntimeKernelInterface::event_word_notify");
+static_assert(offsetof(RuntimeKernelInterface, event_word_wait) == 256, "layout of RuntimeKernelInterface::event_word_wait");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_direct) == 264, "layout of RuntimeKernelInterface::interrupt_direct");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 272, "layout of RuntimeKernelInterface::interrupt_acknowledge");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 280, "layout of RuntimeKernelInterface::interrupt_release");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 288, "layout of RuntimeKernelInterface::platform_device_count");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 296, "layout of RuntimeKernelInterface::platform_device_at");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 304, "layout of RuntimeKernelInterface::platform_device_map");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 312, "layout of RuntimeKernelInterface::platform_device_interrupt");
+static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 320, "layout of RuntimeKernelInterface::arena_allocate");
+static_assert(offsetof(RuntimeKernelInterface, arena_free) == 328, "layout of RuntimeKernelInterface::arena_free");
+static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 336, "layout of RuntimeKernelInterface::broker_attach");
+static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 344, "layout of RuntimeKernelInterface::broker_detach");
+static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 352, "layout of RuntimeKernelInterface::broker_no_service");
+static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 360, "layout of RuntimeKernelInterface::broker_notify");
+static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 368, "layout of RuntimeKernelInterface::broker_accept");
+static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 376, "layout of RuntimeKernelInterface::broker_resize");
+static_assert(offsetof(RuntimeKernelInterface, broker_release) == 384, "layout of RuntimeKernelInterface::broker_release");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 392, "layout of RuntimeKernelInterface::broker_publish_interfaces");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 400, "layout of RuntimeKernelInterface::broker_publish_file");
+static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 408, "layout of RuntimeKernelInterface::clock_adjust");
+static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 416, "layout of RuntimeKernelInterface::broker_finish_sending");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 424, "layout of RuntimeKernelInterface::platform_device_ports");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 432, "layout of RuntimeKernelInterface::platform_port_read");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 440, "layout of RuntimeKernelInterface::platform_port_write");
+static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 448, "layout of RuntimeKernelInterface::platform_framebuffer");
+static_assert(offsetof(RuntimeKernelInterface, screen_font) == 456, "layout of RuntimeKernelInterface::screen_font");
+static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 464, "layout of RuntimeKernelInterface::open_echo_socket");
+static_assert(offsetof(RuntimeKernelInterface, setting) == 472, "layout of RuntimeKernelInterface::setting");
+static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 480, "layout of RuntimeKernelInterface::terminal_want");
+static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 488, "layout of RuntimeKernelInterface::terminal_is_wanted");
+static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 496, "layout of RuntimeKernelInterface::terminal_open");
+static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 504, "layout of RuntimeKernelInterface::terminal_notify");
+static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 512, "layout of RuntimeKernelInterface::terminal_grow");
+static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 520, "layout of RuntimeKernelInterface::terminal_signal");
+static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 528, "layout of RuntimeKernelInterface::terminal_resize");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 536, "layout of RuntimeKernelInterface::serial_port_count");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 544, "layout of RuntimeKernelInterface::serial_port_state");
+static_assert(offsetof(RuntimeKernelInterface, serial_open) == 552, "layout of RuntimeKernelInterface::serial_open");
+static_assert(offsetof(RuntimeKernelInterface, serial_read) == 560, "layout of RuntimeKernelInterface::serial_read");
+static_assert(offsetof(RuntimeKernelInterface, serial_write) == 568, "layout of RuntimeKernelInterface::serial_write");
+static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 576, "layout of RuntimeKernelInterface::serial_transmit");
+static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 584, "layout of RuntimeKernelInterface::serial_receive");
+static_assert(offsetof(RuntimeKernelInterface, generation_id) == 592, "layout of RuntimeKernelInterface::generation_id");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

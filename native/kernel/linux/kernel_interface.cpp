@@ -16,6 +16,7 @@
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
 #include "platform/service_events.h"
+#include "sched/bell.h"
 #include "sched/thread.h"
 #include "smp/cpus.h"
 #include "terminal/terminal.h"
@@ -90,6 +91,15 @@ uint32_t wait_for_events(uint32_t mask, uint64_t deadline) {
 }
 
 void notify_events(uint32_t bits) { notify_service(bits); }
+
+uint64_t bell_open() {
+  Thread* const thread = Thread::current();
+  thread->retain();
+  return reinterpret_cast<uint64_t>(thread);
+}
+void bell_close(uint64_t bell) { reinterpret_cast<Thread*>(bell)->release(); }
+void bell_ring(uint64_t bell) { ring_bell(reinterpret_cast<Thread*>(bell)); }
+void bell_wait(uint64_t deadline) { wait_for_bell(Deadline::at_nanoseconds(deadline)); }
 
 void power_off(int32_t code) { end_machine(code & 0xff, "power off", EndKind::Wanted); }
 void reboot() { restart_machine(); }

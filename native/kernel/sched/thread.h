@@ -69,6 +69,7 @@ class Thread : public RefCounted, public RunQueueEntry {
   State state = State::Sleeping;
   unsigned cpu = 0;           // index of the CPU that runs it, will or did so last
   bool wake_pending = false;  // a wake-up came since Sleeper::prepare
+  bool is_rung = false;       // see bell.h; atomic
   bool is_idle = false;
   bool sleeps_interruptibly = false;
   bool wakes_patiently = false;  // while it runs, those that are woken wait; see PatientWakes

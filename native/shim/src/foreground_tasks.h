@@ -66,7 +66,8 @@ class ForegroundTasks final : public v8::TaskRunner {
   const RuntimeKernelInterface& kernel_;
   std::mutex mutex_;  // guards all below
   Doorbell* doorbell_;
-  std::atomic<uint64_t> next_deadline_ = RUNTIME_NO_DEADLINE;  // of the heap, written under the mutex
+  std::atomic<uint64_t> next_deadline_ =
+      RUNTIME_NO_DEADLINE;  // of the heap, written under the mutex
   std::vector<Pending> heap_;
   uint64_t next_sequence_ = 0;
   bool closed_ = false;

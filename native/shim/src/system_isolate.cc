@@ -78,7 +78,7 @@ std::shared_ptr<node::ArrayBufferAllocator> MakeAllocator(bool is_limited, size_
 std::unique_ptr<Doorbell> MakeDoorbell(const RuntimeKernelInterface& kernel,
                                        const SpawnSettings& settings) {
   if (settings.device != nullptr) return settings.device->MakeDoorbell();
-  return std::make_unique<FutexDoorbell>(kernel);
+  return std::make_unique<ThreadDoorbell>(kernel);
 }
 
 }  // namespace

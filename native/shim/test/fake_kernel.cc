@@ -107,6 +107,40 @@ void Notify(uint32_t bits) {
   changed.notify_all();
 }
 
+/** Of one thread. */
+struct Bell {
+  std::mutex mutex;
+  std::condition_variable rung;
+  bool is_rung = false;
+};
+
+thread_local Bell* own_bell = nullptr;
+
+uint64_t BellOpen() {
+  own_bell = new Bell;
+  return reinterpret_cast<uint64_t>(own_bell);
+}
+
+void BellClose(uint64_t bell) { delete reinterpret_cast<Bell*>(bell); }
+
+void BellRing(uint64_t bell) {
+  auto& rung = *reinterpret_cast<Bell*>(bell);
+  const std::lock_guard lock(rung.mutex);
+  rung.is_rung = true;
+  rung.rung.notify_one();
+}
+
+void BellWait(uint64_t deadline) {
+  std::unique_lock lock(own_bell->mutex);
+  const auto is_rung = [] { return own_bell->is_rung; };
+  if (deadline == RUNTIME_NO_DEADLINE) {
+    own_bell->rung.wait(lock, is_rung);
+  } else {
+    own_bell->rung.wait_for(lock, std::chrono::nanoseconds(deadline - Monotonic()), is_rung);
+  }
+  own_bell->is_rung = false;
+}
+
 void PowerOff(int32_t code) { _exit(code); }
 
 void Reboot() {
@@ -128,6 +162,10 @@ RuntimeKernelInterface& Interface() {
     made.kernel_log_read = LogRead;
     made.wait_for_events = Wait;
     made.notify_events = Notify;
+    made.bell_open = BellOpen;
+    made.bell_close = BellClose;
+    made.bell_ring = BellRing;
+    made.bell_wait = BellWait;
     made.power_off = PowerOff;
     made.reboot = Reboot;
     return made;

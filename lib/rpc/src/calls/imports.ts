@@ -86,8 +86,7 @@ export function makeProxy(handle: RemoteHandle, options?: CallOptions): object {
   const { caller } = handle;
   const methods = new Map<string, unknown>();
   const caught = (method: string) => {
-    return (...values: unknown[]): Promise<unknown> =>
-      caller.call(handle, method, values, options);
+    return (...values: unknown[]): Promise<unknown> => caller.call(handle, method, values, options);
   };
   const callItself = caught('');
   const proxy: object = new Proxy(() => {}, {

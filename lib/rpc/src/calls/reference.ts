@@ -1,12 +1,6 @@
 /** Objects and functions that the other side may call: what is exposed of them, and until when. */
 import { RpcError } from './errors.ts';
-import {
-  type Caller,
-  handleOf,
-  makeProxy,
-  RemoteHandle,
-  releasedError,
-} from './imports.ts';
+import { type Caller, handleOf, makeProxy, RemoteHandle, releasedError } from './imports.ts';
 import type { AnyFunction, MethodName, Reference, Remote } from './types.ts';
 
 /** Something that calls can be made on. */

@@ -133,10 +133,10 @@ void ChannelTable::Release(uint32_t id) {
 
 Endpoint* ChannelTable::FindToSend(uint32_t id, size_t length, const char* function) {
   if (length > MessageRing::kLongestMessage) {
-    BindingErrors(function)
-        .ThrowRange("a message has " + std::to_string(MessageRing::kLongestMessage) +
-                    " bytes at most, and this one " + std::to_string(length) +
-                    ": move large content in an ArrayBuffer");
+    BindingErrors(function).ThrowRange("a message has " +
+                                       std::to_string(MessageRing::kLongestMessage) +
+                                       " bytes at most, and this one " + std::to_string(length) +
+                                       ": move large content in an ArrayBuffer");
     return nullptr;
   }
   return Find(id, function);

@@ -34,16 +34,19 @@ class EventWordDoorbell final : public Doorbell {
   const RuntimeKernelInterface& kernel_;
 };
 
-/** A futex of its own: for isolates that no device speaks to. */
-class FutexDoorbell final : public Doorbell {
+/** The kernel's bell of the thread that makes this: for isolates that no device speaks to. */
+class ThreadDoorbell final : public Doorbell {
  public:
-  explicit FutexDoorbell(const RuntimeKernelInterface& kernel) : kernel_(kernel) {}
+  explicit ThreadDoorbell(const RuntimeKernelInterface& kernel)
+      : kernel_(kernel), bell_(kernel.bell_open()) {}
+  ~ThreadDoorbell() override { kernel_.bell_close(bell_); }
   void Ring() override;
   void Wait(uint64_t deadline) override;
 
  private:
   const RuntimeKernelInterface& kernel_;
-  std::atomic<uint32_t> rung_ = 0;
+  const uint64_t bell_;
+  std::atomic<bool> is_rung_ = false;
 };
 
 }  // namespace runtime

@@ -28,12 +28,17 @@ class Mailbox {
   explicit Mailbox(Doorbell& doorbell) : doorbell_(&doorbell) {}
 
   void Post(News news) {
-    const std::lock_guard lock(mutex_);
-    if (doorbell_ == nullptr) return;
-    news_.push_back(news);
-    // Before: there are news. After: whether the isolate sleeps. BeginSleep() says and asks the other way round.
-    has_news_.store(true);
-    if (is_sleeping_.load()) doorbell_->Ring();
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_closed_) return;
+      news_.push_back(news);
+      // Before: there are news. After: whether the isolate sleeps. BeginSleep() says and asks the other way round.
+      has_news_.store(true);
+    }
+    if (!is_sleeping_.load()) return;
+    // Not under the mutex, which the isolate takes as soon as it is awake.
+    const std::lock_guard lock(doorbell_mutex_);
+    if (doorbell_ != nullptr) doorbell_->Ring();
   }
 
   /** Takes back what was posted of something that the isolate does not have any more. */
@@ -64,18 +69,24 @@ class Mailbox {
 
   /** The isolate goes: the doorbell is not touched any more, and news are dropped. */
   void Close() {
-    const std::lock_guard lock(mutex_);
+    {
+      const std::lock_guard lock(mutex_);
+      is_closed_ = true;
+      news_.clear();
+      has_news_.store(false);
+    }
+    const std::lock_guard lock(doorbell_mutex_);
     doorbell_ = nullptr;
-    news_.clear();
-    has_news_.store(false);
   }
 
  private:
   std::atomic<bool> has_news_ = false;  // as the list below, which is looked at often
   std::atomic<bool> is_sleeping_ = false;
-  std::mutex mutex_;  // guards all below
-  Doorbell* doorbell_;
+  std::mutex doorbell_mutex_;
+  Doorbell* doorbell_;  // guarded by doorbell_mutex_
+  std::mutex mutex_;    // guards all below
   std::vector<News> news_;
+  bool is_closed_ = false;
 };
 
 }  // namespace runtime

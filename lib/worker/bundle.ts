@@ -119,12 +119,15 @@ const smallUrl: Plugin = {
 /** What runs an entry module: modules that come before it, and a function that gets its default export. */
 interface Runner {
   readonly prepare: readonly string[];
+  /** Likewise, but with the web's globals. */
+  readonly before?: readonly string[];
   readonly run: readonly [name: string, module: string];
 }
 
 /** The program is a bare app, which has drivers, the network stack and the HTTP server with it. */
 const appRunner: Runner = {
   prepare: ['@runtimejs/worker/prepare.ts'],
+  before: ['@runtimejs/worker/run.ts', '@runtimejs/worker/freeze.ts'],
   run: ['run', '@runtimejs/worker/run.ts'],
 };
 
@@ -161,6 +164,7 @@ function composition(entry: string, globals: readonly string[], runner: Runner):
         return [
           ...runner.prepare.map((module) => `import '${module}';`),
           `import ${JSON.stringify(globalsName)};`,
+          ...(runner.before ?? []).map((module) => `import '${module}';`),
           `import * as program from ${JSON.stringify(entry)};`,
           `import { ${runner.run[0]} } from '${runner.run[1]}';`,
           `${runner.run[0]}(program.default);`,

@@ -213,6 +213,16 @@ export const bindingGroups: readonly BindingGroup[] = [
       },
     }),
     binding({
+      name: 'becomeFrozen',
+      doc:
+        'Where this isolate is in a warm image: it goes on from here on every machine that starts from the image. To be ' +
+        'called before it touches a device. In any other process it does nothing.',
+      isolates: ['system'],
+      calls: { host: 'BecomeFrozen' },
+      arguments: [],
+      returns: { kind: 'nothing' },
+    }),
+    binding({
       name: 'heapBytes',
       doc: 'Tells how much of its JavaScript heap is in use, garbage included.',
       isolates: bare,

@@ -96,6 +96,19 @@ export const kernelInterface: KernelInterface = {
       1,
       "Bit of the isolate host's event word: look at your queues and flags.",
     ),
+    constant(
+      'RUNTIME_PROCESS_STARTED',
+      'u32',
+      0,
+      'The process has begun at its first instruction.',
+    ),
+    constant(
+      'RUNTIME_PROCESS_TO_BE_FROZEN',
+      'u32',
+      1,
+      'Likewise, on the machine that builds an image: it is to be frozen before the app is loaded.',
+    ),
+    constant('RUNTIME_PROCESS_RESUMED', 'u32', 2, 'The process goes on from a frozen state.'),
     constant('RUNTIME_NO_DEADLINE', 'u64', 0xffffffffffffffffn, 'A deadline that never passes.'),
     ...serviceConstants,
     ...terminalConstants,
@@ -274,6 +287,23 @@ export const kernelInterface: KernelInterface = {
       parameters: [parameter('into', memoryRange, 'Where it is.')],
       returns: 'i32',
       returnsDoc: '0, or -errno: ENOENT when the machine has none',
+    }),
+    kernelFunction({
+      name: 'process_origin',
+      doc: 'Tells how the process has come to life.',
+      parameters: [],
+      returns: 'u32',
+      returnsDoc: 'one of RUNTIME_PROCESS_*',
+    }),
+    kernelFunction({
+      name: 'freeze_process',
+      doc:
+        'Begins to freeze the process, for an image that starts from its state. Each thread stops where it is and goes on ' +
+        'from there on another machine, where process_origin() is RUNTIME_PROCESS_RESUMED. Calls of the kernel that wait ' +
+        'are left, as by a signal that has no handler.',
+      parameters: [],
+      returns: 'i32',
+      returnsDoc: '0, or -errno: EPERM when this process is not to be frozen',
     }),
   ],
 };

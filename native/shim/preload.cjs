@@ -1,7 +1,8 @@
 // Runs in the app's Node and in each of its Workers before the app does, as the body of a function
-// with the parameters `process`, `require`, which is Node's internal one, and `generation`: a
-// Uint32Array over 16 bytes that change when the machine goes on from a saved state, undefined when
-// it has none. The shim calls it (src/app_preload.cc).
+// with the parameters `process`, `require`, which is Node's internal one, `generation`: a Uint32Array
+// over 16 bytes that change when the machine goes on from a saved state, undefined when it has none,
+// and `isResumed`: whether this process has gone on from the state of a warm image just now. The shim
+// calls it (src/app_preload.cc).
 //
 // A unikernel runs one process. Everything in node:child_process and node:cluster ends in one of
 // two native functions; they are replaced here by ones that fail as for a program which does not
@@ -135,4 +136,31 @@ if (generation !== undefined) {
     forgetWhenResumed(exports);
     return exports;
   };
+}
+
+// A process of a warm image was made when the image was built. Before the app sees anything it gets what this
+// start of the machine has.
+
+/** The strings of a file of /proc: each ends in a NUL. */
+function stringsOf(file) {
+  const text = process.getBuiltinModule('node:fs').readFileSync(file, 'utf8');
+  return text.split('\0').slice(0, -1);
+}
+
+/** Those that were there are the same; this start may have more for the app. */
+function takeArguments() {
+  const known = process.execArgv.length + process.argv.length;
+  process.argv.push(...stringsOf('/proc/self/cmdline').slice(known));
+}
+
+/** performance.now() goes on from when the process was frozen, by a machine whose calendar is another. */
+function correctTimeOrigin() {
+  const { milestones, constants, now } = internalBinding('performance');
+  const origin = constants.NODE_PERFORMANCE_MILESTONE_TIME_ORIGIN_TIMESTAMP;
+  milestones[origin] = (Date.now() - now()) * 1000;
+}
+
+if (isResumed) {
+  takeArguments();
+  correctTimeOrigin();
 }

@@ -32,6 +32,8 @@ async function prepareSystem(system: SystemName, settings: Settings): Promise<st
   switch (system) {
     case 'ours':
     case 'bare':
+    case 'warm':
+    case 'warm-bare':
       return describeVersion();
     case 'other':
       return settings.bench.against ?? '';

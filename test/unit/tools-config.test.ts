@@ -48,6 +48,7 @@ test('without a config there are defaults', async (t) => {
   );
   t.is(app.output, path.join(folder, 'dist'));
   t.deepEqual(app.environment, {});
+  t.false(app.warm);
 });
 
 test('a config says what it likes, with types that only a compiler knows', async (t) => {
@@ -58,11 +59,13 @@ test('a config says what it likes, with types that only a compiler knows', async
        name: 'till', memory: Size.small, cpus: 2, ports: [3000, '8443:443', '0.0.0.0:53:53/udp'],
        environment: { COMMAND: command, LEVEL: 3, FAST: true }, nodeOptions: ['--expose-gc'],
        arguments: ['one', ''], restart: 'on-failure', shutdown: 5, kernelOptions: ['log=debug'],
+       warm: true,
      });`,
   );
   t.is(app.name, 'till');
   t.is(app.memoryMegabytes, 128);
   t.deepEqual(app.environment, { COMMAND: 'build', LEVEL: '3', FAST: 'true' });
+  t.true(app.warm);
   t.deepEqual(app.kernelOptions, ['restart=on-failure', 'shutdown=5', 'log=debug']);
   t.deepEqual(app.ports[2], { protocol: 'udp', address: '0.0.0.0', host: 53, guest: 53 });
 });
@@ -104,6 +107,7 @@ const refused: readonly (readonly [string, string, RegExp])[] = [
     '{ restart: "sometimes" }',
     /restart: "sometimes" is not possible\. Allowed: "never", "on-failure" or "always"/,
   ],
+  ['warmth', '{ warm: "yes" }', /warm: "yes" is not possible\. Allowed: true or false/],
   [
     'a placement',
     '{ drivers: [{ driver: "@runtimejs/virtio-rng", placement: "elsewhere" }] }',

@@ -80,7 +80,8 @@ export function readContent(outFile: string): InitrdContent {
   return JSON.parse(readFileSync(contentFile(outFile), 'utf8')) as InitrdContent;
 }
 
-function contentFile(outFile: string): string {
+/** Where {@link readContent} finds it. */
+export function contentFile(outFile: string): string {
   return join(dirname(outFile), `.${basename(outFile)}.content.json`);
 }
 

@@ -36,6 +36,8 @@ export const kernelElf: string = path.join(nativeBuildFolder, 'kernel/kernel.elf
 export const shimLibrary: string = path.join(nativeBuildFolder, 'shim/shim.so');
 /** Runs in Node before the app. */
 export const preloadModule: string = path.join(nativeBuildFolder, 'shim/preload.cjs');
+/** Script that runs in the app's Node before the process is frozen for a warm image. */
+export const prepareModule: string = path.join(nativeBuildFolder, 'shim/prepare.cjs');
 /** The boot loaders of disk images: disk.bin, bios.bin, bootx64.efi. */
 export const loaderFolder: string = path.join(nativeBuildFolder, 'loader');
 /** cmake-js' build folders, one for each addon. */

@@ -69,6 +69,7 @@ export interface Composition {
 /** Runs a composition. Once per isolate; everything else happens in the turns of the event loop. */
 export function system(composition: Composition): void {
   const bindings = prepareIsolate();
+  bindings.isolate.becomeFrozen();
   const log = (atLevel: LogLevel, text: string): void => bindings.log.write(level[atLevel], text);
   const services = composition.services ?? [];
   let life: Life | undefined;

@@ -22,6 +22,12 @@ static const uint32_t RUNTIME_LOG_INFO = 2u;
 static const uint32_t RUNTIME_LOG_DEBUG = 3u;
 /** Bit of the isolate host's event word: look at your queues and flags. */
 static const uint32_t RUNTIME_EVENT_WAKE = 1u;
+/** The process has begun at its first instruction. */
+static const uint32_t RUNTIME_PROCESS_STARTED = 0u;
+/** Likewise, on the machine that builds an image: it is to be frozen before the app is loaded. */
+static const uint32_t RUNTIME_PROCESS_TO_BE_FROZEN = 1u;
+/** The process goes on from a frozen state. */
+static const uint32_t RUNTIME_PROCESS_RESUMED = 2u;
 /** A deadline that never passes. */
 static const uint64_t RUNTIME_NO_DEADLINE = 0xffffffffffffffffull;
 /** Bit of the isolate host's event word: the service's attention list is not empty. */
@@ -844,8 +850,21 @@ struct RuntimeKernelInterface {
    * @returns 0, or -errno: ENOENT when the machine has none
    */
   int32_t (*generation_id)(struct RuntimeMemoryRange* into);
+  /**
+   * Tells how the process has come to life.
+   * @returns one of RUNTIME_PROCESS_*
+   */
+  uint32_t (*process_origin)(void);
+  /**
+   * Begins to freeze the process, for an image that starts from its state. Each thread stops where
+   * it is and goes on from there on another machine, where process_origin() is
+   * RUNTIME_PROCESS_RESUMED. Calls of the kernel that wait are left, as by a signal that has no
+   * handler.
+   * @returns 0, or -errno: EPERM when this process is not to be frozen
+   */
+  int32_t (*freeze_process)(void);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 600, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 616, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -920,5 +939,7 @@ static_assert(offsetof(RuntimeKernelInterface, serial_write) == 568, "layout of 
 static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 576, "layout of RuntimeKernelInterface::serial_transmit");
 static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 584, "layout of RuntimeKernelInterface::serial_receive");
 static_assert(offsetof(RuntimeKernelInterface, generation_id) == 592, "layout of RuntimeKernelInterface::generation_id");
+static_assert(offsetof(RuntimeKernelInterface, process_origin) == 600, "layout of RuntimeKernelInterface::process_origin");
+static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 608, "layout of RuntimeKernelInterface::freeze_process");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -93,6 +93,11 @@ void IsolateStartedAt(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.ReturnBigInt(result);
 }
 
+void IsolateBecomeFrozen(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolate.becomeFrozen");
+  arguments.host().BecomeFrozen();
+}
+
 void IsolateHeapBytes(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "isolate.heapBytes");
   const auto result = arguments.host().HeapBytes();
@@ -1476,6 +1481,7 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   }
   const v8::Local<v8::Object> isolate_group = v8::Object::New(isolate);
   if (!(method(isolate_group, "startedAt", IsolateStartedAt, 0) &&
+        method(isolate_group, "becomeFrozen", IsolateBecomeFrozen, 0) &&
         method(isolate_group, "heapBytes", IsolateHeapBytes, 0) &&
         method(isolate_group, "sourceMap", IsolateSourceMap, 0) &&
         define(target, "isolate", isolate_group))) {

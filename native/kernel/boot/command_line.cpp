@@ -8,7 +8,7 @@ constexpr char kKnownOptions[] =
     "known options are log=error|warn|info|debug, env.NAME=value, trace=syscalls, layout=fixed, "
     "profile=HERTZ, "
     "clock=kvm-clock|tsc|hpet|acpi_pm, idle=halt, acpi=tables, "
-    "root=rw, shutdown=SECONDS, "
+    "root=rw, warm=freeze|off, shutdown=SECONDS, "
     "restart=never|on-failure|always, console=NAME,NAME, terminal=COLUMNSxROWS, keyboard=, "
     "screen=, "
     "shell=, reload=PORT:TOKEN, "
@@ -310,6 +310,10 @@ bool apply_option(StringView word, CommandLine* result, Complaint& complain) {
     result->leaves_byte_code = true;
   } else if (word == StringView("layout=fixed")) {
     result->fixed_layout = true;
+  } else if (word == StringView("warm=freeze")) {
+    result->warm_start = WarmStart::Freeze;
+  } else if (word == StringView("warm=off")) {
+    result->warm_start = WarmStart::Off;
   } else if (word == StringView("root=rw")) {
     result->writable_root = true;
   } else {

@@ -20,6 +20,9 @@ struct VirtioMmioOption {
   uint32_t line = 0;     // interrupt line
 };
 
+/// What becomes of a frozen state (warm/): the process goes on from it when the image has one.
+enum class WarmStart : uint8_t { Resume, Off, Freeze };
+
 /// Words are separated by blanks; double quotes group (`env.TITLE="two words"`). Options:
 ///   log=error|warn|info|debug   what the console shows of the kernel's log (warn)
 ///   env.NAME=value              a variable of the app's environment; the last of one name counts
@@ -30,6 +33,8 @@ struct VirtioMmioOption {
 ///   idle=halt                   CPUs without work halt at once, rather than look for some first
 ///   acpi=tables                 ACPI's byte code is not run
 ///   layout=fixed                no randomisation of addresses
+///   warm=freeze|off             freezes the process before the app is loaded, for the builder of warm images;
+///                               or starts Node anew on a warm image
 ///   root=rw                     files outside /tmp can be written (in memory)
 ///   virtio_mmio.device=SIZE@ADDRESS:LINE[:ID]
 ///                               a virtio device without a bus, as Linux writes it; QEMU's microvm
@@ -63,6 +68,7 @@ struct CommandLine {
   bool leaves_byte_code = false;
   bool fixed_layout = false;
   bool writable_root = false;
+  WarmStart warm_start = WarmStart::Resume;
   uint32_t shutdown_seconds = 30;
   ProvokedLockup provoked_lockup = ProvokedLockup::None;
   ProvokedClock provoked_clock = ProvokedClock::None;

@@ -26,6 +26,7 @@
 #include "boot/machine_settings.h"
 #include "boot/screen.h"
 #include "boot/settings.h"
+#include "broker/arena_pages.h"
 #include "broker/broker.h"
 #include "interrupts/apic.h"
 #include "lib/format.h"
@@ -55,6 +56,9 @@
 #include "smp/cpus.h"
 #include "terminal/terminal.h"
 #include "time/clock_source.h"
+#include "warm/freeze.h"
+#include "warm/frozen_process.h"
+#include "warm/resume.h"
 
 namespace runtime {
 
@@ -74,9 +78,13 @@ constexpr const char* kProgram = "/bin/node";
 constexpr const char* kArgumentsFile = "/etc/runtime/arguments";
 constexpr const char* kEnvironmentFile = "/etc/runtime/environment";
 constexpr const char* kDefaultEntry = "/app/main.mjs";
+constexpr const char* kFrozenStateFile = "/system/warm/state";
+constexpr const char* kFrozenPagesFile = "/system/warm/pages";
 
 BootInformation information;
 CommandLine command_line;
+FrozenProcess frozen_process;
+bool is_warm = false;  // the process goes on from a frozen state
 
 /// Says why the machine cannot start, and ends it with a code that is not zero.
 [[noreturn]] void refuse(const char* reason) {
@@ -222,33 +230,79 @@ PhysAddr unused_low_page() {
   return PhysAddr(0);
 }
 
+void start_cold(const char* why) {
+  is_warm = false;
+  log(LogLevel::Warn, "the image's frozen state is not used, and the process starts anew: %s", why);
+}
+
+/// Looks whether the image carries a state that this machine can go on from. Before there are threads.
+void find_frozen_process() {
+  if (command_line.warm_start != WarmStart::Resume) return;
+  const StringView state = view_file_in_place(kFrozenStateFile);
+  if (state.is_empty()) return;
+  const char* why = frozen_process.open(state, view_file_in_place(kFrozenPagesFile));
+  if (!why) why = frozen_process.difference_of_machine();
+  if (why) return start_cold(why);
+  is_warm = true;
+  clock_start_from(frozen_process.header().monotonic_nanoseconds);
+  prefer_arena_address(frozen_process.header().arena);
+  const uint64_t features = frozen_process.header().extended_state;
+  if (features != extended_state_features()) extended_state_limit(features);
+}
+
+void resume_program(const ProgramStart& start) {
+  Result<void> resumed = resume_process(frozen_process, start);
+  if (!resumed.is_error()) {
+    log(LogLevel::Info, "the process goes on from the image's frozen state, %llu pages",
+        static_cast<unsigned long long>(frozen_process.header().pages.count));
+    return;
+  }
+  if (resumed.error() == Errno::NoMemory)
+    refuse("too little memory for the image's frozen state; start the VM with a larger -m");
+  refuse("the image's frozen state is damaged; build the image again, or boot it with warm=off");
+}
+
+RefPtr<Thread> load_node(const ProgramStart& start) {
+  if (command_line.warm_start == WarmStart::Freeze) set_process_origin(ProcessOrigin::ToBeFrozen);
+  open_standard_descriptors();
+  Result<RefPtr<Thread>> thread = load_program(start);
+  if (!thread.is_error()) return thread.take();
+  if (thread.error() == Errno::NoMemory)
+    refuse("too little memory to load Node; start the VM with a larger -m");
+  refuse("Node cannot be loaded; build the base again with `npm run build`");
+}
+
 void start_program() {
   ProgramStart start;
   start.path = kProgram;
-  start.kernel_interface = kernel_interface_address();
   start.fixed_layout = command_line.fixed_layout;
   choose_arguments(&start);
   choose_machine_settings(&start);
   choose_environment(&start);
-  open_standard_descriptors();
   if (vfs_change_directory("/app").is_error()) refuse("the initrd holds no directory /app");
-  Result<RefPtr<Thread>> thread = load_program(start);
-  if (thread.is_error()) {
-    if (thread.error() == Errno::NoMemory)
-      refuse("too little memory to load Node; start the VM with a larger -m");
-    refuse("Node cannot be loaded; build the base again with `npm run build`");
+  if (is_warm) {
+    const char* const why = frozen_process.difference_of_program(start);
+    if (why) start_cold(why);
   }
+  RefPtr<Thread> thread;
+  if (is_warm)
+    resume_program(start);
+  else
+    thread = load_node(start);
   require(clock_calibration_end());
   set_cpu_frequency(clock_frequency_hertz());
   if (command_line.profile_hertz) profile_start(command_line.profile_hertz);
-  set_boot_nanoseconds(monotonic_nanoseconds());
+  set_boot_nanoseconds(monotonic_nanoseconds() - clock_start());
   lockup_watch_start();
   log(LogLevel::Info,
       "Runtime.JS %s: started by %s, %llu MiB of memory, first instruction after "
       "%llu us",
       kVersion, information.loader, static_cast<unsigned long long>(physical_memory_size() >> 20),
-      static_cast<unsigned long long>(monotonic_nanoseconds() / 1000));
-  Scheduler::make_runnable(thread.value().get());
+      static_cast<unsigned long long>((monotonic_nanoseconds() - clock_start()) / 1000));
+  if (is_warm)
+    run_resumed_threads();
+  else
+    Scheduler::make_runnable(thread.get());
 }
 
 /// For tests: what a device does whose message was set up wrongly.
@@ -322,6 +376,7 @@ extern "C" [[noreturn]] void boot_main() {
   drop_identity_map();
   firmware_config_initialise();
   start_files();
+  find_frozen_process();
   scheduler_initialise();
   broker_initialise();
   apic_route_legacy(kConsoleInterrupt);

@@ -17,9 +17,13 @@ class ArenaObject : public Mappable {
 
 constexpr uint32_t kPagesAtOnce = 64;
 
+uint64_t preferred_address = 0;
+
 unsigned order_for(uint32_t pages) { return 31 - static_cast<unsigned>(__builtin_clz(pages)); }
 
 }  // namespace
+
+void prefer_arena_address(uint64_t address) { preferred_address = address; }
 
 Result<uint64_t> reserve_arena(uint64_t size) {
   RefPtr<ArenaObject> object = RefPtr<ArenaObject>::adopt(new ArenaObject());
@@ -29,6 +33,8 @@ Result<uint64_t> reserve_arena(uint64_t size) {
   request.protection = kProtectionRead | kProtectionWrite;
   request.is_shared = true;
   request.object = object;
+  request.name = AreaName::Arena;
+  request.address = preferred_address;
   return AddressSpace::map(move(request));
 }
 

@@ -9,6 +9,8 @@ namespace runtime {
 /// Reserves `size` bytes of address space in the application's half, aligned to 2 MiB, with nothing
 /// behind it. Errors: NoMemory.
 Result<uint64_t> reserve_arena(uint64_t size);
+/// Where it is to be reserved if there is room.
+void prefer_arena_address(uint64_t address);
 
 /// Puts zeroed frames behind `pages` pages from `address` on, a power of two; with `contiguous` in one
 /// piece, at most 1024. Returns the bus address of the first. Errors: NoMemory (nothing has changed).

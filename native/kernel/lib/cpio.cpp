@@ -87,7 +87,10 @@ Result<bool> CpioReader::next(CpioEntry* entry) {
 
   // Name and data are padded to 4 bytes, counted from the header.
   const size_t data_start = align_up(kHeaderSize + name_size, 4);
-  if (name == "TRAILER!!!") return false;
+  if (name == "TRAILER!!!") {
+    position_ = header_ + min_of<size_t>(data_start, rest.size);
+    return false;
+  }
   const size_t data_size = fields[kFileSize];
   if (data_start > rest.size || data_size > rest.size - data_start) {
     return fail("it ends inside a file's data, so it was cut short");
@@ -102,6 +105,13 @@ Result<bool> CpioReader::next(CpioEntry* entry) {
   entry->modify_time = fields[kModifyTime];
   position_ = header_ + min_of<size_t>(align_up(data_start + data_size, 4), rest.size);
   return true;
+}
+
+StringView CpioReader::following() const {
+  size_t at = position_;
+  while (at < archive_.size && archive_[at] == 0) ++at;
+  const StringView rest = archive_.from(at);
+  return rest.starts_with("070701") ? rest : StringView();
 }
 
 }  // namespace runtime

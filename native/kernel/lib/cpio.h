@@ -27,6 +27,10 @@ class CpioReader {
   /// `problem` says why and `offset` where.
   Result<bool> next(CpioEntry* entry);
 
+  /// The archive that follows this one's trailer, NULs between them left out, as in an initrd of Linux; empty when
+  /// none does. After the trailer.
+  StringView following() const;
+
   /// Where the header of the current member starts, in bytes from the archive's start.
   size_t offset() const { return header_; }
   /// What is wrong, as the end of a sentence.

@@ -11,6 +11,7 @@
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
 #include "smp/cpus.h"
+#include "warm/freeze.h"
 
 namespace runtime {
 
@@ -250,7 +251,10 @@ extern "C" bool prepare_return(runtime::TrapFrame* frame) {
     const ThreadSignals& signals = Thread::current()->signals;
     const bool restart = frame->vector == kSystemCallVector &&
                          static_cast<int64_t>(frame->rax) == -static_cast<int64_t>(Errno::Restart);
-    if (!has_deliverable_signal(Thread::current()) && !signals.has_saved_mask && !restart) break;
+    if (!has_deliverable_signal(Thread::current()) && !signals.has_saved_mask && !restart) {
+      if (__builtin_expect(is_freezing(), 0)) freeze_park(frame);
+      break;
+    }
     enable_interrupts();
     changed |= deliver_signals(frame);
   }

@@ -230,7 +230,7 @@ Result<uint64_t> build_stack(const ProgramStart& start, const LoadedElf& program
       {31 /* AT_EXECFN */, path.value()},
       {15 /* AT_PLATFORM */, platform.value()},
       {51 /* AT_MINSIGSTKSZ */, extended_state_size() + 1024},
-      {kKernelInterfaceType, start.kernel_interface},
+      {kKernelInterfaceType, kernel_interface_below(vdso)},
       {0, 0},
   };
   // The count of arguments must end up on a 16-byte border.
@@ -253,6 +253,14 @@ Result<uint64_t> build_stack(const ProgramStart& start, const LoadedElf& program
 }  // namespace
 
 const ArgumentArea& argument_area() { return argument_area_record; }
+
+void set_argument_area(uint64_t start, uint64_t arguments_size, uint64_t environment_size) {
+  ArgumentArea area = {};
+  area.arguments_start = start;
+  area.arguments_end = area.environment_start = start + arguments_size;
+  area.environment_end = area.environment_start + environment_size;
+  argument_area_record = area;
+}
 
 Result<RefPtr<Thread>> load_program(const ProgramStart& start) {
   Result<LoadedElf> program = load_elf(start.path);

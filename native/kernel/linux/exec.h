@@ -12,7 +12,6 @@ struct ProgramStart {
   StringView path;
   Vector<StringView> arguments;
   Vector<StringView> environment;
-  uint64_t kernel_interface;  // address for the auxiliary vector
   bool fixed_layout;
 };
 

@@ -11,6 +11,7 @@
 namespace runtime {
 
 class Inode;
+struct FrozenFile;
 
 /// An open file description (open(2)): shared by duplicated descriptors. Kinds derive from it and
 /// override what they support; the defaults return what Linux returns for an unsupported operation.
@@ -70,6 +71,13 @@ class File : public RefCounted {
   /// What kind this is, for families that need their own (epoll_ctl on an epoll file, sockets).
   enum class Kind { Other, Inode, Pipe, EventFd, TimerFd, SignalFd, Epoll, Inotify, Socket };
   virtual Kind kind() const { return Kind::Other; }
+
+  /// Writes down what makes an equal description in another life of the process; flags, path and content are the
+  /// caller's. Errors: NotSupported for kinds whose state is elsewhere too.
+  virtual Result<void> freeze(FrozenFile* into) {
+    (void)into;
+    return Errno::NotSupported;
+  }
 
   int status_flags() const { return status_flags_; }
   /// Changes O_APPEND and O_NONBLOCK (fcntl F_SETFL); the access mode stays.

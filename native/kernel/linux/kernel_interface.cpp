@@ -21,6 +21,7 @@
 #include "smp/cpus.h"
 #include "terminal/terminal.h"
 #include "time/clock.h"
+#include "warm/freeze.h"
 
 #define KERNEL_FUNCTION(index, name) extern "C" void kernel_gate_##index();
 #include <kernel_functions.def>
@@ -101,6 +102,9 @@ void bell_close(uint64_t bell) { reinterpret_cast<Thread*>(bell)->release(); }
 void bell_ring(uint64_t bell) { ring_bell(reinterpret_cast<Thread*>(bell)); }
 void bell_wait(uint64_t deadline) { wait_for_bell(Deadline::at_nanoseconds(deadline)); }
 
+uint32_t process_origin() { return static_cast<uint32_t>(runtime::process_origin()); }
+int32_t freeze_process() { return freeze_begin(); }
+
 void power_off(int32_t code) { end_machine(code & 0xff, "power off", EndKind::Wanted); }
 void reboot() { restart_machine(); }
 
@@ -108,15 +112,18 @@ void reboot() { restart_machine(); }
 
 namespace {
 
-/// Lives in a read-only page of the kernel's image.
-const RuntimeKernelInterface kInterface = {
+/// A read-only page of the kernel's image.
+struct alignas(kPageSize) InterfacePage {
+  RuntimeKernelInterface table;
+};
+const InterfacePage kInterface = {{
     RUNTIME_KERNEL_INTERFACE_VERSION,
     sizeof(RuntimeKernelInterface),
 #define KERNEL_FUNCTION(index, name) \
   reinterpret_cast<decltype(RuntimeKernelInterface::name)>(kernel_gate_##index),
 #include <kernel_functions.def>
 #undef KERNEL_FUNCTION
-};
+}};
 
 }  // namespace
 
@@ -134,7 +141,7 @@ static_assert(array_size(kernel_gate_functions) ==
                   (sizeof(RuntimeKernelInterface) - offsetof(RuntimeKernelInterface, log)) / 8,
               "every function of the interface has a gate, in the same order");
 
-uint64_t kernel_interface_address() { return reinterpret_cast<uint64_t>(&kInterface); }
+const void* kernel_interface_page() { return &kInterface; }
 
 void set_boot_nanoseconds(uint64_t nanoseconds) {
   if (!boot_nanoseconds) boot_nanoseconds = nanoseconds;

@@ -5,8 +5,8 @@
 
 namespace runtime {
 
-/// Address of the table for the auxiliary vector; readable by the application.
-uint64_t kernel_interface_address();
+/// The page with the table, which the vDSO maps for the application.
+const void* kernel_interface_page();
 /// Nanoseconds from kernel entry to the application's first instruction; set once.
 void set_boot_nanoseconds(uint64_t nanoseconds);
 

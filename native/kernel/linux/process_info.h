@@ -83,6 +83,8 @@ struct ArgumentArea {
   uint64_t auxiliary_start, auxiliary_end;
 };
 const ArgumentArea& argument_area();
+/// They have moved: the arguments start at `start`, the variables follow. Sizes are in bytes.
+void set_argument_area(uint64_t start, uint64_t arguments_size, uint64_t environment_size);
 
 /// The kernel's command line, for /proc/cmdline.
 StringView kernel_command_line();

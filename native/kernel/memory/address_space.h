@@ -17,7 +17,7 @@ constexpr uint8_t kProtectionExecute = 4;
 /// Lowest address that may be mapped: a null pointer with a large offset must fault.
 constexpr uint64_t kLowestAddress = 0x10000;
 
-enum class AreaName : uint8_t { None, Stack, Heap, Vvar, Vdso };
+enum class AreaName : uint8_t { None, Stack, Heap, Vvar, Vdso, Arena };
 
 /// A run of pages with the same protection and the same origin.
 struct Area {

@@ -34,8 +34,10 @@ void scheduler_expect_several_cpus();
 /// CPUs without work halt at once, rather than after a while in which they look for some.
 void scheduler_halt_when_idle();
 
-/// Creates a thread that starts in the application with `frame`. Errors: NoMemory.
-Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame);
+/// Creates a thread that starts in the application with `frame`. Its id is the next one that is at least
+/// `wanted_id`. Errors: NoMemory.
+Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame,
+                                                 int wanted_id = 0);
 /// Creates a thread of the kernel's own, asleep: Scheduler::make_runnable lets it call `function`. It is
 /// not one of the app's (find_thread, thread_count), gets no signals, has no extended state, and is not
 /// preempted: between long steps it calls `yield_if_wanted`. Lives until `function` returns. Errors:

@@ -5,8 +5,15 @@
 #include "sched/scheduler_internal.h"
 #include "sched/thread.h"
 #include "sched/wait_queue.h"
+#include "warm/freeze.h"
 
 namespace runtime {
+
+namespace {
+
+bool is_interrupted(Thread* thread) { return has_deliverable_signal(thread) || is_freezing(); }
+
+}  // namespace
 
 Sleeper::Sleeper() : thread_(Thread::current()) {}
 
@@ -14,7 +21,7 @@ void Sleeper::prepare() { __atomic_store_n(&thread_->wake_pending, false, __ATOM
 
 WaitResult Sleeper::sleep(Deadline deadline, bool interruptible) {
   if (deadline.has_passed()) return WaitResult::TimedOut;
-  if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
+  if (interruptible && is_interrupted(thread_)) return WaitResult::Interrupted;
   if (__atomic_load_n(&thread_->wake_pending, __ATOMIC_SEQ_CST)) return WaitResult::Ready;
   if (!deadline.is_never()) start_timer(&thread_->sleep_timer, deadline);
   const bool enabled = interrupts_enabled();
@@ -22,7 +29,7 @@ WaitResult Sleeper::sleep(Deadline deadline, bool interruptible) {
   scheduler_sleep(thread_, interruptible);
   if (enabled) enable_interrupts();
   if (!deadline.is_never()) cancel_timer_and_wait(&thread_->sleep_timer);
-  if (interruptible && has_deliverable_signal(thread_)) return WaitResult::Interrupted;
+  if (interruptible && is_interrupted(thread_)) return WaitResult::Interrupted;
   if (deadline.has_passed()) return WaitResult::TimedOut;
   return WaitResult::Ready;
 }

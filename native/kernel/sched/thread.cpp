@@ -46,10 +46,12 @@ void sleep_timer_fired(Timer* timer) {
 
 }  // namespace
 
-Result<RefPtr<Thread>> Thread::create(const char* name, Role role) {
-  const int id = role != Role::Ordinary
-                     ? 0
-                     : thread_table.with([](ThreadTable& table) { return table.next_id++; });
+Result<RefPtr<Thread>> Thread::create(const char* name, Role role, int wanted_id) {
+  const int id = role != Role::Ordinary ? 0 : thread_table.with([wanted_id](ThreadTable& table) {
+    const int chosen = max_of(wanted_id, table.next_id);
+    table.next_id = chosen + 1;
+    return chosen;
+  });
   RefPtr<Thread> thread = RefPtr<Thread>::adopt(new Thread(id));
   if (!thread) return Errno::NoMemory;
   const size_t length = min_of(strlen(name), sizeof(thread->name) - 1);
@@ -80,8 +82,9 @@ Thread::~Thread() {
 
 Thread* Thread::current() { return this_cpu().current; }
 
-Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame) {
-  Result<RefPtr<Thread>> created = Thread::create(name);
+Result<RefPtr<Thread>> create_application_thread(const char* name, const TrapFrame& frame,
+                                                 int wanted_id) {
+  Result<RefPtr<Thread>> created = Thread::create(name, Thread::Role::Ordinary, wanted_id);
   if (created.is_error()) return created;
   Thread* thread = created.value().get();
   Result<void> stack = thread->allocate_kernel_stack();

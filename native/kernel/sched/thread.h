@@ -56,8 +56,9 @@ class Thread : public RefCounted, public RunQueueEntry {
   enum class Role : uint8_t { Ordinary, Idle, Kernel };
 
   /// Creates the record of a thread, without a kernel stack. Idle threads and the kernel's
-  /// own have the id 0. Errors: NoMemory.
-  static Result<RefPtr<Thread>> create(const char* name, Role role = Role::Ordinary);
+  /// own have the id 0, others the next one that is at least `wanted_id`. Errors: NoMemory.
+  static Result<RefPtr<Thread>> create(const char* name, Role role = Role::Ordinary,
+                                       int wanted_id = 0);
   /// Errors: NoMemory.
   Result<void> allocate_kernel_stack();
   static Thread* current();
@@ -90,6 +91,8 @@ class Thread : public RefCounted, public RunQueueEntry {
   uint64_t fs_base = 0;
   uint8_t* extended_state = nullptr;  // XSAVE area
   unsigned extended_state_cpu = ~0u;  // index of the CPU that loaded it last
+
+  const TrapFrame* frozen_frame = nullptr;  // once it has stopped for warm/freeze.h
 
   // Linux personality.
   uint64_t clear_child_thread_id = 0;  // set_tid_address(2)

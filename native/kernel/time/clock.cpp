@@ -47,6 +47,7 @@ const ReferenceCounter* slow_counter = nullptr;  // with sources Hpet and PowerT
 uint64_t slow_ticks = 0;                         // its latest reading, without wraps
 int64_t rate_correction = 0;                     // parts per billion
 uint64_t tsc_frequency = 0;
+uint64_t nanoseconds_before_entry = 0;
 bool is_counter_good = true;  // the time-stamp counter
 
 Timer background_timer;
@@ -102,7 +103,8 @@ struct KernelTicks {
 
 uint64_t read(ClockKind kind) {
   uint64_t now = 0;
-  return read_clock(pages.clock, pages.records[0], kind, KernelTicks(), &now) ? now : 0;
+  if (read_clock(pages.clock, pages.records[0], kind, KernelTicks(), &now)) return now;
+  return kind == ClockKind::Wall ? 0 : nanoseconds_before_entry;  // not started yet
 }
 
 uint64_t read_ticks(ClockCounter counter) {
@@ -241,7 +243,7 @@ const char* clock_calibration_end() {
   write_page([since_entry](ClockPage& page) {
     page.counter = counter_of_source();
     page.base_ticks = read_ticks(page.counter);
-    page.base_nanoseconds = page.base_raw_nanoseconds = since_entry;
+    page.base_nanoseconds = page.base_raw_nanoseconds = nanoseconds_before_entry + since_entry;
     set_rates(page, rate_of_source());
   });
   alarm_initialise(has_deadline, tsc_frequency, apic_frequency);
@@ -250,6 +252,9 @@ const char* clock_calibration_end() {
   start_timer(&background_timer, Deadline::after(kBackgroundDelay));
   return nullptr;
 }
+
+void clock_start_from(uint64_t nanoseconds) { nanoseconds_before_entry = nanoseconds; }
+uint64_t clock_start() { return nanoseconds_before_entry; }
 
 void clock_initialise_secondary() {
   if (source == ClockSource::Kvmclock) kvmclock_initialise_secondary();

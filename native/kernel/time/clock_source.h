@@ -23,6 +23,11 @@ void clock_calibration_begin(ClockSource wanted);
 /// Ends the measurement (waits until it has run long enough) and starts the clocks. Returns null, or a
 /// sentence that says what is missing.
 const char* clock_calibration_end();
+/// The clocks start with this many nanoseconds, of an earlier life of the process, rather than with 0. Before the
+/// calibration ends.
+void clock_start_from(uint64_t nanoseconds);
+/// What they started with.
+uint64_t clock_start();
 /// Runs on each further CPU before it takes part.
 void clock_initialise_secondary();
 /// Frequency of the time-stamp counter.

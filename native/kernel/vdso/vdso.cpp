@@ -1,6 +1,7 @@
 #include "vdso/vdso.h"
 
 #include "boot/image_layout.h"
+#include "linux/kernel_interface.h"
 #include "memory/address_space.h"
 #include "time/clock_source.h"
 #include "vdso/layout.h"
@@ -50,22 +51,32 @@ Result<void> map_pages(uint64_t address, const void* start, uint64_t pages, uint
 }  // namespace
 
 Result<uint64_t> map_vdso(uint64_t end) {
-  const uint64_t image_pages =
-      static_cast<uint64_t>(vdso_image_end - vdso_image_start) >> kPageShift;
-  const uint64_t size = (kVdsoDataPages + image_pages) * kPageSize;
+  const uint64_t image_pages = vdso_image_size() >> kPageShift;
+  const uint64_t size = (kInterfacePages + kVdsoDataPages + image_pages) * kPageSize;
   MapRequest reservation;
   reservation.address = align_down(end, kPageSize) - size;
   reservation.size = size;
   Result<uint64_t> reserved = AddressSpace::map(move(reservation));
   if (reserved.is_error()) return reserved;
-  const uint64_t image = reserved.value() + kVdsoDataPages * kPageSize;
-  Result<void> mapped =
-      map_pages(reserved.value(), clock_pages(), kVdsoDataPages, kProtectionRead, AreaName::Vvar);
+  const uint64_t clocks = reserved.value() + kInterfacePages * kPageSize;
+  const uint64_t image = clocks + kVdsoDataPages * kPageSize;
+  Result<void> mapped = map_pages(reserved.value(), kernel_interface_page(), kInterfacePages,
+                                  kProtectionRead, AreaName::Vvar);
+  if (!mapped.is_error())
+    mapped = map_pages(clocks, clock_pages(), kVdsoDataPages, kProtectionRead, AreaName::Vvar);
   if (!mapped.is_error())
     mapped = map_pages(image, vdso_image_start, image_pages, kProtectionRead | kProtectionExecute,
                        AreaName::Vdso);
   if (mapped.is_error()) return mapped.error();
   return image;
 }
+
+uint64_t kernel_interface_below(uint64_t image) {
+  return image - (kVdsoDataPages + kInterfacePages) * kPageSize;
+}
+
+uint64_t vdso_image_size() { return static_cast<uint64_t>(vdso_image_end - vdso_image_start); }
+
+StringView vdso_image() { return StringView(vdso_image_start, vdso_image_size()); }
 
 }  // namespace runtime

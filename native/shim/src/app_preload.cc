@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "file.h"
+#include "freezing.h"
+#include "freezing_node.h"
 #include "kernel.h"
 
 namespace runtime {
@@ -39,11 +42,12 @@ Local<Value> GenerationId(v8::Isolate* isolate, const RuntimeKernelInterface& ke
                               range.size / sizeof(uint32_t));
 }
 
-void Run(const std::string& source, const RuntimeKernelInterface& kernel, Local<Context> context,
-         Local<Value> process, Local<Value> require) {
+void Run(const std::string& source, const RuntimeKernelInterface& kernel,
+         node::Environment* environment, Local<Value> process, Local<Value> require) {
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope handle_scope(isolate);
   const v8::TryCatch caught(isolate);
+  const Local<Context> context = node::GetMainContext(environment);
   Local<String> text;
   Local<Function> function;
   if (!String::NewFromUtf8(isolate, source.data(), v8::NewStringType::kNormal,
@@ -55,10 +59,18 @@ void Run(const std::string& source, const RuntimeKernelInterface& kernel, Local<
   v8::ScriptCompiler::Source compiled(text, origin);
   Local<String> parameters[] = {String::NewFromUtf8Literal(isolate, "process"),
                                 String::NewFromUtf8Literal(isolate, "require"),
-                                String::NewFromUtf8Literal(isolate, "generation")};
-  Local<Value> arguments[] = {process, require, GenerationId(isolate, kernel)};
-  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, 3, parameters).ToLocal(&function) ||
-      function->Call(context, v8::Undefined(isolate), 3, arguments).IsEmpty()) {
+                                String::NewFromUtf8Literal(isolate, "generation"),
+                                String::NewFromUtf8Literal(isolate, "isResumed")};
+  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, std::size(parameters), parameters)
+           .ToLocal(&function)) {
+    Fail(isolate, caught);
+  }
+  // Workers come later: only the app's own environment is there to be frozen.
+  const bool is_resumed = IsToBeFrozen(kernel);
+  if (is_resumed) FreezeNode(kernel, environment, process, require);
+  Local<Value> arguments[] = {process, require, GenerationId(isolate, kernel),
+                              v8::Boolean::New(isolate, is_resumed)};
+  if (function->Call(context, v8::Undefined(isolate), std::size(arguments), arguments).IsEmpty()) {
     Fail(isolate, caught);
   }
 }
@@ -76,7 +88,7 @@ node::EmbedderPreloadCallback AppPreload(const RuntimeKernelInterface& kernel) {
   const auto source = std::make_shared<const std::string>(*std::move(text));
   return [source, &kernel](node::Environment* environment, Local<Value> process,
                            Local<Value> require) {
-    Run(*source, kernel, node::GetMainContext(environment), process, require);
+    Run(*source, kernel, environment, process, require);
   };
 }
 

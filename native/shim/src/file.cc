@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace runtime {
 namespace {
+
+constexpr size_t kLeastRead = 4096;
 
 class OpenFile {
  public:
@@ -33,9 +36,11 @@ std::optional<std::string> ReadFile(const char* path) {
   const OpenFile file(open(path, O_RDONLY | O_CLOEXEC));
   struct stat status;
   if (file.descriptor() < 0 || fstat(file.descriptor(), &status) != 0) return std::nullopt;
-  std::string text(static_cast<size_t>(status.st_size), '\0');
+  // Files of /proc do not know their size, and say 0. With one byte more than the size the end is seen at once.
+  std::string text(std::max(static_cast<size_t>(status.st_size) + 1, kLeastRead), '\0');
   size_t filled = 0;
-  while (filled < text.size()) {
+  for (;;) {
+    if (filled == text.size()) text.resize(2 * text.size());
     const ssize_t count = read(file.descriptor(), text.data() + filled, text.size() - filled);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return std::nullopt;

@@ -26,6 +26,8 @@
 #include <vector>
 
 #include "app_preload.h"
+#include "freezing.h"
+#include "generators.h"
 #include "isolates/node_host.h"
 #include "kernel.h"
 #include "openssl_random.h"
@@ -155,6 +157,7 @@ int RunNode(int argc, char** argv) {
   }
   if (init->early_return()) return init->exit_code();
   if (kernel != nullptr) TakeRandomNumbersFromKernel();
+  if (kernel != nullptr && IsToBeFrozen(*kernel)) WatchGenerators();
   uv_loop_configure(uv_default_loop(), UV_METRICS_IDLE_TIME);
   const int code = RunApp(*init, kernel);
   node::TearDownOncePerProcess();

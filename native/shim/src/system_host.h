@@ -106,6 +106,7 @@ class SystemHost {
   // Live reload, see native/abi/reload.abi.ts.
   void ReplaceScript(const char* path, size_t path_length, const char* script, size_t length);
   virtual void KeepScripts();
+  virtual void BecomeFrozen() {}
   void RevertScripts();
   virtual int32_t Restart(const char* state, size_t length) = 0;
   v8::Local<v8::Value> HandedOver() const;

@@ -4,10 +4,12 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <iterator>
 #include <utility>
 
 #include "binding_errors.h"
+#include "freezing.h"
 #include "isolates/children.h"
 #include "isolates/device_grant.h"
 #include "isolates/limited_allocator.h"
@@ -75,6 +77,14 @@ std::shared_ptr<node::ArrayBufferAllocator> MakeAllocator(bool is_limited, size_
   return node::ArrayBufferAllocator::Create();
 }
 
+size_t ShareOfHeap(const RuntimeKernelInterface& kernel, SystemIsolate::Role role) {
+  RuntimeMemoryStatistics memory = {};
+  kernel.memory_statistics(&memory);
+  return role == SystemIsolate::Role::kApp
+             ? memory.total / kAppHeapShare
+             : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
+}
+
 std::unique_ptr<Doorbell> MakeDoorbell(const RuntimeKernelInterface& kernel,
                                        const SpawnSettings& settings) {
   if (settings.device != nullptr) return settings.device->MakeDoorbell();
@@ -87,14 +97,9 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterfac
                                                      node::MultiIsolatePlatform* platform,
                                                      const node::EmbedderSnapshotData* snapshot,
                                                      Role role) {
-  RuntimeMemoryStatistics memory = {};
-  kernel.memory_statistics(&memory);
-  const size_t heap = role == Role::kApp
-                          ? memory.total / kAppHeapShare
-                          : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
-  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, role,
-                                                        std::make_unique<EventWordDoorbell>(kernel),
-                                                        {{}, {}, heap, 0, 0, nullptr}, nullptr));
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(
+      kernel, platform, snapshot, role, std::make_unique<EventWordDoorbell>(kernel),
+      {{}, {}, ShareOfHeap(kernel, role), 0, 0, nullptr}, nullptr));
   if (made->isolate_ == nullptr) return nullptr;
   made->set_children(
       std::make_unique<Children>(kernel, platform, snapshot, made->shared_mailbox()));
@@ -317,6 +322,20 @@ void SystemIsolate::Finish() {
 void SystemIsolate::KeepScripts() {
   is_kept_.store(true);
   SystemHost::KeepScripts();
+}
+
+void SystemIsolate::BecomeFrozen() {
+  if (!IsToBeFrozen(kernel())) return;
+  if (role_ == Role::kSystem) {
+    WaitFrozen(kernel());
+  } else if (FreezeProcess(kernel())) {
+    TakeVariables(isolate_);
+  } else {
+    std::_Exit(1);
+  }
+  started_at_ = kernel().monotonic_nanoseconds();
+  most_heap_bytes_ = ShareOfHeap(kernel(), role_);
+  heap_limit_of_machine_ = HeapLimitOfMachine(kernel());
 }
 
 int32_t SystemIsolate::Restart(const char* state, size_t length) {

@@ -131,6 +131,7 @@ class SystemIsolate final : private SystemHost {
   void Exit(int32_t code) override;
   void Finish() override;
   void KeepScripts() override;
+  void BecomeFrozen() override;
   int32_t Restart(const char* state, size_t length) override;
   void WriteLog(uint32_t level, const char* text, size_t length) override;
   bool MaySend() override;
@@ -178,7 +179,7 @@ class SystemIsolate final : private SystemHost {
   static void OnCollectionEnds(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
                                void* self);
 
-  const uint64_t started_at_;
+  uint64_t started_at_;
   const Role role_;
   const std::string name_;  // of a spawned isolate
   LiveFigures* const figures_;
@@ -206,6 +207,8 @@ class SystemIsolate final : private SystemHost {
   int exit_code_ = 1;
   std::atomic<bool> shut_down_wanted_ = false;
   size_t most_heap_bytes_ = 0;
+  // V8's own limit, on the machine on which a frozen process has gone on; 0 on that on which it was made.
+  size_t heap_limit_of_machine_ = 0;
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;

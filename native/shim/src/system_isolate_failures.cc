@@ -258,6 +258,7 @@ void SystemIsolate::OnOutOfMemory(const char*, const v8::OOMDetails&, void* self
 
 size_t SystemIsolate::OnNearHeapLimit(void* self, size_t current_limit, size_t) {
   auto* const host = static_cast<SystemIsolate*>(self);
+  if (current_limit < host->heap_limit_of_machine_) return host->heap_limit_of_machine_;
   if (host->IsSpawned()) {
     host->ReachHeapLimit();
   } else {

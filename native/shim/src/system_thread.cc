@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "freezing.h"
 #include "isolates/script_file.h"
 #include "kernel.h"
 #include "thread.h"
@@ -44,6 +45,7 @@ std::unique_ptr<SystemThread> SystemThread::Create(const RuntimeKernelInterface&
     kernel.broker_no_service();
     return nullptr;
   }
+  if (IsToBeFrozen(kernel)) ExpectFrozenThread();
   return std::unique_ptr<SystemThread>(new SystemThread(kernel, platform, snapshot));
 }
 

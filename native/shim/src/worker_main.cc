@@ -17,6 +17,8 @@
 #include <string>
 #include <vector>
 
+#include "freezing.h"
+#include "generators.h"
 #include "isolates/script_file.h"
 #include "kernel.h"
 #include "system_isolate.h"
@@ -88,6 +90,7 @@ int RunWorker() {
        Flags::kNoAdjustResourceLimits, Flags::kNoUseLargePages});
   for (const std::string& error : init->errors()) Log(kernel, RUNTIME_LOG_ERROR, "app: " + error);
   if (init->early_return()) return init->exit_code();
+  if (IsToBeFrozen(kernel)) WatchGenerators();
   // All is left as it is at the end: the platform's threads may still be at work.
   constexpr const node::EmbedderSnapshotData* kSnapshotOfV8 = nullptr;
   SystemIsolate* const isolate =

@@ -225,6 +225,8 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->screen_font = ScreenFont;
   interface->open_echo_socket = OpenEchoSocket;
   interface->generation_id = GenerationId;
+  interface->process_origin = [] { return RUNTIME_PROCESS_STARTED; };
+  interface->freeze_process = [] { return -EPERM; };
   interface->arena_allocate = Allocate;
   interface->arena_free = Free;
   interface->broker_attach = Attach;

@@ -33,7 +33,7 @@ function requests({ title, pathname, wrk, goal }: Request): LoadKind {
       p999: { suffix: 'p99.9', unit: 'ms', better: 'less' },
       errors: { suffix: 'errors', unit: 'per window', better: 'less' },
     },
-    without: pathname === '/' ? [] : ['bare'],
+    without: pathname === '/' ? [] : ['bare', 'warm-bare'],
     run: (subject, seconds) => subject.wrk(pathname, { ...wrk, seconds }),
   });
 }

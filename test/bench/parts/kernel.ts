@@ -121,7 +121,7 @@ export const kernel: Part = {
   name: 'kernel',
   description:
     'context switch, wake-up, page fault, system call, thread, and what a second processor brings',
-  without: ['host', 'bare'],
+  without: ['host', 'bare', 'warm-bare'],
   async run(bench) {
     await buildNativeAddon('microbench');
     const items = bench.systems.map((system) => ({ system }));

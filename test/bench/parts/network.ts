@@ -44,7 +44,7 @@ function bulk({ megabytes }: BenchOptions): LoadKind[] {
 export const network: Part = {
   name: 'network',
   description: 'TLS handshakes, WebSocket, UDP, and bulk TCP each way',
-  without: ['bare'],
+  without: ['bare', 'warm-bare'],
   async run(bench) {
     await measureLoads(bench, 'network', [
       handshakes,

@@ -48,20 +48,20 @@ const messages = loadKind({
 export const cpu: Part = {
   name: 'cpu',
   description: 'JavaScript that only computes: integers, floats, objects, text, collections, bytes',
-  without: ['bare'],
+  without: ['bare', 'warm-bare'],
   run: (bench) => measureLoads(bench, 'cpu', [computing], [1]),
 };
 
 export const fileReads: Part = {
   name: 'files',
   description: 'files of the image, read again and again',
-  without: ['bare'],
+  without: ['bare', 'warm-bare'],
   run: (bench) => measureLoads(bench, 'files', [files], [1]),
 };
 
 export const workers: Part = {
   name: 'workers',
   description: 'messages between threads',
-  without: ['bare'],
+  without: ['bare', 'warm-bare'],
   run: (bench) => measureLoads(bench, 'workers', [messages]),
 };

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { ToolError } from '../../../lib/cli/src/command.ts';
 import { type RunningMachine, startMachine } from '../../../lib/cli/src/machine.ts';
 import { inRepository, nodeBinary } from '../../../lib/cli/src/paths.ts';
+import { makeWarmInitrd } from '../../../lib/cli/src/warm/warm-image.ts';
 import { guestInitrd, unpackInitrd } from '../../guest/support/guest.ts';
 import { Namespace, site, whyNoNamespace } from '../../guest/support/namespace.ts';
 import type { Program } from '../../guest/support/program.ts';
@@ -21,9 +22,17 @@ import { makeData } from './data.ts';
  * The systems of tests, and
  * - other: another build of ours (--against)
  * - bare: ours with a bare app, which runs without Node and knows the hello only
+ * - warm, warm-bare: ours and bare, from warm images
  * - host: Node on this Linux, without a virtual machine: the ceiling
  */
-export const systemNames = [...machineSystems, 'other', 'bare', 'host'] as const;
+export const systemNames = [
+  ...machineSystems,
+  'other',
+  'bare',
+  'warm',
+  'warm-bare',
+  'host',
+] as const;
 export type SystemName = (typeof systemNames)[number];
 
 /** How reports name them. */
@@ -31,6 +40,8 @@ export const titles: Readonly<Record<SystemName, string>> = {
   ...systemTitles,
   other: 'other build',
   bare: 'Runtime.JS, bare app',
+  warm: 'Runtime.JS, warm image',
+  'warm-bare': 'Runtime.JS, bare app, warm image',
   host: 'Linux on the host',
 };
 
@@ -172,11 +183,13 @@ export async function prepareMachine(
 ): Promise<SystemMachine> {
   if (system === 'host') throw new ToolError('The host is no virtual machine.');
   const { app, processors, memoryMegabytes, extraArguments = [], against } = options;
-  const isBare = system === 'bare';
+  const isWarm = system === 'warm' || system === 'warm-bare';
+  const isBare = system === 'bare' || system === 'warm-bare';
   const machine = await systemMachine(
     { ...bundleOf(app, isBare), ...network, processors, memoryMegabytes, extraArguments },
-    system === 'other' || isBare ? 'ours' : system,
+    system === 'other' || isBare || isWarm ? 'ours' : system,
   );
+  if (isWarm) return warmMachine(machine, memoryMegabytes);
   if (system !== 'other') return machine;
   if (against === undefined || !existsSync(against)) {
     throw new ToolError(
@@ -185,6 +198,18 @@ export async function prepareMachine(
   }
   const runtime = path.resolve(against);
   return { ...machine, runtime, images: [runtime, ...machine.images.slice(1)] };
+}
+
+/** The same machine, from a warm image. */
+async function warmMachine(
+  machine: SystemMachine,
+  memoryMegabytes: number,
+): Promise<SystemMachine> {
+  const [runtime, initrd] = machine.images as [string, string];
+  const outFile = `${initrd}.warm`;
+  const commandLine = machine.append ?? '';
+  await makeWarmInitrd({ runtime, initrd, commandLine, memoryMegabytes, outFile });
+  return { ...machine, initrd: outFile, images: [runtime, outFile] };
 }
 
 /** Ends a machine by force, and waits for its end. */

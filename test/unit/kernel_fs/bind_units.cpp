@@ -45,7 +45,8 @@ Napi::Value boot(const CallbackInfo& info) {
   return Napi::Number::New(info.Env(), result.is_error() ? -static_cast<int>(result.error()) : 0);
 }
 
-/// readCpio(archive): names of the members, or [offset, problem] as the last element.
+/// readCpio(archive): names of the members, those of archives behind the first one too, or [offset, problem] as the
+/// last element.
 Napi::Value read_cpio(const CallbackInfo& info) {
   // Right at the end of a page, so that a read past the end faults.
   auto bytes = info[0].As<Napi::Uint8Array>();
@@ -68,7 +69,12 @@ Napi::Value read_cpio(const CallbackInfo& info) {
       result.Set(count, problem);
       break;
     }
-    if (!found.value()) break;
+    if (!found.value()) {
+      const StringView following = reader.following();
+      if (following.is_empty()) break;
+      reader = runtime::CpioReader(following);
+      continue;
+    }
     result.Set(count++, Napi::String::New(info.Env(), entry.name.data, entry.name.size));
   }
   munmap(memory, pages + 4096);

@@ -25,6 +25,18 @@ test('members come in order', (t) => {
   t.deepEqual(kernel.readCpio(archive), ['bin', 'bin/tool', 'etc/hosts']);
 });
 
+test('an archive may follow another one, behind NULs; anything else behind the first is left alone', (t) => {
+  const second = makeArchive([{ name: 'added', data: 'more' }]);
+  for (const gap of [0, 4, 4096]) {
+    const both = Buffer.concat([archive, Buffer.alloc(gap), second]);
+    t.deepEqual(kernel.readCpio(both), ['bin', 'bin/tool', 'etc/hosts', 'added']);
+  }
+  const rubbish = Buffer.concat([archive, Buffer.alloc(8), Buffer.from('0707 is no archive')]);
+  t.deepEqual(kernel.readCpio(rubbish), ['bin', 'bin/tool', 'etc/hosts']);
+  const cut = Buffer.concat([archive, second.subarray(0, 60)]);
+  t.regex(problemOf(cut)?.[1] ?? '', /cut short/);
+});
+
 test('an archive that is cut anywhere is an error, and nothing beyond its end is read', (t) => {
   const trailer = Buffer.from(archive).indexOf('TRAILER!!!');
   for (let size = 0; size < trailer + 10; size += size > 300 && size < trailer - 300 ? 97 : 1) {

@@ -30,6 +30,8 @@ export interface CommandLine {
   haltsWhenIdle: boolean;
   fixedLayout: boolean;
   writableRoot: boolean;
+  /** 0: goes on from a frozen state, 1: starts anew, 2: is frozen. */
+  warmStart: number;
   environment: string[];
   arguments: string[];
 }

@@ -94,6 +94,7 @@ Napi::Value parse_command_line(const Napi::CallbackInfo& info) {
   result.Set("haltsWhenIdle", options->halts_when_idle);
   result.Set("fixedLayout", options->fixed_layout);
   result.Set("writableRoot", options->writable_root);
+  result.Set("warmStart", static_cast<unsigned>(options->warm_start));
   result.Set("environment", to_array(info.Env(), options->environment, options->environment_count));
   result.Set("arguments", to_array(info.Env(), options->arguments, options->argument_count));
   return result;

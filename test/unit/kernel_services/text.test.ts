@@ -71,6 +71,7 @@ test('an empty command line gives the defaults', (t) => {
     haltsWhenIdle: false,
     fixedLayout: false,
     writableRoot: false,
+    warmStart: 0,
     environment: [],
     arguments: [],
   });
@@ -78,7 +79,7 @@ test('an empty command line gives the defaults', (t) => {
 
 test('the command line gives every option', (t) => {
   const line =
-    'log=debug env.A=1 trace=syscalls idle=halt layout=fixed root=rw env.B=x=y "env.C=two words" ' +
+    'log=debug env.A=1 trace=syscalls idle=halt layout=fixed root=rw warm=freeze env.B=x=y "env.C=two words" ' +
     'env.D="also two" env.E= -- --port 80 "a b" "" log=error';
   t.deepEqual(kernel.parseCommandLine(line), {
     logLevel: 3,
@@ -86,9 +87,14 @@ test('the command line gives every option', (t) => {
     haltsWhenIdle: true,
     fixedLayout: true,
     writableRoot: true,
+    warmStart: 2,
     environment: ['A=1', 'B=x=y', 'C=two words', 'D=also two', 'E='],
     arguments: ['--port', '80', 'a b', '', 'log=error'],
   });
+});
+
+test('a warm image can be told to start anew', (t) => {
+  t.is(kernel.parseCommandLine('warm=off').warmStart, 1);
 });
 
 test('a wrong option is refused with its name and what is known', (t) => {
@@ -96,6 +102,7 @@ test('a wrong option is refused with its name and what is known', (t) => {
   t.regex(error('quiet'), /unknown option "quiet"; known options are log=.*env\.NAME=value.*--/);
   t.regex(error('trace=all'), /unknown option "trace=all"/);
   t.regex(error('root=ro'), /unknown option "root=ro"/);
+  t.regex(error('warm=on'), /unknown option "warm=on"; known options are .*warm=freeze\|off/);
   t.regex(error('log=loud'), /"log=loud" is not a log level; use log=error/);
   t.regex(error('env.NAME'), /"env\.NAME" is not of the form env\.NAME=value/);
   t.regex(error('env.=x'), /"env\.=x" is not of the form/);

@@ -41,6 +41,8 @@ export interface BuildAppOptions {
   readonly metadata?: MetadataService | undefined;
   /** Whether a bare app, or drivers and services beside Node, are to be replaced while the machine runs. */
   readonly isReloadable?: boolean;
+  /** Whether the image starts from a frozen process, in place of what the config says. */
+  readonly isWarm?: boolean | undefined;
   /** What is being done, for the progress. */
   readonly title?: string;
 }
@@ -79,15 +81,37 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
   };
   const title = options.title ?? `Bundling ${displayPath(app.project.entry)}`;
   const { system, inputs, rebuilt } = await step(title, (report) => work(report.note));
+  const words = commandLine({ options: app.kernelOptions });
   return {
     app,
     runtime,
-    initrd,
-    commandLine: commandLine({ options: app.kernelOptions }),
+    initrd: options.isWarm ? await warmInitrd(app, runtime, initrd, words) : initrd,
+    commandLine: words,
     system,
     rebuilt,
     inputs: [...new Set([...inputs, ...system.inputs, ...app.inputs])],
   };
+}
+
+/** Freezes the app's process, as far as something changed. */
+function warmInitrd(
+  app: App,
+  runtime: RuntimeImage,
+  initrd: string,
+  words: string,
+): Promise<string> {
+  return step('Freezing the process', async () => {
+    const { makeWarmInitrd } = await import('../warm/warm-image.ts');
+    const outFile = `${initrd}.warm`;
+    await makeWarmInitrd({
+      runtime: runtime.file,
+      initrd,
+      commandLine: words,
+      memoryMegabytes: app.memoryMegabytes,
+      outFile,
+    });
+    return outFile;
+  });
 }
 
 /** Node's argument vector for an app. */

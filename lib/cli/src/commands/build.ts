@@ -12,6 +12,7 @@ interface BuildOptions extends ImageOptions {
   readonly format: readonly ImageFormat[];
   readonly output?: string;
   readonly json?: boolean;
+  readonly warm?: boolean;
 }
 
 /** `runtime build`. */
@@ -25,6 +26,8 @@ export function register(program: Command): void {
         .default(['kernel']),
     )
     .option('--compress', 'compress the image, where the format can')
+    .option('--warm', 'start from a process that was frozen while the image was built')
+    .option('--no-warm', "start Node's process anew, whatever the config says")
     .option('-o, --output <folder>', 'where the images go (default: the config, or dist)')
     .option('--json', 'print the report as JSON')
     .option('--app <folder>', 'the app, or its entry module', '.')
@@ -35,6 +38,7 @@ export function register(program: Command): void {
         'Examples:',
         '  runtime build                        dist/runtime and dist/initrd, for QEMU -kernel and -initrd',
         '  runtime build -f raw qcow2           disk images, for BIOS and UEFI',
+        '  runtime build --warm                 machines skip the start of Node',
         '  runtime build --json | jq .total     for scripts',
       ].join('\n'),
     )
@@ -42,7 +46,7 @@ export function register(program: Command): void {
       onInterrupt('The build was interrupted. What was built before is as it was.');
       const app = await loadApp(options.app, { command: 'build' });
       const folder = options.output === undefined ? app.output : path.resolve(options.output);
-      const built = await buildApp(app);
+      const built = await buildApp(app, { isWarm: options.warm ?? app.warm });
       await mkdir(folder, { recursive: true });
       const images = await writeImages(built, options.format, folder, options);
       onInterrupt(undefined);

@@ -13,6 +13,7 @@ import {
 
 interface StartOptions extends MachineChoice {
   readonly app: string;
+  readonly warm?: boolean;
 }
 
 /** `runtime start` and `runtime inspect`. */
@@ -24,6 +25,8 @@ export function register(program: Command): void {
       .argument('[arguments...]', "the app's arguments, after --"),
   )
     .option('--app <folder>', 'the app, or its entry module', '.')
+    .option('--warm', 'start from a process that was frozen while the image was built')
+    .option('--no-warm', "start Node's process anew, whatever the config says")
     .addHelpText(
       'after',
       [
@@ -61,10 +64,11 @@ export function register(program: Command): void {
 async function start(
   app: App,
   parameters: readonly string[],
-  options: MachineChoice,
+  options: MachineChoice & { readonly warm?: boolean },
   onListening?: (forward: PortForward) => void,
 ): Promise<number> {
-  const built = await buildApp(app);
+  const isWarm = options.warm ?? (app.warm && !options.inspect);
+  const built = await buildApp(app, { isWarm });
   const machine = await describeMachine(options, app, parameters);
   if (options.gdb) {
     const words = gdbArguments(gdbPort, built.runtime.kernel);

@@ -100,6 +100,11 @@ export interface RuntimeConfig {
    * `NAME=value` lines). `runtime deploy` names its target's by itself. Default: `none`.
    */
   readonly metadata?: MetadataProvider | 'none';
+  /**
+   * Whether images start from a frozen process: the machine is booted once while the image is built, and machines
+   * that boot the image go on from before the app's first line. Default: false. See docs/warm-images.md.
+   */
+  readonly warm?: boolean;
   /** Whether the machine starts again after the app has ended. Default: `never`. */
   readonly restart?: RestartPolicy;
   /** Seconds that the app may take to end after the power button, 0 to 86400. Default: 30. */

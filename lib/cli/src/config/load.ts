@@ -63,6 +63,8 @@ export interface App {
   /** Path in the image to a file of this machine, absolute. */
   readonly files: Readonly<Record<string, string>>;
   readonly metadata: MetadataProvider | 'none';
+  /** Whether images start from a frozen process. */
+  readonly warm: boolean;
   readonly restart: RestartPolicy;
   /** The kernel's command line, as words. */
   readonly kernelOptions: readonly string[];
@@ -228,6 +230,7 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
       Object.entries(config.files ?? {}).map(([target, file]) => [target, inProject(file)]),
     ),
     metadata: config.metadata ?? 'none',
+    warm: config.warm ?? false,
     restart: config.restart ?? 'never',
     kernelOptions: [
       ...(config.restart === undefined ? [] : [`restart=${config.restart}`]),

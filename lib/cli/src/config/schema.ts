@@ -143,6 +143,7 @@ const config = z.strictObject(
         allowed(`one of ${['none', ...metadataServices].map((name) => `"${name}"`).join(', ')}`),
       )
       .optional(),
+    warm: z.boolean(allowed('true or false')).optional(),
     restart: z
       .enum(['never', 'on-failure', 'always'], allowed('"never", "on-failure" or "always"'))
       .optional(),

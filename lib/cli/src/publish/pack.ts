@@ -15,6 +15,7 @@ import {
   nodeBinary,
   nodePackage,
   preloadModule,
+  prepareModule,
   repository,
   shimLibrary,
 } from '../paths.ts';
@@ -147,6 +148,7 @@ async function makeParts(output: string): Promise<void> {
       'shim.so': shimLibrary,
       'kernel.node': addonFile(kernelAddon),
       'preload.cjs': preloadModule,
+      'prepare.cjs': prepareModule,
     },
     loaders: loaderFolder,
     font: await fetchFont({ detail: () => {} }),

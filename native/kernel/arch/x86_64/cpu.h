@@ -120,6 +120,9 @@ void set_kernel_stack(uint64_t base, uint64_t top);
 size_t extended_state_size();
 /// Turns on the FPU, SSE and what XSAVE can save, on this CPU.
 void extended_state_initialise();
+/// Of the features that XSAVE covers, only these are turned on: on this CPU now, on others later. Before the first
+/// thread exists.
+void extended_state_limit(uint64_t features);
 /// Saves the CPU's extended state to a 64-byte aligned area whose header is zero or its own.
 void save_extended_state(uint8_t* area);
 void restore_extended_state(const uint8_t* area);

@@ -17,6 +17,7 @@ constexpr uint32_t kInitialMxcsr = 0x1f80;
 constexpr uint16_t kInitialControlWord = 0x037f;
 
 uint64_t features = 0;
+uint64_t limit = ~0ull;
 size_t state_size = kLegacySize;
 uint32_t mxcsr_mask = 0xffbf;
 
@@ -25,6 +26,11 @@ uint32_t& word_at(uint8_t* area, size_t offset) {
 }
 
 }  // namespace
+
+void extended_state_limit(uint64_t wanted) {
+  limit = wanted;
+  extended_state_initialise();
+}
 
 void extended_state_initialise() {
   uint64_t cr0, cr4;
@@ -42,6 +48,7 @@ void extended_state_initialise() {
     const uint64_t all = static_cast<uint64_t>(supported.edx) << 32 | supported.eax;
     features = all & (kFeatureX87 | kFeatureSse | kFeatureAvx);
     if ((all & kFeatureAvx512) == kFeatureAvx512) features |= kFeatureAvx512;
+    features &= limit;
     asm volatile("xsetbv"
                  :
                  : "c"(0), "a"(static_cast<uint32_t>(features)),

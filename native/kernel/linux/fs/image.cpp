@@ -147,8 +147,11 @@ void report(const char* archive_name, size_t offset, const char* problem) {
 
 }  // namespace
 
-Result<void> load_archive(TreeDirectory* root, StringView archive, const char* archive_name) {
-  CpioReader reader(archive);
+namespace {
+
+/// Loads the first archive in `archive`, which becomes what follows it.
+Result<void> load_first(TreeDirectory* root, StringView* archive, const char* archive_name) {
+  CpioReader reader(*archive);
   Loader loader(root);
   for (;;) {
     CpioEntry entry;
@@ -157,7 +160,10 @@ Result<void> load_archive(TreeDirectory* root, StringView archive, const char* a
       report(archive_name, reader.offset(), reader.problem());
       return Errno::Invalid;
     }
-    if (!found.value()) return {};
+    if (!found.value()) {
+      *archive = reader.following();
+      return {};
+    }
     if (path_below_root(entry.name) == ".padding") continue;
     if (const char* problem = name_problem(entry.name)) {
       report(archive_name, reader.offset(), problem);
@@ -172,6 +178,16 @@ Result<void> load_archive(TreeDirectory* root, StringView archive, const char* a
     report(archive_name, reader.offset(), problem);
     return Errno::Invalid;
   }
+}
+
+}  // namespace
+
+Result<void> load_archive(TreeDirectory* root, StringView archive, const char* archive_name) {
+  Result<void> loaded;
+  do {
+    loaded = load_first(root, &archive, archive_name);
+  } while (!loaded.is_error() && !archive.is_empty());
+  return loaded;
 }
 
 }  // namespace runtime

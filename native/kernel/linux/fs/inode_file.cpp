@@ -3,6 +3,7 @@
 #include "linux/fs/locks.h"
 #include "linux/fs/notify.h"
 #include "linux/fs/tree.h"
+#include "warm/frozen_file.h"
 
 namespace runtime {
 
@@ -58,6 +59,13 @@ void InodeFile::descriptor_closed() { drop_locks(inode_.get(), process_lock_owne
 size_t InodeFile::describe(char* buffer, size_t capacity) {
   TreeGuard guard;
   return tree_path(inode_.get(), buffer, capacity);
+}
+
+Result<void> InodeFile::freeze(FrozenFile* into) {
+  into->kind = FrozenFileKind::Path;
+  Result<uint64_t> position = seek(0, kSeekCurrent);
+  into->value = position.is_error() ? 0 : position.value();
+  return {};
 }
 
 Result<size_t> RegularFile::read(IoBuffer& buffer) {

@@ -19,6 +19,7 @@ class InodeFile : public File {
   size_t describe(char* buffer, size_t capacity) override;
   Kind kind() const override { return Kind::Inode; }
   void descriptor_closed() override;
+  Result<void> freeze(FrozenFile* into) override;
 
  protected:
   ~InodeFile() override;

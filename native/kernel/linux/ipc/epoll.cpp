@@ -1,6 +1,7 @@
 #include "linux/ipc/epoll.h"
 
 #include "linux/ipc/readiness.h"
+#include "warm/frozen_file.h"
 
 namespace runtime {
 
@@ -182,6 +183,11 @@ size_t Epoll::depth_above() {
     if (depth > highest) highest = depth;
   });
   return highest + 1;
+}
+
+Result<void> Epoll::freeze(FrozenFile* into) {
+  into->kind = FrozenFileKind::Epoll;
+  return {};
 }
 
 // Readiness

@@ -52,6 +52,14 @@ class Epoll : public AnonymousFile {
 
   uint32_t poll_events() override;
   Kind kind() const override { return Kind::Epoll; }
+  Result<void> freeze(FrozenFile* into) override;
+  /// Calls `visit(const EpollItem&)` for what it watches. Nobody changes that meanwhile.
+  template <typename Visit>
+  void each(Visit visit) {
+    for (EpollItem* first : items_) {
+      for (EpollItem* item = first; item; item = item->next_same_descriptor) visit(*item);
+    }
+  }
   /// Tells `entry` when the instance may have become ready, as WaitQueue::add would; the callback
   /// runs under the readiness lock.
   void add_listener(WaitEntry* entry);

@@ -1,7 +1,9 @@
-// eventfd(2): a counter that threads wait for.
+#include "linux/ipc/eventfd.h"
+
 #include "linux/ipc/install.h"
 #include "linux/ipc/pollable_file.h"
 #include "linux/system_calls.h"
+#include "warm/frozen_file.h"
 
 namespace runtime {
 
@@ -46,6 +48,12 @@ class EventFd : public AnonymousFile {
   }
   WaitQueue* poll_queue() override { return &queue_; }
   Kind kind() const override { return Kind::EventFd; }
+  Result<void> freeze(FrozenFile* into) override {
+    into->kind = FrozenFileKind::Event;
+    into->value = __atomic_load_n(&count_, __ATOMIC_ACQUIRE);
+    into->flag = is_semaphore_;
+    return {};
+  }
 
  private:
   template <typename Try>
@@ -85,12 +93,15 @@ class EventFd : public AnonymousFile {
 
 }  // namespace
 
+RefPtr<File> make_event_file(uint64_t count, bool is_semaphore, int status_flags) {
+  return RefPtr<File>::adopt(new EventFd(count, is_semaphore, status_flags));
+}
+
 Result<uint64_t> sys_eventfd2(uint32_t initial, int flags) {
   if (flags & ~(kSemaphoreFlag | kOpenNonBlocking | kOpenCloseOnExec)) return Errno::Invalid;
   const int status_flags = kOpenReadWrite | (flags & kOpenNonBlocking);
-  RefPtr<File> file =
-      RefPtr<File>::adopt(new EventFd(initial, (flags & kSemaphoreFlag) != 0, status_flags));
-  return install_file(file, (flags & kOpenCloseOnExec) != 0);
+  return install_file(make_event_file(initial, (flags & kSemaphoreFlag) != 0, status_flags),
+                      (flags & kOpenCloseOnExec) != 0);
 }
 
 Result<uint64_t> sys_eventfd(uint32_t initial) { return sys_eventfd2(initial, 0); }

@@ -3,6 +3,7 @@
 #include "lib/format.h"
 #include "lib/types.h"
 #include "linux/signals.h"
+#include "warm/frozen_file.h"
 
 namespace runtime {
 
@@ -202,6 +203,13 @@ Result<void> PipeFile::stat(Stat* result) {
 uint32_t PipeFile::poll_events() {
   return (is_readable() ? pipe_->reader_events(writers_before_) : 0) |
          (is_writable() ? pipe_->writer_events() : 0);
+}
+
+Result<void> PipeFile::freeze(FrozenFile* into) {
+  into->kind = FrozenFileKind::PipeEnd;
+  into->value = pipe_->inode_number();
+  into->flag = is_readable() ? pipe_->used() : 0;
+  return {};
 }
 
 size_t PipeFile::describe(char* buffer, size_t capacity) {

@@ -74,6 +74,7 @@ class PipeFile : public PollableFile {
   WaitQueue* poll_queue() override { return &pipe_->queue(); }
   size_t describe(char* buffer, size_t capacity) override;
   Kind kind() const override { return Kind::Pipe; }
+  Result<void> freeze(FrozenFile* into) override;
 
  protected:
   ~PipeFile() override;

@@ -1,0 +1,96 @@
+#include "freezing.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "file.h"
+#include "generators.h"
+
+namespace runtime {
+namespace {
+
+constexpr long kLookNanoseconds = 1'000'000;
+constexpr uint64_t kPatienceNanoseconds = 120'000'000'000;
+
+std::atomic<int> threads_on_their_way{0};
+
+void Sleep() {
+  const timespec time = {0, kLookNanoseconds};
+  nanosleep(&time, nullptr);
+}
+
+}  // namespace
+
+void ExpectFrozenThread() { threads_on_their_way.fetch_add(1); }
+
+// Sleeps rather than waits for somebody: this also is where the thread is in the frozen state.
+void WaitFrozen(const RuntimeKernelInterface& kernel) {
+  threads_on_their_way.fetch_sub(1);
+  while (IsToBeFrozen(kernel)) Sleep();
+  SeedGenerators();
+}
+
+bool FreezeProcess(const RuntimeKernelInterface& kernel) {
+  const uint64_t begun = kernel.monotonic_nanoseconds();
+  while (threads_on_their_way.load() > 0) {
+    Sleep();
+    if (kernel.monotonic_nanoseconds() - begun < kPatienceNanoseconds) continue;
+    Log(kernel, RUNTIME_LOG_ERROR,
+        "the process cannot be frozen: the system isolate has not started");
+    return false;
+  }
+  FindGenerators();
+  const int32_t result = kernel.freeze_process();
+  if (result < 0) {
+    Log(kernel, RUNTIME_LOG_ERROR,
+        std::string("the process cannot be frozen: ") + std::strerror(-result));
+    return false;
+  }
+  while (IsToBeFrozen(kernel)) Sleep();
+  SeedGenerators();
+  return true;
+}
+
+// setenv(3) copies; other threads wait where they were frozen.
+void TakeVariables(v8::Isolate* isolate) {
+  const std::optional<std::string> text = ReadFile("/proc/self/environ");
+  if (!text.has_value()) return;
+  std::map<std::string, std::string> now;
+  for (size_t at = 0; at < text->size();) {
+    const std::string variable = text->c_str() + at;
+    at += variable.size() + 1;
+    const size_t equals = variable.find('=', 1);
+    if (equals != std::string::npos) now[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
+  std::vector<std::string> gone;
+  for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view variable = *each;
+    const std::string name(variable.substr(0, variable.find('=', 1)));
+    if (!now.contains(name)) gone.push_back(name);
+  }
+  for (const std::string& name : gone) unsetenv(name.c_str());
+  for (const auto& [name, value] : now) setenv(name.c_str(), value.c_str(), 1);
+  tzset();
+  isolate->DateTimeConfigurationChangeNotification(v8::Isolate::TimeZoneDetection::kRedetect);
+}
+
+size_t HeapLimitOfMachine(const RuntimeKernelInterface& kernel) {
+  RuntimeMemoryStatistics memory = {};
+  kernel.memory_statistics(&memory);
+  v8::ResourceConstraints constraints;
+  constraints.ConfigureDefaults(memory.total, 0);
+  return constraints.max_old_generation_size_in_bytes();
+}
+
+}  // namespace runtime

@@ -175,6 +175,17 @@ test('a view takes along what it shows and no more of its buffer', (t) => {
   t.is(got.buffer.byteLength, 7);
 });
 
+test('a view is of the kind that it is, whatever it says of itself', (t) => {
+  class Mine extends Uint16Array {
+    override get [Symbol.toStringTag](): 'Uint16Array' {
+      return 'Float64Array' as 'Uint16Array';
+    }
+  }
+  t.deepEqual(copy(Mine.of(1, 2)), Uint16Array.of(1, 2));
+  t.deepEqual(copy(Buffer.from('ab')), Uint8Array.of(97, 98));
+  t.deepEqual(copy(new DataView(new ArrayBuffer(2))), new DataView(new ArrayBuffer(2)));
+});
+
 test('two views of one whole buffer share it afterwards', (t) => {
   const buffer = new ArrayBuffer(8);
   const [bytes, words] = copy([new Uint8Array(buffer), new Uint32Array(buffer)] as const);

@@ -82,6 +82,8 @@ export interface Connection<Theirs> extends Disposable {
 
 /** Messages that are handled before the event loop gets its turn. */
 const messagesPerTurn = 256;
+/** Up to so many arguments there is room for them before they have come. */
+const fewArguments = 8;
 /** While this much waits for the channel, no new call of the peer's is begun. */
 const congestedBytes = 1 << 20;
 
@@ -303,7 +305,8 @@ class ChannelConnection {
     const number = from.unsigned();
     const method = from.name();
     const count = from.unsigned();
-    const values: unknown[] = [];
+    // A peer that announces many gets room for each when it has come.
+    const values: unknown[] = count <= fewArguments ? new Array(count) : [];
     this.#values.beginCall();
     for (let index = 0; index < count; index += 1) values[index] = from.value();
     const signals = this.#values.endCall();

@@ -16,10 +16,11 @@ export function checkMessage(
     const most = channel.mostAttachments;
     throw new RangeError(`${attachments.length} attachments are too many: ${most} are the most.`);
   }
-  if (new Set(attachments).size !== attachments.length) {
+  if (attachments.length > 1 && new Set(attachments).size !== attachments.length) {
     throw new TypeError('An attachment is there twice.');
   }
-  for (const [index, item] of attachments.entries()) {
+  for (let index = 0; index < attachments.length; index += 1) {
+    const item = attachments[index] as Attachment;
     if (item instanceof ArrayBuffer) {
       if (item.detached) throw new TypeError(`Attachment ${index} has been moved away already.`);
     } else if (!(item instanceof SharedArrayBuffer) && !channel.carries(item)) {

@@ -287,7 +287,7 @@ export class Encoder extends ByteWriter {
     if (buffer instanceof ArrayBuffer && buffer.detached) {
       throw this.#refuse('its buffer has been moved away already');
     }
-    const kind = viewKinds.findLastIndex((Kind) => value instanceof Kind);
+    const kind = kindOfView(value) ?? this.#unknownView();
     const width = 'BYTES_PER_ELEMENT' in value ? (value.BYTES_PER_ELEMENT as number) : 1;
     this.byte(tag.view);
     this.byte(kind);
@@ -303,6 +303,10 @@ export class Encoder extends ByteWriter {
       this.unsigned(byteLength);
       this.copy(new Uint8Array(buffer, byteOffset, byteLength));
     }
+  }
+
+  #unknownView(): never {
+    throw this.#refuse('it is a view of a kind that this version does not know');
   }
 
   #attachment(value: object): void {
@@ -322,6 +326,18 @@ export class Encoder extends ByteWriter {
     }
     return new UnsendableError(path, why, options);
   }
+}
+
+const numbersOfViews = new Map<string, number>(viewKinds.map(({ name }, number) => [name, number]));
+/** Says of what kind a typed array is, whatever its class and its own properties say, and nothing of other objects. */
+const nameOfTypedArray = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get as () => string | undefined;
+
+/** @returns its number in viewKinds */
+function kindOfView(value: ArrayBufferView): number | undefined {
+  return numbersOfViews.get(Reflect.apply(nameOfTypedArray, value, []) ?? DataView.name);
 }
 
 const ownKeysOfErrors = ['name', 'message', 'stack'];

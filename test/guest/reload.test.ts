@@ -1,5 +1,6 @@
 // A bare app is replaced in its running machine: connections stay, requests are answered, and a version that fails
 // leaves the one before serving.
+import { randomUUID } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import path from 'node:path';
@@ -59,10 +60,14 @@ async function makeVersion(change: (source: string) => string): Promise<string> 
   return (await bundleReloadable(path.join(folder, 'main.ts'), folder)).code;
 }
 
-async function post(script: string, authorization = `Bearer ${token}`): Promise<Response> {
+async function post(
+  script: string,
+  authorization = `Bearer ${token}`,
+  id: string = randomUUID(),
+): Promise<Response> {
   const signal = AbortSignal.timeout(patience);
   const headers = { authorization };
-  const url = `http://127.0.0.1:${controlPort}/reload`;
+  const url = `http://127.0.0.1:${controlPort}/reload/${id}`;
   return fetch(url, { method: 'POST', headers, body: script, signal });
 }
 

@@ -4,12 +4,25 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { execa } from 'execa';
+import { CpioWriter } from '../../lib/base/src/cpio.ts';
 
 /** Makes a folder that is removed after the test. */
 export async function temporaryFolder(t: ExecutionContext): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'runtimejs-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Contents of files by their paths in an image. */
+export type Files = Readonly<Record<string, string>>;
+
+/** Makes an initrd of files, without what is in every one. @returns its path */
+export async function archive(folder: string, name: string, files: Files): Promise<string> {
+  const file = path.join(folder, name);
+  const writer = await CpioWriter.create(file);
+  for (const [target, content] of Object.entries(files)) await writer.addFile(target, content);
+  await writer.finish();
+  return file;
 }
 
 const source = `

@@ -1,19 +1,7 @@
 // What a machine of `runtime dev` that stands by can take, and what needs another boot.
-import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { CpioWriter } from '../../lib/base/src/cpio.ts';
 import { changedModules, readContent } from '../../lib/cli/src/standby/changes.ts';
-import { temporaryFolder } from './tools-fixtures.ts';
-
-type Files = Readonly<Record<string, string>>;
-
-async function archive(folder: string, name: string, files: Files): Promise<string> {
-  const file = path.join(folder, name);
-  const writer = await CpioWriter.create(file);
-  for (const [target, content] of Object.entries(files)) await writer.addFile(target, content);
-  await writer.finish();
-  return file;
-}
+import { archive, type Files, temporaryFolder } from './tools-fixtures.ts';
 
 const before: Files = {
   '/app/main.mjs': "import './chunk-a.mjs';\n//# sourceMappingURL=main.mjs.map\n",

@@ -6,24 +6,15 @@ import path from 'node:path';
 import { percentEncodeAfterEncoding as reference } from '@exodus/bytes/whatwg.js';
 import { defineOnDemand } from '@runtimejs/web/define.ts';
 import { Headers } from '@runtimejs/web/headers.ts';
-import { provideHost } from '@runtimejs/web/host.ts';
 import { Request } from '@runtimejs/web/request.ts';
 import { Response } from '@runtimejs/web/response.ts';
 import { createHandler, type WorkerApp } from '@runtimejs/worker/handler.ts';
 import test from 'ava';
 import { bundleWorker, WorkerBundleError } from '../../lib/worker/bundle.ts';
 import { TestClient } from './support/http-client.ts';
+import { provideNodeAsHost } from './support/web-host.ts';
 
-provideHost({
-  now: () => performance.now(),
-  timeOrigin: performance.timeOrigin,
-  random: (into) => crypto.getRandomValues(into as Uint8Array<ArrayBuffer>),
-  decodeUtf8: (bytes) => new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes),
-  encodeUtf8: (text) => new TextEncoder().encode(text),
-  clone: (value) => structuredClone(value),
-  report: (error) => console.error(error),
-  setTimeout: (run, milliseconds) => setTimeout(run, milliseconds),
-});
+provideNodeAsHost();
 
 const get = (target: string, host = 'a') => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
 

@@ -2,7 +2,7 @@
 // there (lib/worker/src/reload, lib/system/src/reload) takes the new scripts. Its port is forwarded from this host
 // only, and it asks for a token that the machine was started with. Images that are not for development have no such
 // server.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readCpio } from '@runtimejs/base/cpio.ts';
@@ -12,11 +12,15 @@ import { quoteWord } from '../launch.ts';
 import type { MachineOptions } from '../machine.ts';
 import { findFreePort, loopback, type PortForward } from '../network.ts';
 import { type Content, changedFiles, readContent } from '../standby/changes.ts';
+import { type ReloadServer, retried } from './requests.ts';
 import { reloadSystem } from './system.ts';
 
 /** Where the search for a port of this host begins, and the port of the guest unless the app has it. */
 const firstPort = 47_100;
-/** For a reload with all that may take its time in it, in ms; a machine that does not answer is booted anew. */
+/**
+ * For one attempt of a reload, with all that may take its time in it, in ms; a machine that does not answer is booted
+ * anew.
+ */
 const patience = 30_000;
 
 /** Scripts of drivers and services, each with V8's code cache beside it. */
@@ -95,17 +99,18 @@ export class ReloadLink {
     return result;
   }
 
+  get #server(): ReloadServer {
+    return { port: this.forward.host, token: this.#token };
+  }
+
   async #reloadApp(initrd: string, changed: readonly string[]): Promise<LinkResult | undefined> {
     if (changed.length !== 1 || changed[0] !== reloadableScript) return undefined;
     const script = (await readScripts(initrd, changed)).get(reloadableScript);
     if (script === undefined) return undefined;
     try {
-      const answer = await fetch(`http://${loopback}:${this.forward.host}/reload`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${this.#token}` },
-        body: new Uint8Array(script),
-        signal: AbortSignal.timeout(patience),
-      });
+      // Sent again it is the same one.
+      const target = `/reload/${randomUUID()}`;
+      const answer = await retried(this.#server, 'POST', target, patience, script);
       if (!answer.ok) return undefined;
       const result = (await answer.json()) as ReloadResult;
       if (result.outcome !== 'reloaded') return result;
@@ -123,8 +128,7 @@ export class ReloadLink {
     }
     const names = changed.filter((name) => name.endsWith('.js'));
     const scripts = await readScripts(initrd, names);
-    const control = { port: this.forward.host, token: this.#token };
-    const outcome = await reloadSystem(control, scripts);
+    const outcome = await reloadSystem(this.#server, scripts);
     switch (outcome?.outcome) {
       case undefined:
       case 'restarting':

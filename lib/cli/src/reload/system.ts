@@ -5,22 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describePlaces } from '@runtimejs/isolate/report.ts';
 import type { ReloadOutcome, ReloadStatus } from '@runtimejs/system/reload/types.ts';
 import { sourceMapOf } from '@runtimejs/system/source-map.ts';
-
-/** Where that server is. */
-export interface SystemControl {
-  /** Port of this host that leads there. */
-  readonly port: number;
-  readonly token: string;
-}
+import { type ReloadServer, request, retried } from './requests.ts';
 
 /** How long one request may take, in ms: the machine waits for drivers and services that hand over or start. */
 const requestPatience = 120_000;
 /** A status that is not there yet is asked for again: see `retried`. */
 const statusPatience = 10_000;
-/** So often is a request sent. */
-const mostAttempts = 6;
-/** Answers to a request that did not arrive whole: Bad Request, Request Timeout. */
-const damaged: readonly number[] = [400, 408];
 /** How long a machine may need to start its system isolate anew, twice when the new version fails, in ms. */
 const restartPatience = 120_000;
 /**
@@ -37,7 +27,7 @@ const interval = 100;
  * @returns what became of it; undefined when the machine has no such server
  */
 export async function reloadSystem(
-  control: SystemControl,
+  control: ReloadServer,
   scripts: ReadonlyMap<string, Uint8Array>,
 ): Promise<ReloadOutcome | undefined> {
   try {
@@ -61,21 +51,6 @@ export async function reloadSystem(
   }
 }
 
-/**
- * Sends a request, and again when it did not arrive whole: QEMU's user network forgets the bytes that it holds for the
- * guest when the guest's SYN-ACK comes twice, as it does on a busy host.
- */
-async function retried(...parameters: Parameters<typeof request>): Promise<Response> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const answer = await request(...parameters);
-      if (!damaged.includes(answer.status) || attempt === mostAttempts) return answer;
-    } catch (error) {
-      if (attempt === mostAttempts) throw error;
-    }
-  }
-}
-
 /** A script that fails at import has not set up yet that its stack traces name TypeScript. */
 function describe(outcome: ReloadOutcome, scripts: ReadonlyMap<string, Uint8Array>): ReloadOutcome {
   if (outcome.outcome !== 'failed') return outcome;
@@ -87,7 +62,7 @@ function describe(outcome: ReloadOutcome, scripts: ReadonlyMap<string, Uint8Arra
 }
 
 /** Waits for the next life of the system isolate. */
-async function restarted(control: SystemControl, life: string): Promise<ReloadOutcome> {
+async function restarted(control: ReloadServer, life: string): Promise<ReloadOutcome> {
   const end = performance.now() + restartPatience;
   let attempt = firstAttempt;
   while (performance.now() < end) {
@@ -105,19 +80,4 @@ async function restarted(control: SystemControl, life: string): Promise<ReloadOu
     outcome: 'impossible',
     reason: `The system isolate is not back after ${restartPatience / 1000} s.`,
   };
-}
-
-function request(
-  { port, token }: SystemControl,
-  method: string,
-  path: string,
-  patience: number,
-  body?: Uint8Array,
-): Promise<Response> {
-  return fetch(`http://127.0.0.1:${port}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, connection: 'close' },
-    signal: AbortSignal.timeout(patience),
-    ...(body === undefined ? {} : { body: new Uint8Array(body) }),
-  });
 }

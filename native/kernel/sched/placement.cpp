@@ -62,11 +62,11 @@ Notice enqueue(Thread* thread, CpuLocal& cpu) {
   const uint64_t now = monotonic_nanoseconds();
   RunQueue& threads = queue_of(cpu).threads;
   const bool was_empty = threads.length() == 0;
-  threads.limit_credit(thread);
+  const Thread* const running = cpu.current;
+  threads.limit_credit(thread, running && !running->is_idle ? running->nice : 0);
   thread->state = Thread::State::Runnable;
   threads.add(thread);
   Notice notice;
-  const Thread* const running = cpu.current;
   if (!running) return notice;  // a CPU on its way: it looks at its queue when it is there
   if (running->is_idle) {
     notice.wakes_cpu = true;
@@ -78,7 +78,8 @@ Notice enqueue(Thread* thread, CpuLocal& cpu) {
     return notice;
   }
   notice.relieving_cpus = affinity_of(thread) & ~(1ull << cpu.index);
-  const uint64_t used = now > running->run_started ? now - running->run_started : 0;
+  const uint64_t used =
+      now > running->run_started ? weighted_runtime(now - running->run_started, running->nice) : 0;
   if (thread->virtual_runtime + kWakeGranularity < running->virtual_runtime + used) {
     notice.wakes_cpu = true;
   } else if (is_here) {

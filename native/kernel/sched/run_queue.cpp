@@ -1,5 +1,6 @@
 #include "sched/run_queue.h"
 
+#include "lib/types.h"
 #include "time/clock.h"
 
 namespace runtime {
@@ -66,8 +67,12 @@ void RunQueue::leave(RunQueueEntry* entry) const {
 
 void RunQueue::enter(RunQueueEntry* entry) const { entry->virtual_runtime += minimum_; }
 
-void RunQueue::limit_credit(RunQueueEntry* entry) const {
-  const uint64_t floor = minimum_ > kSleeperCredit ? minimum_ - kSleeperCredit : 0;
+void RunQueue::limit_credit(RunQueueEntry* entry, int running) {
+  int heaviest = running;
+  for (RunQueueEntry* other = entries_.front(); other; other = entries_.next(other))
+    heaviest = min_of(heaviest, other->nice);
+  const uint64_t credit = weighted_runtime(kSleeperCredit, max_of(heaviest, 0));
+  const uint64_t floor = minimum_ > credit ? minimum_ - credit : 0;
   if (entry->virtual_runtime < floor) entry->virtual_runtime = floor;
 }
 

@@ -39,8 +39,10 @@ class RunQueue {
   void leave(RunQueueEntry* entry) const;
   /// and enters another's.
   void enter(RunQueueEntry* entry) const;
-  /// One that slept keeps a small credit, so it is served soon and cannot hoard.
-  void limit_credit(RunQueueEntry* entry) const;
+  /// One that slept keeps a small credit, so it is served soon and cannot hoard: what the heaviest of the others gets
+  /// counted for a few milliseconds. Beside those of little weight, whose time counts a multiple, that is more.
+  /// `running` is the nice value of what runs.
+  void limit_credit(RunQueueEntry* entry, int running);
   /// The queue's time goes on to that of an entry that runs.
   void advance(const RunQueueEntry* entry);
 

@@ -15,7 +15,7 @@ export interface LocalApic {
 }
 
 export interface RunQueue {
-  add(name: string, virtualRuntime: bigint, affinity: bigint): void;
+  add(name: string, virtualRuntime: bigint, affinity: bigint, nice: number): void;
   remove(name: string): void;
   first(): string | undefined;
   takeFor(cpu: number): string | undefined;
@@ -24,7 +24,8 @@ export interface RunQueue {
   /** These return the entry's virtual runtime. */
   enter(name: string): bigint;
   leave(name: string): bigint;
-  limitCredit(name: string): bigint;
+  /** @param running nice of what runs */
+  limitCredit(name: string, running: number): bigint;
   advance(name: string): bigint;
 }
 

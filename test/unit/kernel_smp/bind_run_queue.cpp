@@ -40,12 +40,13 @@ class Queue : public Napi::ObjectWrap<Queue> {
   }
   NamedEntry& entry(const Napi::Value& name) { return *entries_.at(name.As<Napi::String>()); }
 
-  /// add(name, virtualRuntime, affinity)
+  /// add(name, virtualRuntime, affinity, nice)
   void add(const Napi::CallbackInfo& info) {
     auto made = std::make_unique<NamedEntry>();
     made->name = info[0].As<Napi::String>();
     made->virtual_runtime = number(info[1]);
     made->affinity = number(info[2]);
+    made->nice = info[3].As<Napi::Number>().Int32Value();
     queue_.add(made.get());
     entries_[made->name] = std::move(made);
   }
@@ -69,8 +70,9 @@ class Queue : public Napi::ObjectWrap<Queue> {
     queue_.leave(&entry(info[0]));
     return runtime_of(info);
   }
+  /// limitCredit(name, running)
   Napi::Value limit_credit(const Napi::CallbackInfo& info) {
-    queue_.limit_credit(&entry(info[0]));
+    queue_.limit_credit(&entry(info[0]), info[1].As<Napi::Number>().Int32Value());
     return runtime_of(info);
   }
   Napi::Value advance(const Napi::CallbackInfo& info) {

@@ -7,7 +7,9 @@ const millisecond = 1_000_000n;
 
 function queueOf(...entries: [string, bigint, bigint?][]) {
   const queue = new kernel.RunQueue();
-  for (const [name, runtime, affinity = everywhere] of entries) queue.add(name, runtime, affinity);
+  for (const [name, runtime, affinity = everywhere] of entries) {
+    queue.add(name, runtime, affinity, 0);
+  }
   return queue;
 }
 
@@ -45,7 +47,7 @@ test('CPU time keeps its meaning between queues', (t) => {
   const fresh = queueOf(['other', 40n * millisecond]);
   fresh.advance('other');
   // The same entry in another queue: the map of names is that of `busy`, so its twin stands in.
-  fresh.add('twin', 5n * millisecond, everywhere);
+  fresh.add('twin', 5n * millisecond, everywhere, 0);
   fresh.remove('twin');
   t.is(fresh.enter('twin'), 45n * millisecond);
 });
@@ -57,11 +59,32 @@ test('a long sleep gives a small credit, and a queue never goes back', (t) => {
     ['recent', 99n * millisecond],
   );
   queue.advance('runner');
-  t.is(queue.limitCredit('sleeper'), 97n * millisecond);
-  t.is(queue.limitCredit('recent'), 99n * millisecond);
+  t.is(queue.limitCredit('sleeper', 0), 97n * millisecond);
+  t.is(queue.limitCredit('recent', 0), 99n * millisecond);
   queue.advance('recent');
   queue.remove('recent');
   t.is(queue.leave('recent'), 0n, 'behind the minimum of 100 ms, which stays');
+});
+
+test('beside what has little weight the credit is as much more as its time counts', (t) => {
+  const counted = kernel.weightedRuntime(3n * millisecond, 10);
+  t.true(counted > 25n * millisecond);
+  const credit = (running: number, ...waiting: readonly number[]): bigint => {
+    const queue = queueOf(['sleeper', 1n]);
+    queue.remove('sleeper');
+    for (const [index, nice] of waiting.entries()) {
+      queue.add(`waiting ${index}`, 1000n * millisecond, everywhere, nice);
+    }
+    queue.add('runs', 1000n * millisecond, everywhere, running);
+    queue.advance('runs');
+    queue.remove('runs');
+    return 1000n * millisecond - queue.limitCredit('sleeper', running);
+  };
+  t.is(credit(10), counted);
+  t.is(credit(10, 15, 10), counted);
+  t.is(credit(10, 0), 3n * millisecond, 'the heaviest of the others counts');
+  t.is(credit(0, 10), 3n * millisecond);
+  t.is(credit(-5), 3n * millisecond, 'never less than that');
 });
 
 test('each step of nice is worth a quarter, in both directions', (t) => {

@@ -100,6 +100,11 @@ const sent = {
   doc: '1 it was sent, 2 there is no room for it now, 3 the channel has ended',
 } as const;
 const isolate = number('isolate', "The isolate's number.");
+const nice = argument(
+  'nice',
+  { kind: 'integer', type: 'i32', least: 0, most: 19 },
+  'As nice(2) has it, of its thread: 0 as the app has, and each step is a factor of 1.25 less of the CPU.',
+);
 
 const channels = bindingGroup(
   'channel',
@@ -221,11 +226,7 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
         'Most bytes of its heap and of its ArrayBuffers.',
       ),
       number('messageLimit', 'Most messages that it may send in a second, 0 for any number.'),
-      argument(
-        'nice',
-        { kind: 'integer', type: 'i32', least: 0, most: 19 },
-        'As nice(2) has it, of its thread: 0 as the app has, and each step is a factor of 1.25 less of the CPU.',
-      ),
+      nice,
       number('grant', 'Number of the device that it gets, 0 for none.'),
       argument('into', { kind: 'fill', structure: spawnedIsolate }, 'What was started.'),
     ],
@@ -245,6 +246,17 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
     returns: { kind: 'checked', gives: 'filled' },
   }),
   system({
+    name: 'grantPlatformDevice',
+    doc: 'As grantDevice, for a virtio device over MMIO.',
+    calls: { host: 'GrantPlatformDevice' },
+    arguments: [
+      number('index', "Index of the device in the list of the platform's devices."),
+      number('bytes', 'Of memory, at most 4 MiB; rounded up to a power of two of pages.'),
+      argument('into', { kind: 'fill', structure: deviceGrant }, 'What was taken.'),
+    ],
+    returns: { kind: 'checked', gives: 'filled' },
+  }),
+  system({
     name: 'revokeDevice',
     doc:
       'Gives the memory back. An isolate that still has the device is killed and waited for; the device is stopped ' +
@@ -258,6 +270,13 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
     doc: 'Stops an isolate, whatever it does. News follow when it has ended.',
     calls: { host: 'KillIsolate' },
     arguments: [isolate, argument('reason', { kind: 'text' }, 'For the report.')],
+    returns: nothing,
+  }),
+  starters({
+    name: 'setNice',
+    doc: 'Gives the thread of an isolate another share of the CPU. One that has ended is left alone.',
+    calls: { host: 'SetIsolateNice' },
+    arguments: [isolate, nice],
     returns: nothing,
   }),
   starters({

@@ -458,7 +458,7 @@ const device = bindingGroup('device', 'PCI functions, platform devices and their
   }),
 ]);
 
-/** What answers for an isolate that was given one function: bindings of `device`, by name. */
+/** What answers for an isolate that was given one device: bindings of `device`, by name. */
 const grantedCalls: Readonly<Record<string, string>> = {
   functionCount: 'GrantedCount',
   functionAt: 'GrantedAt',
@@ -472,6 +472,10 @@ const grantedCalls: Readonly<Record<string, string>> = {
   openLineInterrupt: 'OpenGrantedLine',
   acknowledgeInterrupt: 'AcknowledgeGranted',
   releaseInterrupt: 'ReleaseGranted',
+  platformCount: 'GrantedPlatformCount',
+  platformAt: 'GrantedPlatformAt',
+  mapPlatform: 'MapGrantedPlatform',
+  openPlatformInterrupt: 'OpenGrantedPlatformLine',
 };
 
 /** A binding of isolates that others have started. */
@@ -480,8 +484,8 @@ const spawned = (description: Omit<Binding, 'isolates'>): Binding =>
 
 const grant = bindingGroup(
   'grant',
-  'The device that this isolate was given, if any: function 0 is its only one, and its interrupts have numbers of ' +
-    'this isolate alone. What it was not given is not there.',
+  'The device that this isolate was given, if any: function 0, or platform device 0, is its only one, and its ' +
+    'interrupts have numbers of this isolate alone. What it was not given is not there.',
   [
     ...device.bindings.flatMap(({ isolates, calls, ...rest }) => {
       const host = grantedCalls[rest.name];

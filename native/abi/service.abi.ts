@@ -234,6 +234,15 @@ export const serviceFunctions: readonly KernelFunction[] = [
     returnsDoc: '1 when it is quiet, else 0',
   }),
   kernelFunction({
+    name: 'platform_device_stop',
+    doc:
+      'Takes a virtio device over MMIO away from its driver, by a reset: it no longer writes to memory and raises no ' +
+      'interrupt. Waits for the reset, a tenth of a second at most.',
+    parameters: [parameter('index', 'u32', 'Which one.')],
+    returns: 'u32',
+    returnsDoc: '1 when it is quiet, else 0, also for a device of another kind',
+  }),
+  kernelFunction({
     name: 'event_word_open',
     doc: 'Makes an event word for a thread that drives devices besides the system isolate: see wait_for_events.',
     parameters: [],

@@ -54,6 +54,10 @@ class FakeLife implements Life {
     if (this.world.stopsAtOnce) this.end({ how: 'killed', report: reason });
   }
 
+  setShare(part: number): void {
+    this.world.parts.push(part);
+  }
+
   end(ending: Ending): void {
     this.world.lives.delete(this.name);
     for (const listener of this.#listeners.splice(0)) listener(ending);
@@ -65,6 +69,8 @@ class World {
   readonly time = new VirtualTime();
   readonly log: string[] = [];
   readonly lives = new Map<string, FakeLife>();
+  /** Of their share of the processor: what lives have begun with, and were given. */
+  readonly parts: number[] = [];
   readonly supervisor: Supervisor;
   /** Names of what cannot be started. */
   readonly broken = new Set<string>();
@@ -73,7 +79,8 @@ class World {
   constructor(names: readonly string[], policy: SupervisorPolicy = {}) {
     const specifications = names.map((name) => ({
       name,
-      start: () => {
+      start: (part: number) => {
+        this.parts.push(Number(part.toFixed(4)));
         this.log.push(`start ${name} at ${this.time.now()}`);
         if (this.broken.has(name)) throw new Error(`no ${name}`);
         const life = new FakeLife(name, this);
@@ -133,6 +140,42 @@ test('pauses double up to the longest, and a stable life ends the row', (t) => {
   world.fail('a');
   world.time.pass(100);
   t.is(world.takeLog().length, 1);
+});
+
+test('what fails in a row has less and less of its share, and earns it back by a stable life', (t) => {
+  const world = new World(['a'], { mostRestarts: 100 });
+  world.supervisor.start();
+  for (let failures = 0; failures < 3; failures++) {
+    world.fail('a');
+    world.time.pass(1000);
+  }
+  t.deepEqual(world.parts.splice(0), [1, 0.25, 0.0625, 0.0156]);
+  world.time.pass(9000);
+  t.deepEqual(world.parts.splice(0), []);
+  world.time.pass(1000);
+  t.deepEqual(world.parts.splice(0), [1], 'it has lasted');
+  world.time.pass(100_000);
+  world.fail('a');
+  world.time.pass(100);
+  t.deepEqual(world.parts.splice(0), [0.25], 'a new row begins');
+  world.fail('a');
+  world.time.pass(9999);
+  t.deepEqual(
+    world.parts.splice(0),
+    [0.0625],
+    'the life before does not give the next one its share',
+  );
+});
+
+test('shares can be left alone', (t) => {
+  const world = new World(['a'], { mostRestarts: 100, shareAfterFailure: 1 });
+  world.supervisor.start();
+  for (let failures = 0; failures < 3; failures++) {
+    world.fail('a');
+    world.time.pass(1000);
+  }
+  world.time.pass(100_000);
+  t.deepEqual(world.parts, [1, 1, 1, 1]);
 });
 
 test('all for one: the others are stopped, and all start in their order', (t) => {

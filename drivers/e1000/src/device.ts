@@ -20,6 +20,7 @@ import {
 import { TransmitRing } from './transmit-ring.ts';
 
 const mtu = 1500;
+const offloads: Offloads = { transmitChecksum: true, segmentation4: 0, segmentation6: 0 };
 const registersBar = 0;
 const ringSize = 256;
 const sendPackets = { initial: 32, limit: 1024 } as const;
@@ -35,7 +36,7 @@ export class E1000Device implements NetworkDevice {
   readonly name: string;
   readonly hardwareAddress: Uint8Array;
   readonly mtu = mtu;
-  readonly offloads: Offloads = { transmitChecksum: true, segmentation4: 0, segmentation6: 0 };
+  readonly offloads: Offloads = offloads;
   readonly counters = nicCounters();
   linkUp = false;
 
@@ -68,9 +69,7 @@ export class E1000Device implements NetworkDevice {
     this.#platform = platform;
     this.#function = pciFunction;
     this.#card = card;
-    const address = card.hardwareAddress();
-    if (address === undefined) throw new Error('it has no MAC address, and its EEPROM none either');
-    this.hardwareAddress = address;
+    this.hardwareAddress = readAddress(card);
     this.#receive = new ReceiveRing(
       card,
       dma,
@@ -268,6 +267,45 @@ export class E1000Device implements NetworkDevice {
   };
 }
 
+/** @throws Error when it has none */
+function readAddress(card: Card): Uint8Array {
+  const address = card.hardwareAddress();
+  if (address === undefined) throw new Error('it has no MAC address, and its EEPROM none either');
+  return address;
+}
+
+/**
+ * Maps a card's registers and resets it; it accesses no memory then.
+ * @returns the card, or what is wrong with it
+ */
+export function openCard(platform: Platform, pciFunction: PciFunction): Card | string {
+  try {
+    pciFunction.disableBusMaster();
+    pciFunction.enableRegisters();
+    const card = new Card(platform, pciFunction.memory(registersBar));
+    return card.reset() ? card : 'it does not finish its reset';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * Tells what a card is like, without starting it: it is left reset.
+ * @returns the same as the device itself would tell, or what is wrong with it
+ */
+export function identify(
+  platform: Platform,
+  pciFunction: PciFunction,
+): Pick<E1000Device, 'hardwareAddress' | 'mtu' | 'offloads'> | string {
+  const card = openCard(platform, pciFunction);
+  if (typeof card === 'string') return card;
+  try {
+    return { hardwareAddress: readAddress(card), mtu, offloads };
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /**
  * Starts one card.
  * @returns the device, or what is wrong with it
@@ -277,12 +315,10 @@ export function probe(
   pciFunction: PciFunction,
   name: string,
 ): E1000Device | string {
+  const card = openCard(platform, pciFunction);
+  if (typeof card === 'string') return card;
   const dma = new DmaOwner(platform);
   try {
-    pciFunction.disableBusMaster();
-    pciFunction.enableRegisters();
-    const card = new Card(platform, pciFunction.memory(registersBar));
-    if (!card.reset()) return 'it does not finish its reset';
     return new E1000Device(platform, pciFunction, card, dma, name);
   } catch (error) {
     // Bus mastering goes on last in the constructor, so the card knows of no memory yet.

@@ -1,7 +1,7 @@
 /** The driver for Intel 8254x network cards, as a composition imports it. */
 
 import type { Memory } from '@runtimejs/net/memory.ts';
-import { findFunctions } from '@runtimejs/pci/function.ts';
+import { findFunctions, type PciFunction } from '@runtimejs/pci/function.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import { type E1000Device, probe } from './device.ts';
 
@@ -12,6 +12,11 @@ const cards: Readonly<Record<number, string>> = {
   4111: '82545EM',
 };
 
+/** The cards of the machine, in order of address; none is touched. */
+export function findCards(platform: Platform): PciFunction[] {
+  return findFunctions(platform, { vendor: intel, devices: Object.keys(cards).map(Number) });
+}
+
 /**
  * Starts every such card of the machine. A card that cannot be used is named in the log, and the
  * others go on.
@@ -20,8 +25,7 @@ const cards: Readonly<Record<number, string>> = {
  */
 export function attach(platform: Platform, _memory: Memory): readonly E1000Device[] {
   const devices: E1000Device[] = [];
-  const match = { vendor: intel, devices: Object.keys(cards).map(Number) };
-  for (const pciFunction of findFunctions(platform, match)) {
+  for (const pciFunction of findCards(platform)) {
     const model = cards[pciFunction.device];
     const name = `e1000-${devices.length}`;
     const device = probe(platform, pciFunction, name);

@@ -35,14 +35,15 @@ class MmioTransport implements VirtioTransport {
   readonly name: string;
   readonly type: number;
   readonly isVga = false;
+  readonly #device: VirtioMmioDevice;
   readonly #registers: RegisterMemory;
-  readonly #interrupt: Interrupt;
+  #interrupt: Interrupt | undefined;
 
-  constructor(name: string, type: number, registers: RegisterMemory, interrupt: Interrupt) {
-    this.name = name;
+  constructor(type: number, device: VirtioMmioDevice) {
+    this.name = mmioName(device);
     this.type = type;
-    this.#registers = registers;
-    this.#interrupt = interrupt;
+    this.#device = device;
+    this.#registers = device.registers;
   }
 
   readStatus(): number {
@@ -109,20 +110,22 @@ class MmioTransport implements VirtioTransport {
   }
 
   openInterrupts(onQueue: () => void, onConfiguration: () => void): void {
-    this.#interrupt.onInterrupt(() => {
+    const interrupt = this.#device.openInterrupt();
+    this.#interrupt = interrupt;
+    interrupt.onInterrupt(() => {
       // Acknowledge what was read, before looking at the queues: what comes later raises the line
       // again. Then let the line interrupt.
       const status = this.#read(register.interruptStatus);
       this.#write(register.interruptAcknowledge, status);
       if ((status & interruptStatus.configuration) !== 0) onConfiguration();
       if ((status & interruptStatus.queue) !== 0) onQueue();
-      this.#interrupt.acknowledge();
+      interrupt.acknowledge();
     });
   }
 
   closeInterrupts(): void {
-    // The interrupt belongs to the platform's description of the device and stays; after a reset the
-    // device raises it no more.
+    this.#interrupt?.release();
+    this.#interrupt = undefined;
   }
 
   setBusMaster(): boolean {
@@ -143,15 +146,18 @@ class MmioTransport implements VirtioTransport {
   }
 }
 
+/** What messages call a device. */
+export function mmioName({ number }: VirtioMmioDevice): string {
+  return `MMIO slot ${number}`;
+}
+
 /**
  * Opens a device that the platform described.
- * @param index its number among the platform's devices, for messages
  * @param wanted the type of device that is looked for
  * @returns the transport, null for an empty slot or another type, or why the device cannot be used
  */
 export function openMmioTransport(
   device: VirtioMmioDevice,
-  index: number,
   wanted: number,
 ): VirtioTransport | string | null {
   const { registers } = device;
@@ -166,5 +172,5 @@ export function openMmioTransport(
     return 'it is a legacy device (MMIO version 1), which this driver does not speak; start it as version 2 (QEMU: -global virtio-mmio.force-legacy=false)';
   }
   if (version !== 2) return `it has MMIO version ${version}; this driver speaks version 2`;
-  return new MmioTransport(`MMIO slot ${index}`, type, registers, device.interrupt);
+  return new MmioTransport(type, device);
 }

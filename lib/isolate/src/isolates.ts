@@ -16,7 +16,7 @@ import type { Channel } from '@runtimejs/rpc/channel.ts';
 import { Channels, IsolateChannel } from './channel.ts';
 import type { Ending, EndingKind, Life } from './life.ts';
 import type { Json } from './program.ts';
-import { describePlaces } from './report.ts';
+import { ReportMaps } from './report.ts';
 import type { StartMessage } from './start-message.ts';
 import { findStarter, type Starter } from './starter.ts';
 import { type ChildSpecification, Supervisor, type SupervisorPolicy } from './supervisor.ts';
@@ -98,6 +98,8 @@ const kinds: readonly (EndingKind | undefined)[] = [
 ];
 /** How often turns that have a limit are looked at: so many times within the limit. */
 const looksWithinLimit = 4;
+/** What a turn that has taken a quarter of its limit has of the processor, until it ends. */
+const shareInLongTurn = 0.035;
 
 /** An isolate that this one has started. */
 export interface Isolate extends Life {
@@ -106,6 +108,15 @@ export interface Isolate extends Life {
   readonly channel: Channel;
   /** Stops it, whatever it does. */
   kill(reason?: string): void;
+  /**
+   * Gives it another share of a processor, at once: see SpawnOptions.cpuShare.
+   * @throws RangeError when it is not above 0 and at most 1
+   */
+  setCpuShare(share: number): void;
+  /** Lets Node's event loop end although it runs: then the isolate ends with the app. Elsewhere this has no effect. */
+  unref(): void;
+  /** Takes unref() back. */
+  ref(): void;
   /** What it has used so far; what it had used when it has ended. */
   usage(): IsolateUsage;
 }
@@ -115,6 +126,7 @@ export class Isolates {
   readonly channels: Channels;
   readonly #starter: Starter;
   readonly #running = new Map<number, SpawnedIsolate>();
+  readonly #maps = new ReportMaps();
 
   /** @param starter where this is */
   constructor(starter: Starter) {
@@ -124,9 +136,17 @@ export class Isolates {
       const ended = this.#running.get(id);
       this.#running.delete(id);
       ended?.end();
-      if (this.#running.size === 0) starter.isolates.keepAlive?.(0);
+      this.#keepAlive();
     });
   }
+
+  /** Node's event loop goes on as long as an isolate runs that has not been told otherwise. */
+  readonly #keepAlive = (): void => {
+    const { keepAlive } = this.#starter.isolates;
+    if (keepAlive === undefined) return;
+    const isNeeded = this.#running.values().some(({ isRef }) => isRef);
+    keepAlive(isNeeded ? 1 : 0);
+  };
 
   /**
    * Starts an isolate on a thread of its own.
@@ -156,9 +176,11 @@ export class Isolates {
     return supervisor;
   }
 
-  #spawn(options: SpawnOptions): Isolate {
+  /** @param part of its share of the processor that it begins with */
+  #spawn(options: SpawnOptions, part = 1): Isolate {
     const starter = this.#starter;
-    const { name, capabilities = {}, turnLimit, argument = null } = options;
+    const { name, capabilities = {}, turnLimit, argument = null, cpuShare = 1 } = options;
+    checkShare(cpuShare);
     const script = scriptPath(options.entry);
     const given = Object.entries(capabilities);
     for (const [each, channel] of given) {
@@ -170,7 +192,7 @@ export class Isolates {
       script,
       options.heapLimit ?? defaultHeapLimit,
       options.messageLimit ?? 0,
-      niceOf(options.cpuShare ?? 1),
+      niceOf(cpuShare * part),
       options.device?.id ?? 0,
       { id: 0, channel: 0 },
     );
@@ -178,9 +200,15 @@ export class Isolates {
     control.start({ readable: () => control.receive(), writable() {}, closed() {} });
     const [own, others] = this.channels.create();
     const message: StartMessage = { name, argument, capabilities: given.map(([each]) => each) };
-    const isolate = new SpawnedIsolate(starter, id, name, script, own);
+    const isolate = new SpawnedIsolate(starter, id, name, own, {
+      describe: (report) =>
+        this.#maps.describe(report, script, () => starter.isolates.sourceMap(id)),
+      keepAlive: this.#keepAlive,
+      cpuShare,
+      part,
+    });
     this.#running.set(id, isolate);
-    starter.isolates.keepAlive?.(1);
+    this.#keepAlive();
     const bytes = starter.encodeUtf8(JSON.stringify(message));
     try {
       control.send(bytes, [others, ...given.map(([, channel]) => channel)]);
@@ -203,12 +231,19 @@ export class Isolates {
    */
   grantDevice(index: number, bytes: number): GrantedDevice {
     const { grantDevice } = this.#starter.isolates;
-    if (grantDevice === undefined) {
-      throw Object.assign(new Error('Devices are given away by the system isolate.'), {
-        code: 'EPERM',
-      });
-    }
+    if (grantDevice === undefined) throw noDevices();
     return grantDevice(index, bytes, { id: 0, offset: 0, size: 0 });
+  }
+
+  /**
+   * As grantDevice(), for a virtio device over MMIO.
+   * @param index of the device in the kernel's list of platform devices
+   * @throws Error as grantDevice() does; EINVAL for a device of another kind
+   */
+  grantPlatformDevice(index: number, bytes: number): GrantedDevice {
+    const { grantPlatformDevice } = this.#starter.isolates;
+    if (grantPlatformDevice === undefined) throw noDevices();
+    return grantPlatformDevice(index, bytes, { id: 0, offset: 0, size: 0 });
   }
 
   /** Gives a device's memory back. An isolate that has it is killed, and the device stopped, before. */
@@ -235,8 +270,8 @@ export class Isolates {
       const { options, started } = child;
       return {
         name: child.name,
-        start: () => {
-          const isolate = this.spawn({ ...options(), name: child.name });
+        start: (part) => {
+          const isolate = this.#spawn({ ...options(), name: child.name }, part);
           started?.(isolate);
           return isolate;
         },
@@ -244,6 +279,12 @@ export class Isolates {
     });
     return new Supervisor(specifications, policy, this.#starter);
   }
+}
+
+function noDevices(): Error {
+  return Object.assign(new Error('Devices are given away by the system isolate.'), {
+    code: 'EPERM',
+  });
 }
 
 /** An isolate that is started anew: what it is given is made for each life. */
@@ -254,23 +295,39 @@ export interface SupervisedIsolate {
   started?(isolate: Isolate): void;
 }
 
+/** What an isolate needs of who has started it. */
+interface Keeper {
+  /** Makes a report one for people. */
+  describe(report: string): string;
+  /** Looks anew whether Node has a reason to go on. */
+  keepAlive(): void;
+  readonly cpuShare: number;
+  readonly part: number;
+}
+
 class SpawnedIsolate implements Isolate {
   readonly name: string;
   readonly channel: Channel;
+  isRef = true;
   readonly #starter: Starter;
   readonly #id: number;
-  readonly #script: string;
+  readonly #keeper: Keeper;
+  #cpuShare: number;
+  #part: number;
+  #isInLongTurn = false;
   readonly #listeners: ((ending: Ending) => void)[] = [];
   #ending: Ending | undefined;
   #lastUsage: IsolateUsage | undefined;
   #endWatch: () => void = () => {};
 
-  constructor(starter: Starter, id: number, name: string, script: string, channel: Channel) {
+  constructor(starter: Starter, id: number, name: string, channel: Channel, keeper: Keeper) {
     this.#starter = starter;
     this.#id = id;
     this.name = name;
-    this.#script = script;
     this.channel = channel;
+    this.#keeper = keeper;
+    this.#cpuShare = keeper.cpuShare;
+    this.#part = keeper.part;
   }
 
   onEnded(listener: (ending: Ending) => void): void {
@@ -284,6 +341,27 @@ class SpawnedIsolate implements Isolate {
 
   stop(reason: string): void {
     this.kill(reason);
+  }
+
+  setCpuShare(share: number): void {
+    checkShare(share);
+    this.#cpuShare = share;
+    this.#setNice();
+  }
+
+  setShare(part: number): void {
+    this.#part = part;
+    this.#setNice();
+  }
+
+  unref(): void {
+    this.isRef = false;
+    this.#keeper.keepAlive();
+  }
+
+  ref(): void {
+    this.isRef = true;
+    this.#keeper.keepAlive();
   }
 
   usage(): IsolateUsage {
@@ -313,10 +391,22 @@ class SpawnedIsolate implements Isolate {
   /** Kills it when a turn of its event loop takes longer. */
   limitTurns(milliseconds: number): void {
     this.#endWatch = this.#starter.every(milliseconds / looksWithinLimit, () => {
-      if (this.usage().busy > milliseconds) {
+      const { busy } = this.usage();
+      if (busy > milliseconds) {
         this.kill(`a turn of its event loop took more than ${milliseconds} ms`);
+        return;
       }
+      const isInLongTurn = busy > milliseconds / looksWithinLimit;
+      if (isInLongTurn === this.#isInLongTurn) return;
+      this.#isInLongTurn = isInLongTurn;
+      this.#setNice();
     });
+  }
+
+  #setNice(): void {
+    if (this.#ending !== undefined) return;
+    const share = this.#cpuShare * this.#part * (this.#isInLongTurn ? shareInLongTurn : 1);
+    this.#starter.isolates.setNice(this.#id, niceOf(share));
   }
 
   /** The shim says that it has ended. */
@@ -326,7 +416,7 @@ class SpawnedIsolate implements Isolate {
     this.#lastUsage = this.usage();
     this.#ending = {
       how: kinds[how] ?? 'failed',
-      report: describePlaces(report, this.#script, isolates.sourceMap(this.#id)),
+      report: this.#keeper.describe(report),
     };
     this.#endWatch();
     isolates.release(this.#id);
@@ -338,11 +428,13 @@ class SpawnedIsolate implements Isolate {
 const niceStep = 1.25;
 const mostNice = 19;
 
+function checkShare(share: number): void {
+  if (share > 0 && share <= 1) return;
+  throw new RangeError(`cpuShare is ${share}, and must be above 0 and at most 1.`);
+}
+
 /** The value for nice(2) that gives a share, as nearly as there is one: the smallest is 1.4 %. */
 function niceOf(share: number): number {
-  if (!(share > 0 && share <= 1)) {
-    throw new RangeError(`cpuShare is ${share}, and must be above 0 and at most 1.`);
-  }
   return Math.min(Math.round(-Math.log(share) / Math.log(niceStep)), mostNice);
 }
 

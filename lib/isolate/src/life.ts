@@ -19,6 +19,8 @@ export interface Life {
   onEnded(listener: (ending: Ending) => void): void;
   /** Ends it; onEnded() tells when it has. */
   stop(reason: string): void;
+  /** Leaves it a part of its share of the processor: above 0, and 1 for all of it. */
+  setShare?(part: number): void;
 }
 
 /** Time, passed in. */
@@ -27,7 +29,8 @@ export interface Timing {
   now(): number;
   /**
    * Calls a function once, later.
+   * @param isIdle that this is to be done is no reason to go on: for Node, whose event loop ends by itself
    * @returns what keeps it from being called
    */
-  after(milliseconds: number, run: () => void): () => void;
+  after(milliseconds: number, run: () => void, isIdle?: boolean): () => void;
 }

@@ -10,15 +10,20 @@ export interface Starter extends ChannelHost {
   readonly isolates: Omit<NodeBindings['isolates'], 'keepAlive'> &
     Partial<
       Pick<NodeBindings['isolates'], 'keepAlive'> &
-        Pick<SystemBindings['isolates'], 'grantDevice' | 'revokeDevice'>
+        Pick<SystemBindings['isolates'], 'grantDevice' | 'grantPlatformDevice' | 'revokeDevice'>
     >;
   encodeUtf8(text: string): Uint8Array;
   /** Milliseconds on a clock that never goes back. */
   now(): number;
-  /** Calls a function once, later. @returns what keeps it from being called */
-  after(milliseconds: number, run: () => void): () => void;
-  /** Calls a function again and again. @returns what ends that */
+  /** See Timing.after(). */
+  after(milliseconds: number, run: () => void, isIdle?: boolean): () => void;
+  /** Calls a function again and again. It is no reason for Node to go on. @returns what ends that */
   every(milliseconds: number, run: () => void): () => void;
+}
+
+/** What Node's timers are and those of bare isolates are not. */
+interface NodeTimer {
+  unref?(): void;
 }
 
 /** What bare isolates and Node both have as globals. */
@@ -50,12 +55,14 @@ interface NodeGlobals extends Timers {
 
 function timersOf(globals: Timers): Pick<Starter, 'after' | 'every'> {
   return {
-    after: (milliseconds, run) => {
+    after: (milliseconds, run, isIdle = false) => {
       const timer = globals.setTimeout(run, milliseconds);
+      if (isIdle) (timer as NodeTimer).unref?.();
       return () => globals.clearTimeout(timer);
     },
     every: (milliseconds, run) => {
       const timer = globals.setInterval(run, milliseconds);
+      (timer as NodeTimer).unref?.();
       return () => globals.clearInterval(timer);
     },
   };

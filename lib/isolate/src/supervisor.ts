@@ -11,8 +11,11 @@ import type { Ending, Life, Timing } from './life.ts';
 /** What a supervisor starts. */
 export interface ChildSpecification {
   readonly name: string;
-  /** Begins a life. What it throws counts as an end of it. */
-  start(): Life;
+  /**
+   * Begins a life. What it throws counts as an end of it.
+   * @param part of its share of the processor that it begins with: see SupervisorPolicy.shareAfterFailure
+   */
+  start(part: number): Life;
 }
 
 /** How a supervisor goes about it. */
@@ -33,6 +36,12 @@ export interface SupervisorPolicy {
   readonly longestPause?: number;
   /** A life of so many milliseconds, by default 10,000, was a success: the next pause is the first one again. */
   readonly stableLife?: number;
+  /**
+   * What a life that follows another has of its share of the processor, for each restart in a row: by default 0.25, so
+   * that it has 0.25, then 0.0625 of it, and so on. It earns all of it back when it has lasted `stableLife`. So what
+   * fails again and again does not cost the others their time. 1 for what others need more than their time.
+   */
+  readonly shareAfterFailure?: number;
   /** It gives up when there were more restarts than this, by default 5, ... */
   readonly mostRestarts?: number;
   /** ... within so many milliseconds, by default 60,000. */
@@ -86,6 +95,8 @@ interface Child {
   inARow: number;
   lastEnding: Ending | undefined;
   cancelPause: () => void;
+  /** Ends the wait for its life to be stable. */
+  cancelTrial: () => void;
 }
 
 /** A policy with nothing left out. */
@@ -120,6 +131,7 @@ export class Supervisor {
       inARow: 0,
       lastEnding: undefined,
       cancelPause: nothing,
+      cancelTrial: nothing,
     }));
     const { onEvent, ...settings } = policy;
     this.#settings = {
@@ -128,6 +140,7 @@ export class Supervisor {
       firstPause: 100,
       longestPause: 30_000,
       stableLife: 10_000,
+      shareAfterFailure: 0.25,
       mostRestarts: 5,
       restartWindow: 60_000,
       ...settings,
@@ -189,15 +202,20 @@ export class Supervisor {
     const { name } = child.specification;
     child.state = 'running';
     child.startedAt = this.#timing.now();
+    const { shareAfterFailure, stableLife } = this.#settings;
+    const part = shareAfterFailure ** child.inARow;
     let life: Life;
     try {
-      life = child.specification.start();
+      life = child.specification.start(part);
     } catch (error) {
       this.#ended(child, { how: 'failed', report: `it cannot be started: ${String(error)}` });
       return;
     }
     child.life = life;
     this.#record({ kind: 'started', child: name });
+    if (part < 1) {
+      child.cancelTrial = this.#timing.after(stableLife, () => life.setShare?.(1), true);
+    }
     life.onEnded((ending) => {
       if (child.life === life) this.#ended(child, ending);
     });
@@ -205,6 +223,8 @@ export class Supervisor {
 
   #ended(child: Child, ending: Ending): void {
     const wasStopping = child.state === 'stopping';
+    child.cancelTrial();
+    child.cancelTrial = nothing;
     child.life = undefined;
     child.state = 'ended';
     child.lastEnding = ending;

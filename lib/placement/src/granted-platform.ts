@@ -1,6 +1,6 @@
 /**
- * The machine as the driver in an isolate of its own sees it: one PCI function, one block of memory, the clock
- * and the log. There is nothing else in it, and no number by which anything else could be reached.
+ * The machine as the driver in an isolate of its own sees it: one PCI function or virtio device over MMIO, one block of
+ * memory, the clock and the log. There is nothing else in it, and no number by which anything else could be reached.
  */
 import type { BareBindings } from '@runtimejs/isolate/generated/bindings.d.ts';
 import type { Memory } from '@runtimejs/net/memory.ts';
@@ -14,6 +14,7 @@ import type {
 } from '@runtimejs/platform/platform.ts';
 import { level } from '@runtimejs/system/console.ts';
 import { InterruptTable } from '@runtimejs/system/interrupts.ts';
+import { describeMmioDevice } from '@runtimejs/system/mmio-device.ts';
 import { KernelPciFunction } from '@runtimejs/system/pci-function.ts';
 import { DmaArena } from './dma-arena.ts';
 
@@ -26,6 +27,7 @@ export class GrantedPlatform implements Platform {
   readonly #deviceAddress: number;
   readonly #arena: DmaArena;
   readonly #functions: readonly PciFunctionAccess[];
+  readonly #devices: readonly PlatformDevice[];
   readonly #interrupts: InterruptTable;
   readonly #timers = new TimerQueue();
   readonly #addEntropy: (bytes: Uint8Array) => void;
@@ -55,7 +57,10 @@ export class GrantedPlatform implements Platform {
       checksum,
     };
     this.#interrupts = new InterruptTable(grant, (id) => grant.interruptCount(id));
-    this.#functions = [new KernelPciFunction(grant, this.#interrupts, 0)];
+    const interrupts = this.#interrupts;
+    this.#functions =
+      grant.functionCount() > 0 ? [new KernelPciFunction(grant, interrupts, 0)] : [];
+    this.#devices = grant.platformCount() > 0 ? [describeMmioDevice(grant, interrupts, 0)] : [];
   }
 
   pciFunctions(): readonly PciFunctionAccess[] {
@@ -63,7 +68,7 @@ export class GrantedPlatform implements Platform {
   }
 
   platformDevices(): readonly PlatformDevice[] {
-    return [];
+    return this.#devices;
   }
 
   serialPorts(): readonly SerialPort[] {

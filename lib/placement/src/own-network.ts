@@ -1,11 +1,15 @@
 /** Placement of network drivers. */
 import type { NetworkDevice, Offloads } from '@runtimejs/net/device.ts';
-import type { PciFunction } from '@runtimejs/pci/function.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { Driver } from '@runtimejs/system/compose.ts';
 import { PlacedNetworkDevice } from './network-device.ts';
 import { networkMemory } from './network-layout.ts';
-import { type PlaceableDriver, PlacedDriver, placeAll } from './placed-driver.ts';
+import {
+  type PlaceableDevice,
+  type PlaceableDriver,
+  PlacedDriver,
+  placeAll,
+} from './placed-driver.ts';
 
 /** What a card is like, which the stack knows before the driver runs, and while it does not. */
 export interface CardIdentity {
@@ -15,14 +19,17 @@ export interface CardIdentity {
 }
 
 /** A network driver that can have an isolate of its own. */
-export interface PlaceableNetworkDriver extends Omit<PlaceableDriver, 'memory'> {
+export interface PlaceableNetworkDriver<Device extends PlaceableDevice>
+  extends Omit<PlaceableDriver<Device>, 'memory'> {
   /** Tells what a card is like, and leaves it reset. @returns what is wrong with it otherwise */
-  identify(platform: Platform, device: PciFunction): CardIdentity | string;
+  identify(platform: Platform, device: Device): CardIdentity | string;
 }
 
 /** Makes a driver for a composition that runs each card in an isolate of its own. */
-export function ownNetworkDriver(driver: PlaceableNetworkDriver): Driver<NetworkDevice> {
-  const placeable: PlaceableDriver = {
+export function ownNetworkDriver<Device extends PlaceableDevice>(
+  driver: PlaceableNetworkDriver<Device>,
+): Driver<NetworkDevice> {
+  const placeable: PlaceableDriver<Device> = {
     name: driver.name,
     entry: driver.entry,
     memory: networkMemory,
@@ -31,11 +38,11 @@ export function ownNetworkDriver(driver: PlaceableNetworkDriver): Driver<Network
   };
   return {
     attach: (platform, memory, context) =>
-      placeAll(placeable, context, (function_, name) => {
-        const identity = driver.identify(platform, function_);
+      placeAll(placeable, context, (place, name) => {
+        const identity = driver.identify(platform, place.device);
         if (typeof identity === 'string') throw new Error(identity);
         const device = new PlacedNetworkDevice(name, identity, memory, context);
-        const placed = new PlacedDriver(placeable, context, function_, name, device);
+        const placed = new PlacedDriver(place, context, name, device);
         device.onViolation = (reason) => placed.kill(reason);
         device.onTold = (message) => placed.told(message);
         placed.start();

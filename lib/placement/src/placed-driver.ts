@@ -5,8 +5,8 @@
 import { type GrantedDevice, type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
 import type { Json } from '@runtimejs/isolate/program.ts';
 import type { Supervisor, SupervisorStatus } from '@runtimejs/isolate/supervisor.ts';
-import type { PciFunction } from '@runtimejs/pci/function.ts';
-import type { Platform } from '@runtimejs/platform/platform.ts';
+import { PciFunction } from '@runtimejs/pci/function.ts';
+import type { Platform, VirtioMmioDevice } from '@runtimejs/platform/platform.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
 import type { ReplaceablePart, State } from '@runtimejs/system/reload/types.ts';
@@ -23,8 +23,11 @@ declare global {
 /** Where there is no `URL`, the type of its constructor for entries: `declare const URL: ModuleUrl`. */
 export type ModuleUrl = new (path: string, base: string) => { readonly pathname: string };
 
+/** A device that an isolate can be given. */
+export type PlaceableDevice = PciFunction | VirtioMmioDevice;
+
 /** What is known of a driver that can have an isolate of its own. */
-export interface PlaceableDriver {
+export interface PlaceableDriver<Device extends PlaceableDevice> {
   /** For logs and lists, such as `virtio-rng`. */
   readonly name: string;
   /** The program of the isolate: `new URL('./isolate.ts', import.meta.url)`. */
@@ -32,9 +35,19 @@ export interface PlaceableDriver {
   /** Bytes of memory that isolate and device have in common. */
   readonly memory: number;
   /** Finds its devices; none is touched. */
-  find(platform: Platform): readonly PciFunction[];
+  find(platform: Platform): readonly Device[];
   /** Resets a device that nobody drives. @returns what went wrong */
-  reset(platform: Platform, device: PciFunction): string | undefined;
+  reset(platform: Platform, device: Device): string | undefined;
+}
+
+/** A device, and what an isolate needs to drive it. */
+export interface PlacedDevice<Device extends PlaceableDevice = PlaceableDevice> {
+  readonly device: Device;
+  readonly entry: { readonly pathname: string } | string;
+  /** Bytes of memory that isolate and device have in common. */
+  readonly memory: number;
+  /** Resets it, while nobody drives it. @returns what went wrong */
+  reset(this: void): string | undefined;
 }
 
 /** Says something to a driver's isolate. */
@@ -61,6 +74,8 @@ const policy = {
   longestPause: 10_000,
   stableLife: 1000,
   mostRestarts: Number.POSITIVE_INFINITY,
+  // Others wait for the device, and pauses grow.
+  shareAfterFailure: 1,
 } as const;
 /** Most milliseconds of a turn of the driver's loop. */
 const turnLimit = 10_000;
@@ -84,9 +99,9 @@ export class PlacedDriver implements ReplaceablePart {
   readonly name: string;
   /** Path of its script in the image. */
   readonly script: string;
-  readonly #driver: PlaceableDriver;
+  readonly #reset: () => string | undefined;
+  readonly #entry: { readonly pathname: string } | string;
   readonly #context: SystemContext;
-  readonly #device: PciFunction;
   readonly #granted: GrantedDevice;
   readonly #listener: PlacedListener;
   readonly #supervisor: Supervisor;
@@ -102,19 +117,19 @@ export class PlacedDriver implements ReplaceablePart {
 
   /** @throws Error when the device cannot be granted */
   constructor(
-    driver: PlaceableDriver,
+    placed: PlacedDevice,
     context: SystemContext,
-    device: PciFunction,
     name: string,
     listener: PlacedListener,
   ) {
     this.name = name;
-    this.script = typeof driver.entry === 'string' ? driver.entry : driver.entry.pathname;
-    this.#driver = driver;
+    const { entry } = placed;
+    this.script = typeof entry === 'string' ? entry : entry.pathname;
+    this.#entry = entry;
+    this.#reset = placed.reset;
     this.#context = context;
-    this.#device = device;
     this.#listener = listener;
-    this.#granted = isolates().grantDevice(kernelIndex(context, device), driver.memory);
+    this.#granted = grant(context, placed.device, placed.memory);
     this.#supervisor = isolates().supervise([{ name, start: () => this.#begin() }], {
       ...policy,
       onEvent: (event) => {
@@ -232,11 +247,11 @@ export class PlacedDriver implements ReplaceablePart {
   }
 
   #begin(): Isolate {
-    const problem = this.#driver.reset(this.#context.platform, this.#device);
+    const problem = this.#reset();
     if (problem !== undefined) throw new Error(problem);
     const isolate = isolates().spawn({
       name: this.name,
-      entry: this.#driver.entry,
+      entry: this.#entry,
       device: this.#granted,
       heapLimit,
       turnLimit,
@@ -251,6 +266,19 @@ export class PlacedDriver implements ReplaceablePart {
     });
     return isolate;
   }
+}
+
+/** What logs call a device's place. */
+function placeName(device: PlaceableDevice): string {
+  return device instanceof PciFunction ? `PCI ${device.name}` : `MMIO slot ${device.number}`;
+}
+
+/** Takes a device, to be given away. */
+function grant(context: SystemContext, device: PlaceableDevice, memory: number): GrantedDevice {
+  if (device instanceof PciFunction) {
+    return isolates().grantDevice(kernelIndex(context, device), memory);
+  }
+  return isolates().grantPlatformDevice(device.number, memory);
 }
 
 /** The number that the kernel knows a function by. */
@@ -274,20 +302,22 @@ function kernelIndex({ bindings }: SystemContext, { access }: PciFunction): numb
  * Starts a driver for each of its devices; one that cannot be started is named in the log.
  * @param make gives the driver of one device
  */
-export function placeAll<Made>(
-  driver: PlaceableDriver,
+export function placeAll<Device extends PlaceableDevice, Made>(
+  driver: PlaceableDriver<Device>,
   { platform, log }: SystemContext,
-  make: (device: PciFunction, name: string) => Made,
+  make: (placed: PlacedDevice<Device>, name: string) => Made,
 ): readonly Made[] {
   const made: Made[] = [];
   for (const device of driver.find(platform)) {
-    const name = `${driver.name}${made.length}`;
+    const separator = /\d$/.test(driver.name) ? '-' : '';
+    const name = `${driver.name}${separator}${made.length}`;
     try {
-      made.push(make(device, name));
-      log('info', `${name}: at PCI ${device.name}, in an isolate of its own`);
+      const { entry, memory } = driver;
+      made.push(make({ device, entry, memory, reset: () => driver.reset(platform, device) }, name));
+      log('info', `${name}: at ${placeName(device)}, in an isolate of its own`);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
-      log('error', `${driver.name}: left out the device at PCI ${device.name}: ${text}`);
+      log('error', `${driver.name}: left out the device at ${placeName(device)}: ${text}`);
     }
   }
   return made;

@@ -73,8 +73,11 @@ export interface PciFunctionAccess {
 /** A virtio device over MMIO. */
 export interface VirtioMmioDevice {
   readonly kind: 'virtio-mmio';
+  /** Its place among the platform's devices, from 0 on. */
+  readonly number: number;
   readonly registers: RegisterMemory;
-  readonly interrupt: Interrupt;
+  /** Opens its interrupt, a line. Throws when it has none. */
+  openInterrupt(): Interrupt;
 }
 
 /** VGA's text screen: cells of character and attribute, 80 by 25 of them. */

@@ -18,6 +18,7 @@ import type {
 import { level } from './console.ts';
 import type { DeviceBindings, SystemBindings } from './generated/bindings.d.ts';
 import { InterruptTable } from './interrupts.ts';
+import { describeMmioDevice } from './mmio-device.ts';
 import { KernelPciFunction, registerMemory } from './pci-function.ts';
 import { findSerialPorts } from './serial-ports.ts';
 
@@ -149,7 +150,7 @@ function describePlatformDevice(
   const openInterrupt = (): Interrupt => interrupts.open(kernel.openPlatformInterrupt(index), 0, 0);
   switch (kind) {
     case platformKind.virtioMmio:
-      return { kind: 'virtio-mmio', registers: memory(), interrupt: openInterrupt() };
+      return describeMmioDevice(kernel, interrupts, index);
     case platformKind.textScreen:
       return { kind: 'text-screen', memory: memory(), ports: platformPorts(kernel, index) };
     case platformKind.keyboardController:

@@ -544,6 +544,13 @@ struct RuntimeKernelInterface {
    */
   uint32_t (*pci_stop)(uint32_t function);
   /**
+   * Takes a virtio device over MMIO away from its driver, by a reset: it no longer writes to memory
+   * and raises no interrupt. Waits for the reset, a tenth of a second at most.
+   * @param index Which one.
+   * @returns 1 when it is quiet, else 0, also for a device of another kind
+   */
+  uint32_t (*platform_device_stop)(uint32_t index);
+  /**
    * Makes an event word for a thread that drives devices besides the system isolate: see
    * wait_for_events.
    * @returns its number, or -errno: ENOSPC
@@ -864,7 +871,7 @@ struct RuntimeKernelInterface {
    */
   int32_t (*freeze_process)(void);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 616, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 624, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -893,53 +900,54 @@ static_assert(offsetof(RuntimeKernelInterface, pci_port_write) == 200, "layout o
 static_assert(offsetof(RuntimeKernelInterface, interrupt_open_message) == 208, "layout of RuntimeKernelInterface::interrupt_open_message");
 static_assert(offsetof(RuntimeKernelInterface, interrupt_open_line) == 216, "layout of RuntimeKernelInterface::interrupt_open_line");
 static_assert(offsetof(RuntimeKernelInterface, pci_stop) == 224, "layout of RuntimeKernelInterface::pci_stop");
-static_assert(offsetof(RuntimeKernelInterface, event_word_open) == 232, "layout of RuntimeKernelInterface::event_word_open");
-static_assert(offsetof(RuntimeKernelInterface, event_word_close) == 240, "layout of RuntimeKernelInterface::event_word_close");
-static_assert(offsetof(RuntimeKernelInterface, event_word_notify) == 248, "layout of RuntimeKernelInterface::event_word_notify");
-static_assert(offsetof(RuntimeKernelInterface, event_word_wait) == 256, "layout of RuntimeKernelInterface::event_word_wait");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_direct) == 264, "layout of RuntimeKernelInterface::interrupt_direct");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 272, "layout of RuntimeKernelInterface::interrupt_acknowledge");
-static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 280, "layout of RuntimeKernelInterface::interrupt_release");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 288, "layout of RuntimeKernelInterface::platform_device_count");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 296, "layout of RuntimeKernelInterface::platform_device_at");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 304, "layout of RuntimeKernelInterface::platform_device_map");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 312, "layout of RuntimeKernelInterface::platform_device_interrupt");
-static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 320, "layout of RuntimeKernelInterface::arena_allocate");
-static_assert(offsetof(RuntimeKernelInterface, arena_free) == 328, "layout of RuntimeKernelInterface::arena_free");
-static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 336, "layout of RuntimeKernelInterface::broker_attach");
-static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 344, "layout of RuntimeKernelInterface::broker_detach");
-static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 352, "layout of RuntimeKernelInterface::broker_no_service");
-static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 360, "layout of RuntimeKernelInterface::broker_notify");
-static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 368, "layout of RuntimeKernelInterface::broker_accept");
-static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 376, "layout of RuntimeKernelInterface::broker_resize");
-static_assert(offsetof(RuntimeKernelInterface, broker_release) == 384, "layout of RuntimeKernelInterface::broker_release");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 392, "layout of RuntimeKernelInterface::broker_publish_interfaces");
-static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 400, "layout of RuntimeKernelInterface::broker_publish_file");
-static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 408, "layout of RuntimeKernelInterface::clock_adjust");
-static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 416, "layout of RuntimeKernelInterface::broker_finish_sending");
-static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 424, "layout of RuntimeKernelInterface::platform_device_ports");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 432, "layout of RuntimeKernelInterface::platform_port_read");
-static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 440, "layout of RuntimeKernelInterface::platform_port_write");
-static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 448, "layout of RuntimeKernelInterface::platform_framebuffer");
-static_assert(offsetof(RuntimeKernelInterface, screen_font) == 456, "layout of RuntimeKernelInterface::screen_font");
-static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 464, "layout of RuntimeKernelInterface::open_echo_socket");
-static_assert(offsetof(RuntimeKernelInterface, setting) == 472, "layout of RuntimeKernelInterface::setting");
-static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 480, "layout of RuntimeKernelInterface::terminal_want");
-static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 488, "layout of RuntimeKernelInterface::terminal_is_wanted");
-static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 496, "layout of RuntimeKernelInterface::terminal_open");
-static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 504, "layout of RuntimeKernelInterface::terminal_notify");
-static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 512, "layout of RuntimeKernelInterface::terminal_grow");
-static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 520, "layout of RuntimeKernelInterface::terminal_signal");
-static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 528, "layout of RuntimeKernelInterface::terminal_resize");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 536, "layout of RuntimeKernelInterface::serial_port_count");
-static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 544, "layout of RuntimeKernelInterface::serial_port_state");
-static_assert(offsetof(RuntimeKernelInterface, serial_open) == 552, "layout of RuntimeKernelInterface::serial_open");
-static_assert(offsetof(RuntimeKernelInterface, serial_read) == 560, "layout of RuntimeKernelInterface::serial_read");
-static_assert(offsetof(RuntimeKernelInterface, serial_write) == 568, "layout of RuntimeKernelInterface::serial_write");
-static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 576, "layout of RuntimeKernelInterface::serial_transmit");
-static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 584, "layout of RuntimeKernelInterface::serial_receive");
-static_assert(offsetof(RuntimeKernelInterface, generation_id) == 592, "layout of RuntimeKernelInterface::generation_id");
-static_assert(offsetof(RuntimeKernelInterface, process_origin) == 600, "layout of RuntimeKernelInterface::process_origin");
-static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 608, "layout of RuntimeKernelInterface::freeze_process");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_stop) == 232, "layout of RuntimeKernelInterface::platform_device_stop");
+static_assert(offsetof(RuntimeKernelInterface, event_word_open) == 240, "layout of RuntimeKernelInterface::event_word_open");
+static_assert(offsetof(RuntimeKernelInterface, event_word_close) == 248, "layout of RuntimeKernelInterface::event_word_close");
+static_assert(offsetof(RuntimeKernelInterface, event_word_notify) == 256, "layout of RuntimeKernelInterface::event_word_notify");
+static_assert(offsetof(RuntimeKernelInterface, event_word_wait) == 264, "layout of RuntimeKernelInterface::event_word_wait");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_direct) == 272, "layout of RuntimeKernelInterface::interrupt_direct");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_acknowledge) == 280, "layout of RuntimeKernelInterface::interrupt_acknowledge");
+static_assert(offsetof(RuntimeKernelInterface, interrupt_release) == 288, "layout of RuntimeKernelInterface::interrupt_release");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_count) == 296, "layout of RuntimeKernelInterface::platform_device_count");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_at) == 304, "layout of RuntimeKernelInterface::platform_device_at");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_map) == 312, "layout of RuntimeKernelInterface::platform_device_map");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_interrupt) == 320, "layout of RuntimeKernelInterface::platform_device_interrupt");
+static_assert(offsetof(RuntimeKernelInterface, arena_allocate) == 328, "layout of RuntimeKernelInterface::arena_allocate");
+static_assert(offsetof(RuntimeKernelInterface, arena_free) == 336, "layout of RuntimeKernelInterface::arena_free");
+static_assert(offsetof(RuntimeKernelInterface, broker_attach) == 344, "layout of RuntimeKernelInterface::broker_attach");
+static_assert(offsetof(RuntimeKernelInterface, broker_detach) == 352, "layout of RuntimeKernelInterface::broker_detach");
+static_assert(offsetof(RuntimeKernelInterface, broker_no_service) == 360, "layout of RuntimeKernelInterface::broker_no_service");
+static_assert(offsetof(RuntimeKernelInterface, broker_notify) == 368, "layout of RuntimeKernelInterface::broker_notify");
+static_assert(offsetof(RuntimeKernelInterface, broker_accept) == 376, "layout of RuntimeKernelInterface::broker_accept");
+static_assert(offsetof(RuntimeKernelInterface, broker_resize) == 384, "layout of RuntimeKernelInterface::broker_resize");
+static_assert(offsetof(RuntimeKernelInterface, broker_release) == 392, "layout of RuntimeKernelInterface::broker_release");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_interfaces) == 400, "layout of RuntimeKernelInterface::broker_publish_interfaces");
+static_assert(offsetof(RuntimeKernelInterface, broker_publish_file) == 408, "layout of RuntimeKernelInterface::broker_publish_file");
+static_assert(offsetof(RuntimeKernelInterface, clock_adjust) == 416, "layout of RuntimeKernelInterface::clock_adjust");
+static_assert(offsetof(RuntimeKernelInterface, broker_finish_sending) == 424, "layout of RuntimeKernelInterface::broker_finish_sending");
+static_assert(offsetof(RuntimeKernelInterface, platform_device_ports) == 432, "layout of RuntimeKernelInterface::platform_device_ports");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_read) == 440, "layout of RuntimeKernelInterface::platform_port_read");
+static_assert(offsetof(RuntimeKernelInterface, platform_port_write) == 448, "layout of RuntimeKernelInterface::platform_port_write");
+static_assert(offsetof(RuntimeKernelInterface, platform_framebuffer) == 456, "layout of RuntimeKernelInterface::platform_framebuffer");
+static_assert(offsetof(RuntimeKernelInterface, screen_font) == 464, "layout of RuntimeKernelInterface::screen_font");
+static_assert(offsetof(RuntimeKernelInterface, open_echo_socket) == 472, "layout of RuntimeKernelInterface::open_echo_socket");
+static_assert(offsetof(RuntimeKernelInterface, setting) == 480, "layout of RuntimeKernelInterface::setting");
+static_assert(offsetof(RuntimeKernelInterface, terminal_want) == 488, "layout of RuntimeKernelInterface::terminal_want");
+static_assert(offsetof(RuntimeKernelInterface, terminal_is_wanted) == 496, "layout of RuntimeKernelInterface::terminal_is_wanted");
+static_assert(offsetof(RuntimeKernelInterface, terminal_open) == 504, "layout of RuntimeKernelInterface::terminal_open");
+static_assert(offsetof(RuntimeKernelInterface, terminal_notify) == 512, "layout of RuntimeKernelInterface::terminal_notify");
+static_assert(offsetof(RuntimeKernelInterface, terminal_grow) == 520, "layout of RuntimeKernelInterface::terminal_grow");
+static_assert(offsetof(RuntimeKernelInterface, terminal_signal) == 528, "layout of RuntimeKernelInterface::terminal_signal");
+static_assert(offsetof(RuntimeKernelInterface, terminal_resize) == 536, "layout of RuntimeKernelInterface::terminal_resize");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_count) == 544, "layout of RuntimeKernelInterface::serial_port_count");
+static_assert(offsetof(RuntimeKernelInterface, serial_port_state) == 552, "layout of RuntimeKernelInterface::serial_port_state");
+static_assert(offsetof(RuntimeKernelInterface, serial_open) == 560, "layout of RuntimeKernelInterface::serial_open");
+static_assert(offsetof(RuntimeKernelInterface, serial_read) == 568, "layout of RuntimeKernelInterface::serial_read");
+static_assert(offsetof(RuntimeKernelInterface, serial_write) == 576, "layout of RuntimeKernelInterface::serial_write");
+static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 584, "layout of RuntimeKernelInterface::serial_transmit");
+static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 592, "layout of RuntimeKernelInterface::serial_receive");
+static_assert(offsetof(RuntimeKernelInterface, generation_id) == 600, "layout of RuntimeKernelInterface::generation_id");
+static_assert(offsetof(RuntimeKernelInterface, process_origin) == 608, "layout of RuntimeKernelInterface::process_origin");
+static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 616, "layout of RuntimeKernelInterface::freeze_process");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

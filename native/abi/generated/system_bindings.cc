@@ -260,6 +260,23 @@ void IsolatesGrantDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(into);
 }
 
+void IsolatesGrantPlatformDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.grantPlatformDevice");
+  uint32_t index = 0;
+  uint32_t bytes = 0;
+  v8::Local<v8::Object> into;
+  RuntimeDeviceGrant into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(1, "bytes", 0, 4294967295, &bytes) &&
+        arguments.GetObject(2, "into", &into))) return;
+  const auto result = arguments.host().GrantPlatformDevice(index, bytes, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
+        arguments.Set(into, "offset", static_cast<double>(into_figures.offset)) &&
+        arguments.Set(into, "size", static_cast<double>(into_figures.size)))) return;
+  arguments.Return(into);
+}
+
 void IsolatesRevokeDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "isolates.revokeDevice");
   uint32_t grant = 0;
@@ -274,6 +291,15 @@ void IsolatesKill(const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate) &&
         arguments.GetText(1, "reason", &reason))) return;
   arguments.host().KillIsolate(isolate, reason.data(), reason.size());
+}
+
+void IsolatesSetNice(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "isolates.setNice");
+  uint32_t isolate = 0;
+  int32_t nice = 0;
+  if (!(arguments.GetInteger(0, "isolate", 0, 4294967295, &isolate) &&
+        arguments.GetInteger(1, "nice", 0, 19, &nice))) return;
+  arguments.host().SetIsolateNice(isolate, nice);
 }
 
 void IsolatesFigures(const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -1032,6 +1058,45 @@ void GrantReleaseInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.host().ReleaseGranted(id);
 }
 
+void GrantPlatformCount(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.platformCount");
+  const auto result = arguments.host().GrantedPlatformCount();
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantPlatformAt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.platformAt");
+  uint32_t index = 0;
+  v8::Local<v8::Object> into;
+  RuntimePlatformDevice into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().GrantedPlatformAt(index, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "kind", static_cast<double>(into_figures.kind)) &&
+        arguments.Set(into, "size", static_cast<double>(into_figures.size)))) return;
+  arguments.Return(into);
+}
+
+void GrantMapPlatform(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.mapPlatform");
+  uint32_t index = 0;
+  RuntimeMemoryRange memory = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index))) return;
+  const auto result = arguments.host().MapGrantedPlatform(index, &memory);
+  if (!arguments.Succeeded(result)) return;
+  arguments.ReturnMemory(memory);
+}
+
+void GrantOpenPlatformInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.openPlatformInterrupt");
+  uint32_t index = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index))) return;
+  const auto result = arguments.host().OpenGrantedPlatformLine(index);
+  if (!arguments.Succeeded(result)) return;
+  arguments.Return(static_cast<double>(result));
+}
+
 uint32_t CallGrantInterruptCount(const FastArguments& arguments, double id_number) {
   uint32_t id = 0;
   if (!(arguments.GetInteger(id_number, "id", 0, 63, &id))) return 0;
@@ -1505,8 +1570,10 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
   if (!(method(isolates_group, "spawn", IsolatesSpawn, 7) &&
         method(isolates_group, "grantDevice", IsolatesGrantDevice, 3) &&
+        method(isolates_group, "grantPlatformDevice", IsolatesGrantPlatformDevice, 3) &&
         method(isolates_group, "revokeDevice", IsolatesRevokeDevice, 1) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
+        method(isolates_group, "setNice", IsolatesSetNice, 2) &&
         method(isolates_group, "figures", IsolatesFigures, 2) &&
         method(isolates_group, "ending", IsolatesEnding, 1) &&
         method(isolates_group, "sourceMap", IsolatesSourceMap, 1) &&
@@ -1731,6 +1798,10 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(grant_group, "acknowledgeInterrupt", GrantAcknowledgeInterrupt, 1,
                FastCall<FastGrantAcknowledgeInterrupt>()) &&
         method(grant_group, "releaseInterrupt", GrantReleaseInterrupt, 1) &&
+        method(grant_group, "platformCount", GrantPlatformCount, 0) &&
+        method(grant_group, "platformAt", GrantPlatformAt, 2) &&
+        method(grant_group, "mapPlatform", GrantMapPlatform, 1) &&
+        method(grant_group, "openPlatformInterrupt", GrantOpenPlatformInterrupt, 1) &&
         method(grant_group, "interruptCount", GrantInterruptCount, 1,
                FastCall<FastGrantInterruptCount>()) &&
         method(grant_group, "memory", GrantMemory, 0) &&
@@ -1793,6 +1864,7 @@ bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
   if (!(method(isolates_group, "spawn", IsolatesSpawn, 7) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
+        method(isolates_group, "setNice", IsolatesSetNice, 2) &&
         method(isolates_group, "figures", IsolatesFigures, 2) &&
         method(isolates_group, "ending", IsolatesEnding, 1) &&
         method(isolates_group, "sourceMap", IsolatesSourceMap, 1) &&

@@ -133,6 +133,9 @@ int32_t platform_device_map(uint32_t index, RuntimeMemoryRange* into) {
 int32_t platform_device_interrupt(uint32_t index) {
   return outcome(runtime::platform_device_interrupt(index));
 }
+uint32_t platform_device_stop(uint32_t index) {
+  return runtime::platform_device_stop(index) ? 1 : 0;
+}
 
 uint32_t platform_device_ports(uint32_t index) { return runtime::platform_device_ports(index); }
 uint32_t platform_port_read(uint32_t index, uint32_t port) {

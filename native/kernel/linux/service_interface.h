@@ -37,6 +37,7 @@ uint32_t platform_device_count();
 int32_t platform_device_at(uint32_t index, RuntimePlatformDevice* into);
 int32_t platform_device_map(uint32_t index, RuntimeMemoryRange* into);
 int32_t platform_device_interrupt(uint32_t index);
+uint32_t platform_device_stop(uint32_t index);
 uint32_t platform_device_ports(uint32_t index);
 uint32_t platform_port_read(uint32_t index, uint32_t port);
 int32_t platform_port_write(uint32_t index, uint32_t port, uint32_t value);

@@ -98,6 +98,8 @@ Result<RuntimeFramebuffer> platform_framebuffer(uint32_t index) {
   return framebuffer;
 }
 
+bool platform_device_stop(uint32_t index) { return virtio_mmio_stop(index); }
+
 void platform_devices_stop_all() { virtio_mmio_stop_all(); }
 
 }  // namespace runtime

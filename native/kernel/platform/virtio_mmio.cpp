@@ -8,6 +8,7 @@
 #include "lib/types.h"
 #include "lib/vector.h"
 #include "memory/address_space.h"
+#include "time/clock.h"
 
 namespace runtime {
 
@@ -20,6 +21,7 @@ constexpr uint64_t kSmallestSize = 0x100;
 constexpr uint32_t kMagic = 0x74726976;  // "virt"
 
 constexpr size_t kMaximumDescribed = 64;
+constexpr uint64_t kStopPatience = 100 * kNanosecondsPerMillisecond;
 
 struct Device {
   uint64_t address;
@@ -111,6 +113,19 @@ Result<uint32_t> virtio_mmio_interrupt(uint32_t index) {
   const Device* const device = find(index);
   if (!device) return Errno::NoDevice;
   return open_line_interrupt(device->line);
+}
+
+bool virtio_mmio_stop(uint32_t index) {
+  Device* const device = find(index);
+  if (!device) return false;
+  device->is_used = false;
+  volatile uint32_t* const status = register_of(device->registers, kStatusRegister);
+  *status = 0;
+  // 2.4.2: it has finished when the status reads as 0.
+  const uint64_t end = monotonic_nanoseconds() + kStopPatience;
+  while (*status != 0)
+    if (monotonic_nanoseconds() >= end) return false;
+  return true;
 }
 
 void virtio_mmio_stop_all() {

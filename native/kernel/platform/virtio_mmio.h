@@ -22,6 +22,8 @@ Result<RuntimePlatformDevice> virtio_mmio_device(uint32_t index);
 Result<RuntimeMemoryRange> virtio_mmio_map(uint32_t index);
 /// Opens its interrupt line; returns the interrupt's id. Errors: NoDevice, NoDeviceOrAddress, NoSpace.
 Result<uint32_t> virtio_mmio_interrupt(uint32_t index);
+/// Resets a device. Returns whether it has finished; false when there is none.
+bool virtio_mmio_stop(uint32_t index);
 /// Resets every device that was used since the last call, so that it no longer touches memory.
 void virtio_mmio_stop_all();
 

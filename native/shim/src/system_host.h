@@ -22,6 +22,7 @@ namespace runtime {
 
 class Children;
 class DeviceGrant;
+struct DevicePlace;
 
 /** What a life of the system isolate leaves to the next one. */
 struct Inheritance {
@@ -94,8 +95,10 @@ class SystemHost {
                        size_t script_length, double heap_limit, uint32_t message_limit,
                        int32_t nice, uint32_t grant, RuntimeSpawnedIsolate* into);
   int32_t GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into);
+  int32_t GrantPlatformDevice(uint32_t index, uint32_t bytes, RuntimeDeviceGrant* into);
   void RevokeDevice(uint32_t grant);
   void KillIsolate(uint32_t isolate, const char* reason, size_t length);
+  void SetIsolateNice(uint32_t isolate, int32_t nice);
   int32_t FillIsolateFigures(uint32_t isolate, RuntimeIsolateFigures* into) const;
   v8::Local<v8::Value> IsolateEnding(uint32_t isolate) const;
   v8::Local<v8::Value> IsolateSourceMap(uint32_t isolate) const;
@@ -124,6 +127,10 @@ class SystemHost {
                            uint32_t value);
   int32_t OpenGrantedMessage(uint32_t index, RuntimeMessageInterrupt* into);
   int32_t OpenGrantedLine(uint32_t index);
+  uint32_t GrantedPlatformCount() const;
+  int32_t GrantedPlatformAt(uint32_t index, RuntimePlatformDevice* into) const;
+  int32_t MapGrantedPlatform(uint32_t index, RuntimeMemoryRange* into) const;
+  int32_t OpenGrantedPlatformLine(uint32_t index);
   void AcknowledgeGranted(uint32_t interrupt) const;
   void ReleaseGranted(uint32_t interrupt);
   uint32_t CountGranted(uint32_t interrupt) const;
@@ -190,6 +197,7 @@ class SystemHost {
 
  private:
   /** 0, or -errno: ENODEV, EBUSY. For number 0 there is nothing to take. */
+  int32_t Grant(const DevicePlace& place, uint32_t bytes, RuntimeDeviceGrant* into);
   int32_t TakeGrant(uint32_t id, std::shared_ptr<DeviceGrant>* into);
   bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
 

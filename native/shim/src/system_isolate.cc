@@ -41,6 +41,8 @@ constexpr uint32_t kLogLines = 200;
 constexpr size_t kLongestLog = 16 * 1024;
 // How often figures that take a while to find are found anew.
 constexpr uint64_t kFiguresInterval = 20'000'000;
+// From so many nanoseconds on a turn of a spawned isolate is a long one.
+constexpr uint64_t kLongTurn = 100'000'000;
 
 // Exit code of an app that SIGTERM ended: 128 + SIGTERM.
 constexpr int kTerminatedCode = 143;
@@ -99,7 +101,7 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Create(const RuntimeKernelInterfac
                                                      Role role) {
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(
       kernel, platform, snapshot, role, std::make_unique<EventWordDoorbell>(kernel),
-      {{}, {}, ShareOfHeap(kernel, role), 0, 0, nullptr}, nullptr));
+      {{}, {}, ShareOfHeap(kernel, role), 0, 0, nullptr}, nullptr, nullptr));
   if (made->isolate_ == nullptr) return nullptr;
   made->set_children(
       std::make_unique<Children>(kernel, platform, snapshot, made->shared_mailbox()));
@@ -110,10 +112,11 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Spawn(const RuntimeKernelInterface
                                                     node::MultiIsolatePlatform* platform,
                                                     const node::EmbedderSnapshotData* snapshot,
                                                     const SpawnSettings& settings,
-                                                    LiveFigures* figures) {
-  std::unique_ptr<SystemIsolate> made(new SystemIsolate(kernel, platform, snapshot, Role::kSpawned,
-                                                        MakeDoorbell(kernel, settings), settings,
-                                                        figures));
+                                                    LiveFigures* figures, ThreadShare* share) {
+  std::unique_ptr<SystemIsolate> made(new SystemIsolate(
+      kernel, platform, snapshot, Role::kSpawned, MakeDoorbell(kernel, settings), settings, figures,
+      // Others wait for a driver.
+      settings.device == nullptr ? share : nullptr));
   made->set_device(settings.device);
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }
@@ -122,12 +125,13 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
                              node::MultiIsolatePlatform* platform,
                              const node::EmbedderSnapshotData* snapshot, Role role,
                              std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
-                             LiveFigures* figures)
+                             LiveFigures* figures, ThreadShare* share)
     : SystemHost(kernel, *doorbell, role == Role::kSpawned ? kSpawnedChannels : kNoLimit),
       started_at_(kernel.monotonic_nanoseconds()),
       role_(role),
       name_(settings.name),
       figures_(figures),
+      share_(share),
       platform_(platform),
       doorbell_(std::move(doorbell)),
       allocator_(MakeAllocator(role == Role::kSpawned, settings.heap_limit)),
@@ -216,14 +220,11 @@ void SystemIsolate::RunLoop(const ScriptFile& script) {
   const v8::HandleScope handle_scope(isolate_);
   const Local<Context> context = Context::New(isolate_);
   const Context::Scope context_scope(context);
-  if (figures_ != nullptr) figures_->turn_started.store(started_at_);
+  if (IsSpawned()) BeginTurn(started_at_);
   bool running = RunScript(context, script) && RunMicrotasks();
   if (figures_ != nullptr) figures_->ready_at.store(kernel().monotonic_nanoseconds());
   while (running && !terminating_.load()) {
-    if (figures_ != nullptr) {
-      turn_started_ = kernel().monotonic_nanoseconds();
-      figures_->turn_started.store(turn_started_);
-    }
+    if (IsSpawned()) BeginTurn(kernel().monotonic_nanoseconds());
     uint64_t deadline = RUNTIME_NO_DEADLINE;
     running = RunTasks() && RunShutDown(context) && RunNews(context) && RunTimers(context) &&
               RunTurn(context, &deadline);
@@ -278,8 +279,25 @@ void SystemIsolate::UpdateFigures() {
       static_cast<uint64_t>(isolate_->AdjustAmountOfExternalAllocatedMemory(0)));
 }
 
+void SystemIsolate::BeginTurn(uint64_t now) {
+  turn_started_ = now;
+  figures_->turn_started.store(now);
+  if (std::exchange(is_yielding_, false)) share_->SetYielding(false);
+}
+
+// Where its thread comes by in a turn that takes long: when it collects garbage, and when its messages are counted. What
+// computes long, or runs amok, leaves the processor to those that answer; where nobody wants it, it has all of it.
+void SystemIsolate::YieldInLongTurn(uint64_t now) {
+  if (share_ == nullptr || is_yielding_ || now - turn_started_ < kLongTurn) return;
+  is_yielding_ = true;
+  share_->SetYielding(true);
+}
+
 bool SystemIsolate::MaySend() {
-  if (messages_.most() == 0 || messages_.Take(kernel().monotonic_nanoseconds())) return true;
+  if (messages_.most() == 0) return true;
+  const uint64_t now = kernel().monotonic_nanoseconds();
+  YieldInLongTurn(now);
+  if (messages_.Take(now)) return true;
   StopFor("it sends more than " + std::to_string(messages_.most()) + " messages in a second");
   return false;
 }

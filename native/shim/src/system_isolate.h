@@ -61,12 +61,14 @@ class SystemIsolate final : private SystemHost {
   /**
    * Makes an isolate for another one.
    * @param figures kept up to date; outlives it
+   * @param share of its thread; outlives it
    * @returns nullptr when V8 could not make the isolate
    */
   static std::unique_ptr<SystemIsolate> Spawn(const RuntimeKernelInterface& kernel,
                                               node::MultiIsolatePlatform* platform,
                                               const node::EmbedderSnapshotData* snapshot,
-                                              const SpawnSettings& settings, LiveFigures* figures);
+                                              const SpawnSettings& settings, LiveFigures* figures,
+                                              ThreadShare* share);
   ~SystemIsolate();
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
@@ -120,7 +122,7 @@ class SystemIsolate final : private SystemHost {
   SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
                 const node::EmbedderSnapshotData* snapshot, Role role,
                 std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
-                LiveFigures* figures);
+                LiveFigures* figures, ThreadShare* share);
 
   uint64_t StartedAt() const override { return started_at_; }
   v8::Local<v8::Value> SourceMap() const override;
@@ -160,6 +162,8 @@ class SystemIsolate final : private SystemHost {
   void Report(const char* what, v8::Local<v8::Value> error, v8::Local<v8::Message> message);
 
   void LimitSpawned();
+  void BeginTurn(uint64_t now);
+  void YieldInLongTurn(uint64_t now);
   void StopFor(const std::string& limit);
   size_t MemoryBytes() const;
   void ReachHeapLimit();
@@ -169,6 +173,8 @@ class SystemIsolate final : private SystemHost {
   static void OnPromiseReject(v8::PromiseRejectMessage message);
   static void OnInterrupt(v8::Isolate* isolate, void* self);
   static void OnCollected(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
+                          void* self);
+  static void OnScavenged(v8::Isolate* isolate, v8::GCType type, v8::GCCallbackFlags flags,
                           void* self);
   static size_t OnNearHeapLimit(void* self, size_t current_limit, size_t initial_limit);
   static void OnKilled(v8::Isolate* isolate, void* self);
@@ -183,6 +189,7 @@ class SystemIsolate final : private SystemHost {
   const Role role_;
   const std::string name_;  // of a spawned isolate
   LiveFigures* const figures_;
+  ThreadShare* const share_;  // nullptr when it never yields
   node::MultiIsolatePlatform* const platform_;
   const std::unique_ptr<Doorbell> doorbell_;
   const std::shared_ptr<node::ArrayBufferAllocator> allocator_;
@@ -209,6 +216,8 @@ class SystemIsolate final : private SystemHost {
   size_t most_heap_bytes_ = 0;
   // V8's own limit, on the machine on which a frozen process has gone on; 0 on that on which it was made.
   size_t heap_limit_of_machine_ = 0;
+  // Of a spawned isolate: from so many bytes on, garbage included, garbage is collected to see what is left.
+  size_t collects_from_ = 0;
   bool heap_exhausted_ = false;
   int heap_reserves_used_ = 0;
   std::atomic<bool> terminating_ = false;
@@ -221,6 +230,7 @@ class SystemIsolate final : private SystemHost {
   uint64_t dropped_lines_ = 0;
   uint64_t turn_started_ = 0;
   uint64_t figures_at_ = 0;
+  bool is_yielding_ = false;
   // A limit that it reached, and where it was when something stopped it.
   std::string limit_reached_;
   std::string stopped_at_;

@@ -28,6 +28,12 @@ constexpr int kHeapReserves = 4;
 constexpr size_t kReserveShare = 4;
 constexpr int kMostFrames = 10;
 constexpr size_t kMebibyte = 1024 * 1024;
+// V8's own limit is so far above that of a spawned isolate. At its own V8 collects garbage half a dozen times for one
+// allocation before it asks what to do. This much is its young generation at its largest, and some.
+constexpr size_t kCollectorSlack = 24 * kMebibyte;
+// What an isolate near its limit may allocate from one full collection to the next one that is on its account.
+constexpr size_t kBetweenLooks = 4 * kMebibyte;
+constexpr size_t kNever = SIZE_MAX;
 
 SystemIsolate* Self(v8::Isolate* isolate) {
   return static_cast<SystemIsolate*>(isolate->GetData(SystemIsolate::kSelfSlot));
@@ -97,8 +103,11 @@ void SystemIsolate::LimitSpawned() {
   isolate_->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames);
   isolate_->AddGCPrologueCallback(OnCollectionBegins, this);
   isolate_->AddGCEpilogueCallback(OnCollectionEnds, this);
+  isolate_->AddGCEpilogueCallback(
+      OnScavenged, this, static_cast<v8::GCType>(v8::kGCTypeScavenge | v8::kGCTypeMinorMarkSweep));
+  collects_from_ = most_heap_bytes_;
   // Removing the callback is the way to set the limit that V8 keeps itself.
-  isolate_->RemoveNearHeapLimitCallback(OnNearHeapLimit, most_heap_bytes_);
+  isolate_->RemoveNearHeapLimitCallback(OnNearHeapLimit, most_heap_bytes_ + kCollectorSlack);
   isolate_->AddNearHeapLimitCallback(OnNearHeapLimit, this);
 }
 
@@ -224,11 +233,25 @@ void SystemIsolate::OnCollected(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, v
     const size_t has = host->MemoryBytes();
     if (host->figures_ != nullptr) host->figures_->heap_bytes.store(host->HeapBytes());
     if (has > host->most_heap_bytes_) host->ReachHeapLimit();
+    host->collects_from_ = std::max(host->most_heap_bytes_, has + kBetweenLooks);
     return;
   }
   if (host->HeapBytes() <= host->most_heap_bytes_) return;
   host->heap_exhausted_ = true;
   host->isolate_->TerminateExecution();
+}
+
+// Much of what there is may be garbage. Whether it is, one full collection tells, which cannot be had within another.
+void SystemIsolate::OnScavenged(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* self) {
+  auto* const host = static_cast<SystemIsolate*>(self);
+  if (!host->limit_reached_.empty() || host->MemoryBytes() <= host->collects_from_) return;
+  host->collects_from_ = kNever;
+  isolate->RequestInterrupt(
+      [](v8::Isolate* interrupted, void*) {
+        interrupted->MemoryPressureNotification(v8::MemoryPressureLevel::kCritical);
+        interrupted->MemoryPressureNotification(v8::MemoryPressureLevel::kNone);
+      },
+      nullptr);
 }
 
 // Where it is said once JavaScript can be looked at, which is not now.
@@ -240,7 +263,9 @@ void SystemIsolate::ReachHeapLimit() {
 }
 
 void SystemIsolate::OnCollectionBegins(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* self) {
-  ++static_cast<SystemIsolate*>(self)->collections_;
+  auto* const host = static_cast<SystemIsolate*>(self);
+  ++host->collections_;
+  host->YieldInLongTurn(host->kernel().monotonic_nanoseconds());
 }
 
 void SystemIsolate::OnCollectionEnds(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* self) {

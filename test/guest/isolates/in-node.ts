@@ -133,7 +133,17 @@ export async function check(thread: string): Promise<void> {
 }
 
 /** Starts two that end with who has started them: one waits, one computes for ever. */
-export function leaveRunning(): void {
-  isolates().spawn({ name: 'waits', entry: echo });
-  isolates().spawn({ name: 'computes', entry: misbehave, argument: 'loop' });
+export function leaveRunning(): readonly Isolate[] {
+  return [
+    isolates().spawn({ name: 'waits', entry: echo, turnLimit: 60_000 }),
+    isolates().spawn({ name: 'computes', entry: misbehave, argument: 'loop' }),
+  ];
+}
+
+/** Starts one that ends by itself, for which the event loop goes on. */
+export function waitForOne(): void {
+  const isolate = isolates().spawn({ name: 'kept', entry: misbehave, argument: 'exception' });
+  isolate.onEnded(({ how }) => console.log(`isolates: the one that was kept ${how}`));
+  isolate.unref();
+  isolate.ref();
 }

@@ -2,6 +2,8 @@
  * A composition with drivers in isolates of their own, which kills the network's driver at random while it is busy:
  * once in a second or two.
  */
+import * as e1000 from '@runtimejs/e1000/own.ts';
+import type { NetworkDevice } from '@runtimejs/net/device.ts';
 import { type PlacedDriver, placedDrivers } from '@runtimejs/placement/placed-driver.ts';
 import type { Platform } from '@runtimejs/platform/platform.ts';
 import { type SystemContext, system } from '@runtimejs/system/compose.ts';
@@ -79,9 +81,11 @@ export function runPlaced(times: number, frames: number): void {
         drivers: [
           {
             attach: (platform, memory, context) => {
-              const devices = virtioNet.attach(platform, memory, context);
-              const [driver] = placedDrivers().filter(({ name }) => name.startsWith('virtio-net'));
+              const devices: NetworkDevice[] = [virtioNet, e1000].flatMap(({ attach }) => [
+                ...attach(platform, memory, context),
+              ]);
               const [device] = devices;
+              const driver = placedDrivers().find(({ name }) => name === device?.name);
               if (driver === undefined || device === undefined) return devices;
               const look = (): void => {
                 count =

@@ -1,18 +1,9 @@
 /** A driver's isolate that reaches for what it was not given, and tells what became of it. */
 import type { BareBindings } from '@runtimejs/isolate/generated/bindings.d.ts';
 import type { IsolateContext } from '@runtimejs/isolate/program.ts';
+import { attempt } from './forgery.ts';
 
 const { runtime } = globalThis as unknown as { readonly runtime: BareBindings };
-
-/** Runs something. @returns what it gave, or the name of its error, with the code if it has one */
-function attempt(run: () => unknown): unknown {
-  try {
-    return run() ?? 'done';
-  } catch (error) {
-    const { name, code } = error as Error & { readonly code?: string };
-    return code ?? name;
-  }
-}
 
 export default ({ channel }: IsolateContext): void => {
   const { grant } = runtime;

@@ -5,33 +5,10 @@
 import { type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
 import { findFunctions } from '@runtimejs/pci/function.ts';
 import { type SystemContext, system } from '@runtimejs/system/compose.ts';
+import { answer, attempt, ended } from '../placement/forgery.ts';
 
 const forge = new URL('../placement/forge.ts', import.meta.url);
 const memory = 64 * 1024;
-
-function attempt(run: () => unknown): unknown {
-  try {
-    run();
-    return 'done';
-  } catch (error) {
-    return (error as Error & { readonly code?: string }).code ?? String(error);
-  }
-}
-
-const ended = (isolate: Isolate): Promise<string> =>
-  new Promise((resolve) => isolate.onEnded(({ how }) => resolve(how)));
-
-const answer = ({ channel }: Isolate): Promise<Uint8Array> =>
-  new Promise((resolve) => {
-    channel.start({
-      readable() {
-        const message = channel.receive();
-        if (message !== undefined) resolve(message.bytes.slice());
-      },
-      writable() {},
-      closed() {},
-    });
-  });
 
 async function run({ platform, bindings, log }: SystemContext): Promise<void> {
   const report = (name: string, value: unknown): void =>

@@ -215,7 +215,12 @@ export class VirtioMmioModel implements RegisterModel {
     this.#version = version;
     this.interrupt = platform.createInterrupt();
     const registers = createRegisters(0x200, this);
-    platform.devices.push({ kind: 'virtio-mmio', registers, interrupt: this.interrupt });
+    platform.devices.push({
+      kind: 'virtio-mmio',
+      number: platform.devices.length,
+      registers,
+      openInterrupt: () => this.interrupt,
+    });
     model.raise = (kind) => {
       this.#pending |= kind === 'queue' ? 1 : 2;
       this.interrupt.raised += 1;

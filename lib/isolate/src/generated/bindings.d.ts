@@ -38,6 +38,14 @@ export interface MessageInterrupt {
   address: number;
 }
 
+/** A device that is not on a bus which can be searched. */
+export interface PlatformDevice {
+  /** RUNTIME_PLATFORM_DEVICE_*. */
+  kind: number;
+  /** Bytes of memory. */
+  size: number;
+}
+
 /** Memory taken from the arena. */
 export interface ArenaBlock {
   /** Its place in the arena. */
@@ -214,8 +222,8 @@ export interface LoopBindings {
 }
 
 /**
- * The device that this isolate was given, if any: function 0 is its only one, and its interrupts
- * have numbers of this isolate alone. What it was not given is not there.
+ * The device that this isolate was given, if any: function 0, or platform device 0, is its only
+ * one, and its interrupts have numbers of this isolate alone. What it was not given is not there.
  */
 export interface GrantBindings {
   /**
@@ -319,6 +327,36 @@ export interface GrantBindings {
   releaseInterrupt(id: number): void;
 
   /**
+   * Counts the devices that the platform describes itself.
+   * @returns how many there are
+   */
+  platformCount(): number;
+
+  /**
+   * Describes a platform device.
+   * @param index Index in the list of platform devices.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  platformAt(index: number, into: PlatformDevice): PlatformDevice;
+
+  /**
+   * Maps a platform device's memory.
+   * @param index Index in the list of platform devices.
+   * @returns the memory
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  mapPlatform(index: number): ArrayBuffer;
+
+  /**
+   * Opens a platform device's interrupt line.
+   * @param index Index in the list of platform devices.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  openPlatformInterrupt(index: number): number;
+
+  /**
    * Tells how often an interrupt came; the count begins anywhere, and wraps. Throws when it is not
    * open.
    * @param id The interrupt's id.
@@ -409,8 +447,8 @@ export interface BareBindings {
   /** The isolate's event loop. */
   readonly loop: LoopBindings;
   /**
-   * The device that this isolate was given, if any: function 0 is its only one, and its interrupts
-   * have numbers of this isolate alone. What it was not given is not there.
+   * The device that this isolate was given, if any: function 0, or platform device 0, is its only
+   * one, and its interrupts have numbers of this isolate alone. What it was not given is not there.
    */
   readonly grant: GrantBindings;
   /** Text and bytes, and copies of values, by the engine. */

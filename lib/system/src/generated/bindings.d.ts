@@ -347,6 +347,15 @@ export interface IsolatesBindings {
   grantDevice(index: number, bytes: number, into: DeviceGrant): DeviceGrant;
 
   /**
+   * As grantDevice, for a virtio device over MMIO.
+   * @param index Index of the device in the list of the platform's devices.
+   * @param bytes Of memory, at most 4 MiB; rounded up to a power of two of pages.
+   * @param into What was taken.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  grantPlatformDevice(index: number, bytes: number, into: DeviceGrant): DeviceGrant;
+
+  /**
    * Gives the memory back. An isolate that still has the device is killed and waited for; the
    * device is stopped before.
    * @param grant Number of the device.
@@ -359,6 +368,14 @@ export interface IsolatesBindings {
    * @param reason For the report.
    */
   kill(isolate: number, reason: string): void;
+
+  /**
+   * Gives the thread of an isolate another share of the CPU. One that has ended is left alone.
+   * @param isolate The isolate's number.
+   * @param nice As nice(2) has it, of its thread: 0 as the app has, and each step is a factor of
+   * 1.25 less of the CPU.
+   */
+  setNice(isolate: number, nice: number): void;
 
   /**
    * Tells what an isolate has used.

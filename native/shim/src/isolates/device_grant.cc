@@ -44,17 +44,32 @@ class EventDoorbell final : public Doorbell {
   const uint32_t word_;
 };
 
+// 0, or -errno.
+int32_t CheckFunction(const RuntimeKernelInterface& kernel, uint32_t function) {
+  if (function >= kernel.pci_function_count()) return -ENODEV;
+  if (kernel.pci_read(function, kVendor, 2) == kNoVendor) return -ENODEV;
+  // Behind a bridge there are others' devices.
+  return (kernel.pci_read(function, kHeaderType, 1) & 0x7f) == 0 ? 0 : -EINVAL;
+}
+
+int32_t CheckPlatformDevice(const RuntimeKernelInterface& kernel, uint32_t index) {
+  RuntimePlatformDevice described = {};
+  const int32_t result = kernel.platform_device_at(index, &described);
+  if (result < 0) return result;
+  // Others could not be taken away from an isolate that fails: they have no reset.
+  return described.kind == RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO ? 0 : -EINVAL;
+}
+
 }  // namespace
 
 std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& kernel,
-                                                 uint32_t function, uint32_t bytes,
+                                                 const DevicePlace& place, uint32_t bytes,
                                                  const RuntimeMemoryRange& arena, int32_t* error) {
-  *error = -ENODEV;
-  if (function >= kernel.pci_function_count()) return nullptr;
-  if (kernel.pci_read(function, kVendor, 2) == kNoVendor) return nullptr;
+  *error = place.bus == DevicePlace::Bus::kPci ? CheckFunction(kernel, place.index)
+                                               : CheckPlatformDevice(kernel, place.index);
+  if (*error < 0) return nullptr;
   *error = -EINVAL;
-  // Behind a bridge there are others' devices.
-  if (arena.address == 0 || (kernel.pci_read(function, kHeaderType, 1) & 0x7f) != 0) return nullptr;
+  if (arena.address == 0) return nullptr;
   RuntimeArenaBlock block = {};
   *error = kernel.arena_allocate(bytes, 1, &block);
   if (*error < 0) return nullptr;
@@ -64,7 +79,7 @@ std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& k
     return nullptr;
   }
   return std::shared_ptr<DeviceGrant>(
-      new DeviceGrant(kernel, function, arena, block, static_cast<uint32_t>(*error)));
+      new DeviceGrant(kernel, place, arena, block, static_cast<uint32_t>(*error)));
 }
 
 DeviceGrant::~DeviceGrant() {
@@ -83,7 +98,7 @@ bool DeviceGrant::Take() {
 void DeviceGrant::Revoke() {
   if (!is_taken_.load()) return;
   // First the device, then what it writes to.
-  if (kernel_.pci_stop(function_) == 0) {
+  if (!StopDevice()) {
     static constexpr char kText[] =
         "a device does not finish what it has under way after its driver ended";
     kernel_.log(RUNTIME_LOG_WARN, kText, sizeof(kText) - 1);
@@ -92,18 +107,27 @@ void DeviceGrant::Revoke() {
   is_taken_.store(false);
 }
 
+bool DeviceGrant::StopDevice() const {
+  return (is_function() ? kernel_.pci_stop(place_.index)
+                        : kernel_.platform_device_stop(place_.index)) != 0;
+}
+
 std::unique_ptr<Doorbell> DeviceGrant::MakeDoorbell() const {
   return std::make_unique<EventDoorbell>(kernel_, word_);
 }
 
+int32_t DeviceGrant::FunctionAt(uint32_t index, RuntimePciFunction* into) const {
+  return index == 0 && is_function() ? kernel_.pci_function_at(place_.index, into) : -ENODEV;
+}
+
 uint32_t DeviceGrant::Read(uint32_t index, uint32_t offset, uint32_t width) const {
-  return IsOwn(index) ? kernel_.pci_read(function_, offset, width) : kNothing;
+  return IsOwnFunction(index) ? kernel_.pci_read(place_.index, offset, width) : kNothing;
 }
 
 int32_t DeviceGrant::Write(uint32_t index, uint32_t offset, uint32_t width, uint32_t value) {
-  if (!IsOwn(index)) return -ENODEV;
+  if (!IsOwnFunction(index)) return -ENODEV;
   if (!MayWrite(offset, width, value)) return -EPERM;
-  return kernel_.pci_write(function_, offset, width, value);
+  return kernel_.pci_write(place_.index, offset, width, value);
 }
 
 // The command register, and capabilities that a driver has to set up. With others, such as power states and
@@ -111,24 +135,24 @@ int32_t DeviceGrant::Write(uint32_t index, uint32_t offset, uint32_t width, uint
 bool DeviceGrant::MayWrite(uint32_t offset, uint32_t width, uint32_t value) const {
   if (offset == kCommand && width == 2) return true;
   if (offset < kFirstCapability ||
-      (kernel_.pci_read(function_, kStatus, 2) & kHasCapabilities) == 0) {
+      (kernel_.pci_read(place_.index, kStatus, 2) & kHasCapabilities) == 0) {
     return false;
   }
   // The capability that begins last before the register is the one that it is in.
   uint32_t found = 0;
-  uint32_t at = kernel_.pci_read(function_, kCapabilities, 1) & 0xfc;
+  uint32_t at = kernel_.pci_read(place_.index, kCapabilities, 1) & 0xfc;
   for (int each = 0; each < kMostCapabilities && at >= kFirstCapability; ++each) {
     if (at <= offset && at > found) found = at;
-    at = kernel_.pci_read(function_, at + 1, 1) & 0xfc;
+    at = kernel_.pci_read(place_.index, at + 1, 1) & 0xfc;
   }
   if (found == 0) return false;
-  switch (kernel_.pci_read(function_, found, 1)) {
+  switch (kernel_.pci_read(place_.index, found, 1)) {
     case kMessages:
       return IsOwnMessage(found, offset - found, width, value);
     case kMessageTable:
       return offset - found == kControl && width == 2;
     case kVendorSpecific:
-      return offset - found + width <= kernel_.pci_read(function_, found + 2, 1);
+      return offset - found + width <= kernel_.pci_read(place_.index, found + 2, 1);
     default:
       return false;
   }
@@ -138,7 +162,7 @@ bool DeviceGrant::MayWrite(uint32_t offset, uint32_t width, uint32_t value) cons
 bool DeviceGrant::IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t width,
                                uint32_t value) const {
   if (offset == kControl) return width == 2;
-  const bool is_64_bit = (kernel_.pci_read(function_, capability + kControl, 2) & kIs64Bit) != 0;
+  const bool is_64_bit = (kernel_.pci_read(place_.index, capability + kControl, 2) & kIs64Bit) != 0;
   for (const Interrupt& each : interrupts_) {
     if (!each.is_open || each.address == 0) continue;
     if (offset == kAddressLow && width == 4 && value == static_cast<uint32_t>(each.address)) {
@@ -154,21 +178,22 @@ bool DeviceGrant::IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t wi
 }
 
 int32_t DeviceGrant::Bar(uint32_t index, uint32_t bar, RuntimePciBar* into) const {
-  return IsOwn(index) ? kernel_.pci_bar(function_, bar, into) : -ENODEV;
+  return IsOwnFunction(index) ? kernel_.pci_bar(place_.index, bar, into) : -ENODEV;
 }
 
 int32_t DeviceGrant::Map(uint32_t index, uint32_t bar, RuntimeMemoryRange* into) const {
-  return IsOwn(index) ? kernel_.pci_map(function_, bar, into) : -ENODEV;
+  return IsOwnFunction(index) ? kernel_.pci_map(place_.index, bar, into) : -ENODEV;
 }
 
 uint32_t DeviceGrant::ReadPort(uint32_t index, uint32_t bar, uint32_t offset,
                                uint32_t width) const {
-  return IsOwn(index) ? kernel_.pci_port_read(function_, bar, offset, width) : kNothing;
+  return IsOwnFunction(index) ? kernel_.pci_port_read(place_.index, bar, offset, width) : kNothing;
 }
 
 int32_t DeviceGrant::WritePort(uint32_t index, uint32_t bar, uint32_t offset, uint32_t width,
                                uint32_t value) const {
-  return IsOwn(index) ? kernel_.pci_port_write(function_, bar, offset, width, value) : -ENODEV;
+  return IsOwnFunction(index) ? kernel_.pci_port_write(place_.index, bar, offset, width, value)
+                              : -ENODEV;
 }
 
 int DeviceGrant::FindFree() const {
@@ -185,21 +210,36 @@ int32_t DeviceGrant::Open(int place, const Interrupt& opened) {
 }
 
 int32_t DeviceGrant::OpenMessage(uint32_t index, RuntimeMessageInterrupt* into) {
-  if (!IsOwn(index)) return -ENODEV;
+  if (!IsOwnFunction(index)) return -ENODEV;
   const int place = FindFree();
   if (place < 0) return -ENOSPC;
-  const int32_t result = kernel_.interrupt_open_message(function_, into);
+  const int32_t result = kernel_.interrupt_open_message(place_.index, into);
   if (result < 0) return result;
   into->id = static_cast<uint32_t>(Open(place, {true, into->id, into->data, into->address}));
   return 0;
 }
 
-int32_t DeviceGrant::OpenLine(uint32_t index) {
-  if (!IsOwn(index)) return -ENODEV;
+int32_t DeviceGrant::OpenLineOf(int32_t (*open)(uint32_t index)) {
   const int place = FindFree();
   if (place < 0) return -ENOSPC;
-  const int32_t id = kernel_.interrupt_open_line(function_);
+  const int32_t id = open(place_.index);
   return id < 0 ? id : Open(place, {true, static_cast<uint32_t>(id), 0, 0});
+}
+
+int32_t DeviceGrant::OpenLine(uint32_t index) {
+  return IsOwnFunction(index) ? OpenLineOf(kernel_.interrupt_open_line) : -ENODEV;
+}
+
+int32_t DeviceGrant::PlatformAt(uint32_t index, RuntimePlatformDevice* into) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_device_at(place_.index, into) : -ENODEV;
+}
+
+int32_t DeviceGrant::MapPlatform(uint32_t index, RuntimeMemoryRange* into) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_device_map(place_.index, into) : -ENODEV;
+}
+
+int32_t DeviceGrant::OpenPlatformLine(uint32_t index) {
+  return IsOwnPlatformDevice(index) ? OpenLineOf(kernel_.platform_device_interrupt) : -ENODEV;
 }
 
 const DeviceGrant::Interrupt* DeviceGrant::Find(uint32_t interrupt) const {

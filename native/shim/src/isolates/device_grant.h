@@ -12,10 +12,20 @@
 
 namespace runtime {
 
+/** A device as the kernel knows it. */
+struct DevicePlace {
+  enum class Bus { kPci, kPlatform };
+  Bus bus;
+  /** In the kernel's list of functions, or of the platform's devices. */
+  uint32_t index;
+
+  bool operator==(const DevicePlace& other) const = default;
+};
+
 /**
- * One PCI function, its interrupts, and a block of memory that it may access.
+ * One PCI function or virtio device over MMIO, its interrupts, and a block of memory that it may access.
  *
- * The isolate that has it names its function by 0 and its interrupts by their places in a table here, so there
+ * The isolate that has it names its device by 0 and its interrupts by their places in a table here, so there
  * is no number by which it could reach another's. When its thread ends, in whichever way, Revoke() stops the
  * device; the memory stays until this object goes, after that.
  *
@@ -25,20 +35,20 @@ namespace runtime {
 class DeviceGrant {
  public:
   /**
-   * @param function index in the kernel's list
    * @param bytes of memory
    * @param arena the whole arena, which is attached
-   * @param error gets -errno: ENODEV, EINVAL (a bridge; too much memory), ENOMEM, ENOSPC
+   * @param error gets -errno: ENODEV, EINVAL (a bridge; no virtio device; too much memory), ENOMEM, ENOSPC
    * @returns nullptr when it cannot be had
    */
   static std::shared_ptr<DeviceGrant> Create(const RuntimeKernelInterface& kernel,
-                                             uint32_t function, uint32_t bytes,
+                                             const DevicePlace& place, uint32_t bytes,
                                              const RuntimeMemoryRange& arena, int32_t* error);
   ~DeviceGrant();
   DeviceGrant(const DeviceGrant&) = delete;
   DeviceGrant& operator=(const DeviceGrant&) = delete;
 
-  uint32_t function() const { return function_; }
+  const DevicePlace& place() const { return place_; }
+  bool is_function() const { return place_.bus == DevicePlace::Bus::kPci; }
   const RuntimeArenaBlock& block() const { return block_; }
   RuntimeMemoryRange memory() const { return {arena_.address + block_.offset, block_.size}; }
 
@@ -51,6 +61,8 @@ class DeviceGrant {
   /** Wakes the isolate, for its own interrupts and for messages. */
   std::unique_ptr<Doorbell> MakeDoorbell() const;
 
+  // Of a PCI function.
+  int32_t FunctionAt(uint32_t index, RuntimePciFunction* into) const;
   uint32_t Read(uint32_t index, uint32_t offset, uint32_t width) const;
   /** Errors: -ENODEV, -EINVAL, -EPERM for what is neither the command register nor one of a driver's business. */
   int32_t Write(uint32_t index, uint32_t offset, uint32_t width, uint32_t value);
@@ -61,6 +73,11 @@ class DeviceGrant {
                     uint32_t value) const;
   int32_t OpenMessage(uint32_t index, RuntimeMessageInterrupt* into);
   int32_t OpenLine(uint32_t index);
+  // Of a device over MMIO.
+  int32_t PlatformAt(uint32_t index, RuntimePlatformDevice* into) const;
+  int32_t MapPlatform(uint32_t index, RuntimeMemoryRange* into) const;
+  int32_t OpenPlatformLine(uint32_t index);
+
   void Acknowledge(uint32_t interrupt) const;
   void Release(uint32_t interrupt);
   /** False when it is not open. */
@@ -75,20 +92,27 @@ class DeviceGrant {
     uint64_t address = 0;
   };
 
-  DeviceGrant(const RuntimeKernelInterface& kernel, uint32_t function,
+  DeviceGrant(const RuntimeKernelInterface& kernel, const DevicePlace& place,
               const RuntimeMemoryRange& arena, const RuntimeArenaBlock& block, uint32_t word)
-      : kernel_(kernel), function_(function), arena_(arena), block_(block), word_(word) {}
+      : kernel_(kernel), place_(place), arena_(arena), block_(block), word_(word) {}
 
-  bool IsOwn(uint32_t index) const { return index == 0 && is_taken_.load(); }
+  bool IsOwnFunction(uint32_t index) const {
+    return index == 0 && is_function() && is_taken_.load();
+  }
+  bool IsOwnPlatformDevice(uint32_t index) const {
+    return index == 0 && !is_function() && is_taken_.load();
+  }
+  bool StopDevice() const;
   const Interrupt* Find(uint32_t interrupt) const;
   /** A place in the table; -1 when it is full. */
   int FindFree() const;
   int32_t Open(int place, const Interrupt& opened);
+  int32_t OpenLineOf(int32_t (*open)(uint32_t index));
   bool MayWrite(uint32_t offset, uint32_t width, uint32_t value) const;
   bool IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t width, uint32_t value) const;
 
   const RuntimeKernelInterface& kernel_;
-  const uint32_t function_;
+  const DevicePlace place_;
   const RuntimeMemoryRange arena_;
   const RuntimeArenaBlock block_;
   const uint32_t word_;  // the event word that its interrupts set

@@ -12,12 +12,20 @@
 namespace runtime {
 
 int32_t SystemHost::GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into) {
+  return Grant({DevicePlace::Bus::kPci, function}, bytes, into);
+}
+
+int32_t SystemHost::GrantPlatformDevice(uint32_t index, uint32_t bytes, RuntimeDeviceGrant* into) {
+  return Grant({DevicePlace::Bus::kPlatform, index}, bytes, into);
+}
+
+int32_t SystemHost::Grant(const DevicePlace& place, uint32_t bytes, RuntimeDeviceGrant* into) {
   for (const auto& [id, grant] : grants_) {
-    if (grant->function() == function) return -EBUSY;
+    if (grant->place() == place) return -EBUSY;
   }
   if (last_grant_ == static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) return -EAGAIN;
   int32_t error = 0;
-  std::shared_ptr<DeviceGrant> made = DeviceGrant::Create(kernel_, function, bytes, arena_, &error);
+  std::shared_ptr<DeviceGrant> made = DeviceGrant::Create(kernel_, place, bytes, arena_, &error);
   if (made == nullptr) return error;
   *into = {++last_grant_, made->block().offset, made->block().size};
   grants_.emplace(last_grant_, std::move(made));
@@ -49,11 +57,12 @@ void SystemHost::set_device(std::shared_ptr<DeviceGrant> device) {
   if (device_ != nullptr) arena_ = device_->memory();
 }
 
-uint32_t SystemHost::GrantedCount() const { return device_ == nullptr ? 0 : 1; }
+uint32_t SystemHost::GrantedCount() const {
+  return device_ != nullptr && device_->is_function() ? 1 : 0;
+}
 
 int32_t SystemHost::GrantedAt(uint32_t index, RuntimePciFunction* into) const {
-  if (device_ == nullptr || index != 0) return -ENODEV;
-  return kernel_.pci_function_at(device_->function(), into);
+  return device_ == nullptr ? -ENODEV : device_->FunctionAt(index, into);
 }
 
 uint32_t SystemHost::ReadGranted(uint32_t index, uint32_t offset, uint32_t width) const {
@@ -88,6 +97,22 @@ int32_t SystemHost::OpenGrantedMessage(uint32_t index, RuntimeMessageInterrupt* 
 
 int32_t SystemHost::OpenGrantedLine(uint32_t index) {
   return device_ == nullptr ? -ENODEV : device_->OpenLine(index);
+}
+
+uint32_t SystemHost::GrantedPlatformCount() const {
+  return device_ != nullptr && !device_->is_function() ? 1 : 0;
+}
+
+int32_t SystemHost::GrantedPlatformAt(uint32_t index, RuntimePlatformDevice* into) const {
+  return device_ == nullptr ? -ENODEV : device_->PlatformAt(index, into);
+}
+
+int32_t SystemHost::MapGrantedPlatform(uint32_t index, RuntimeMemoryRange* into) const {
+  return device_ == nullptr ? -ENODEV : device_->MapPlatform(index, into);
+}
+
+int32_t SystemHost::OpenGrantedPlatformLine(uint32_t index) {
+  return device_ == nullptr ? -ENODEV : device_->OpenPlatformLine(index);
 }
 
 void SystemHost::AcknowledgeGranted(uint32_t interrupt) const {

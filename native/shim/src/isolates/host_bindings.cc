@@ -63,6 +63,11 @@ void SystemHost::KillIsolate(uint32_t isolate, const char* reason, size_t length
   if (found != nullptr) found->Kill(std::string(reason, length));
 }
 
+void SystemHost::SetIsolateNice(uint32_t isolate, int32_t nice) {
+  SpawnedIsolate* const found = FindIsolate(children_.get(), isolate, "isolates.setNice");
+  if (found != nullptr) found->SetNice(nice);
+}
+
 int32_t SystemHost::FillIsolateFigures(uint32_t isolate, RuntimeIsolateFigures* into) const {
   SpawnedIsolate* const found = children_ == nullptr ? nullptr : children_->Find(isolate);
   if (found == nullptr) return -ESRCH;

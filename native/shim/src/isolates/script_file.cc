@@ -23,8 +23,9 @@ struct Replacement {
 };
 
 std::mutex open_mutex;  // guards what OpenFiles() and Replacements() give
-std::map<std::string, std::weak_ptr<const ScriptFile>>& OpenFiles() {
-  static auto* const files = new std::map<std::string, std::weak_ptr<const ScriptFile>>;
+// Kept for good: they are mapped where the image is, and what restarts often need not touch all of them anew.
+std::map<std::string, std::shared_ptr<const ScriptFile>>& OpenFiles() {
+  static auto* const files = new std::map<std::string, std::shared_ptr<const ScriptFile>>;
   return *files;
 }
 std::map<std::string, Replacement>& Replacements() {
@@ -70,17 +71,13 @@ std::shared_ptr<const ScriptFile> ScriptFile::Open(const std::string& path) {
   if (replaced != Replacements().end() && replaced->second.current != nullptr) {
     return replaced->second.current;
   }
-  std::erase_if(OpenFiles(), [](const auto& entry) { return entry.second.expired(); });
-  std::weak_ptr<const ScriptFile>& known = OpenFiles()[path];
-  std::shared_ptr<const ScriptFile> file = known.lock();
-  if (file != nullptr) return file;
+  const auto known = OpenFiles().find(path);
+  if (known != OpenFiles().end()) return known->second;
   std::optional<MappedFile> text = MappedFile::Open(path.c_str());
   if (!text.has_value()) return nullptr;
   std::optional<MappedFile> cache = MappedFile::Open((path + ".cache").c_str());
-  file = std::make_shared<const ScriptFile>(path, *std::move(text),
-                                            cache ? *std::move(cache) : MappedFile());
-  known = file;
-  return file;
+  return OpenFiles()[path] = std::make_shared<const ScriptFile>(
+             path, *std::move(text), cache ? *std::move(cache) : MappedFile());
 }
 
 void ScriptFile::Replace(const std::string& path, std::string text) {

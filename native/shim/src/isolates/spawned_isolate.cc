@@ -1,6 +1,5 @@
 #include "spawned_isolate.h"
 
-#include <sys/resource.h>
 #include <time.h>
 
 #include <cerrno>
@@ -80,13 +79,14 @@ std::optional<Ending> SpawnedIsolate::ending() const {
 
 void SpawnedIsolate::Main() {
   pthread_setname_np(pthread_self(), settings_.name.substr(0, kThreadNameBytes - 1).c_str());
-  // Always: who starts it may have taken a back seat while the app starts. 0 names the calling thread.
-  setpriority(PRIO_PROCESS, 0, settings_.nice);
+  // Who starts it may have taken a back seat while the app starts.
+  share_.Begin();
   Ending ending = Run();
   channel_ = {};
   // None of its code runs any more. Who hears of its end finds the device quiet.
   if (settings_.device != nullptr) settings_.device->Revoke();
   figures_.turn_started.store(0);
+  share_.End();
   const std::lock_guard lock(mutex_);
   figures_.cpu_nanoseconds.store(ReadClock(CLOCK_THREAD_CPUTIME_ID));
   ending_ = std::move(ending);
@@ -95,7 +95,7 @@ void SpawnedIsolate::Main() {
 
 Ending SpawnedIsolate::Run() {
   std::unique_ptr<SystemIsolate> isolate =
-      SystemIsolate::Spawn(kernel_, platform_, snapshot_, settings_, &figures_);
+      SystemIsolate::Spawn(kernel_, platform_, snapshot_, settings_, &figures_, &share_);
   if (isolate == nullptr) return {RUNTIME_END_LIMIT, "V8 could not make it: out of memory"};
   {
     const std::lock_guard lock(mutex_);

@@ -15,6 +15,7 @@
 #include "channel.h"
 #include "kernel_interface.h"
 #include "script_file.h"
+#include "thread_share.h"
 
 namespace runtime {
 
@@ -71,7 +72,8 @@ class SpawnedIsolate {
         settings_(std::move(settings)),
         mailbox_(std::move(mailbox)),
         id_(id),
-        spawned_at_(kernel.monotonic_nanoseconds()) {}
+        spawned_at_(kernel.monotonic_nanoseconds()),
+        share_(settings_.nice) {}
   /** Kills it and waits for its thread. */
   ~SpawnedIsolate();
   SpawnedIsolate(const SpawnedIsolate&) = delete;
@@ -81,6 +83,8 @@ class SpawnedIsolate {
   int32_t Start(Endpoint channel);
   /** Stops it, whatever it does. The first reason counts. */
   void Kill(const std::string& reason);
+  /** Gives its thread another share of the CPU, as nice(2) has it. Nothing happens when it has ended. */
+  void SetNice(int nice) { share_.SetNice(nice); }
   void FillFigures(RuntimeIsolateFigures* into) const;
   /** Nothing before its end. */
   std::optional<Ending> ending() const;
@@ -104,6 +108,7 @@ class SpawnedIsolate {
   pthread_t thread_ = {};
   bool has_thread_ = false;
   LiveFigures figures_;
+  ThreadShare share_;
   mutable std::mutex mutex_;          // guards what is below
   SystemIsolate* running_ = nullptr;  // must not go while it is killed
   std::optional<std::string> kill_reason_;

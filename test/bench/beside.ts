@@ -1,10 +1,12 @@
 // Requests per second of a bare app while one of its isolates misbehaves, beside those without:
 // `npm run bench:beside`.
 //
-// One machine. What misbehaves ends and is started again all the time. Each round has a run without it and one of each
-// kind; a figure is the median over rounds of the ratio to the round's run without.
+// One machine. What misbehaves ends and is started again at once, all the time (`--policy storm`), or as supervisors do
+// unless they are told otherwise (`usual`), only that they never give up. Each run has one without before and one after
+// it; a figure is the median over rounds of the ratio to their mean. Requests are counted in each second, and in each
+// second of the virtual processor that was busiest: on a host with other load QEMU gets less for its second thread.
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { execa } from 'execa';
 import { buildInitrd } from '../../lib/cli/src/bundle.ts';
 import { startMachine } from '../../lib/cli/src/machine.ts';
@@ -14,6 +16,7 @@ import { printed } from '../guest/support/console.ts';
 import { freePort } from '../guest/support/free-port.ts';
 import { runWrk } from './load/wrk.ts';
 import { describeHost, load } from './support/host.ts';
+import { namedThreads, virtualProcessorTimes } from './support/processor-time.ts';
 import { parseWhole, runProgram } from './support/program.ts';
 import { summarise } from './support/statistics.ts';
 
@@ -22,13 +25,21 @@ interface Options {
   readonly seconds: number;
   readonly warmUp: number;
   readonly processors: number;
+  readonly policy: 'storm' | 'usual';
+}
+
+interface Measured {
+  /** Requests per second, and per second of the busiest virtual processor. */
+  readonly rates: readonly [number, number];
+  readonly errors: number;
+  readonly restarts: number;
 }
 
 const kinds = ['heap', 'loop', 'recursion', 'flood', 'full'] as const;
 const machineLimit = 1_800_000;
 
-async function main({ rounds, seconds, warmUp, processors }: Options): Promise<void> {
-  const before = load();
+async function main({ rounds, seconds, warmUp, processors, policy }: Options): Promise<void> {
+  const loadBefore = load();
   const outFile = path.join(buildFolder, 'bench', 'beside', 'initrd');
   await buildInitrd({ entry: inRepository('test/bench/apps/isolates/beside.ts'), outFile });
   const port = await freePort();
@@ -37,47 +48,69 @@ async function main({ rounds, seconds, warmUp, processors }: Options): Promise<v
     memoryMegabytes: 512,
     processors,
     append: 'log=info',
+    extraArguments: namedThreads,
     timeoutMilliseconds: machineLimit,
     network: { forward: [{ protocol: 'tcp', address: '127.0.0.1', host: port, guest: 8080 }] },
   });
   const base = `http://127.0.0.1:${port}`;
   const run = async (program: string, parameters: readonly string[]): Promise<string> =>
     (await execa(program, parameters)).stdout;
-  const measure = async (kind: string, length = seconds): Promise<[number, number, number]> => {
-    await fetch(`${base}/misbehave?kind=${kind}`);
+  const measure = async (kind: string, length = seconds): Promise<Measured> => {
+    await fetch(`${base}/misbehave?kind=${kind}&policy=${policy}`);
+    const before = virtualProcessorTimes(machine.pid as number);
     const measured = await runWrk({ run }, { url: `${base}/`, connections: 16, seconds: length });
+    const after = virtualProcessorTimes(machine.pid as number);
     const restarts = await fetch(`${base}/misbehave?kind=none`);
-    return [measured.requestsPerSecond, measured.errors, Number(await restarts.text())];
+    const busiest = Math.max(...after.map((time, index) => time - (before[index] as number)));
+    return {
+      rates: [measured.requestsPerSecond, measured.requests / (busiest / 1000)],
+      errors: measured.errors,
+      restarts: Number(await restarts.text()),
+    };
   };
   try {
     await printed(machine, /Listening on port 8080:[\s\S]*10\.0\.2\.15/);
     await step('warming up', () => measure('none', warmUp));
-    const ratios = new Map<string, number[]>(kinds.map((kind) => [kind, []]));
+    const ratios = new Map(kinds.map((kind) => [kind, [[], []] as [number[], number[]]]));
     const alone: number[] = [];
     let errors = 0;
     const restarts = new Map<string, number>();
+    const measureAlone = async (): Promise<Measured['rates']> => {
+      const measured = await measure('none');
+      alone.push(measured.rates[0]);
+      errors += measured.errors;
+      return measured.rates;
+    };
+    let before = await step('alone', measureAlone);
     for (let round = 1; round <= rounds; round++) {
-      const [none, lost] = await step(`round ${round}: none`, () => measure('none'));
-      alone.push(none);
-      errors += lost;
       for (const kind of kinds) {
-        const [rate, failed, count] = await step(`round ${round}: ${kind}`, () => measure(kind));
-        ratios.get(kind)?.push(rate / none);
-        errors += failed;
-        restarts.set(kind, (restarts.get(kind) ?? 0) + count);
+        await step(`round ${round}: ${kind}`, async () => {
+          const measured = await measure(kind);
+          const after = await measureAlone();
+          for (const index of [0, 1] as const) {
+            const ratio = (2 * measured.rates[index]) / (before[index] + after[index]);
+            ratios.get(kind)?.[index].push(ratio);
+          }
+          before = after;
+          errors += measured.errors;
+          restarts.set(kind, (restarts.get(kind) ?? 0) + measured.restarts);
+        });
       }
     }
-    console.log(`alone: ${summarise(alone).median.toFixed(0)} requests per second`);
+    console.log(
+      `alone: ${summarise(alone).median.toFixed(0)} requests per second; restarts: ${policy}`,
+    );
     for (const [kind, values] of ratios) {
-      const { median, min, max } = summarise(values);
-      const range = `${min.toFixed(2)} to ${max.toFixed(2)}`;
-      console.log(
-        `  beside ${kind}: ${median.toFixed(2)} (${range}), ${restarts.get(kind)} restarts`,
-      );
+      const [inTime, inWork] = values.map((each) => {
+        const { median, min, max } = summarise(each);
+        return `${median.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)})`;
+      });
+      const text = `${inTime}, by processor time ${inWork}, ${restarts.get(kind)} restarts`;
+      console.log(`  beside ${kind}: ${text}`);
     }
     console.log(`${errors} requests failed`);
     const { processor, processors: count, emulator } = await describeHost();
-    console.log(`${processor}, ${count} processors, ${emulator}, load ${before} to ${load()}`);
+    console.log(`${processor}, ${count} processors, ${emulator}, load ${loadBefore} to ${load()}`);
   } finally {
     machine.kill();
   }
@@ -95,5 +128,10 @@ await runProgram(
       60,
     )
     .option('--processors <n>', 'of the machine', parseWhole, 2)
+    .addOption(
+      new Option('--policy <name>', 'how often it is started again')
+        .choices(['storm', 'usual'])
+        .default('storm'),
+    )
     .action(main),
 );

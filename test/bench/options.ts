@@ -40,6 +40,7 @@ const usual: BenchOptions = {
   memory: 512,
   megabytes: 50,
   machines: 100,
+  isolates: 200,
   memoryStep: 4,
 };
 
@@ -53,6 +54,7 @@ const quick: BenchOptions = {
   connections: [16],
   megabytes: 5,
   machines: 4,
+  isolates: 20,
   memoryStep: 32,
 };
 
@@ -98,8 +100,10 @@ export function benchCommand(run: (settings: Settings) => Promise<void>): Comman
   const names = allParts.map(({ name }) => name);
   const usually = (text: string, value: unknown, quickly: unknown) =>
     `${text} (default: ${value}; with --quick ${quickly})`;
-  const whole = (key: 'rounds' | 'warmUp' | 'seconds' | 'megabytes' | 'machines', text: string) =>
-    [usually(text, usual[key], quick[key]), parseWhole] as const;
+  const whole = (
+    key: 'rounds' | 'warmUp' | 'seconds' | 'megabytes' | 'machines' | 'isolates',
+    text: string,
+  ) => [usually(text, usual[key], quick[key]), parseWhole] as const;
   return new Command()
     .name('npm run bench --')
     .description('measure Runtime.JS and its peers in turns, and compare them')
@@ -128,6 +132,7 @@ export function benchCommand(run: (settings: Settings) => Promise<void>): Comman
     .option('--memory <MiB>', `memory of the machines (default: ${usual.memory})`, parseMegabytes)
     .option('--megabytes <number>', ...whole('megabytes', 'size of bulk streams, in MB'))
     .option('--machines <number>', ...whole('machines', 'the most machines at once'))
+    .option('--isolates <number>', ...whole('isolates', 'isolates in a machine'))
     .option('--against <file>', 'another dist/runtime of ours: the peer `other`')
     .option('--json <file>', 'where the figures go', path.join(folder, 'report.json'))
     .option('--html <file>', 'where the page goes', path.join(folder, 'report.html'))

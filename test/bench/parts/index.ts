@@ -3,6 +3,7 @@ import { boot } from './boot.ts';
 import { cost } from './cost.ts';
 import { crowd } from './crowd.ts';
 import { http } from './http.ts';
+import { isolates } from './isolates.ts';
 import { kernel } from './kernel.ts';
 import { memory } from './memory.ts';
 import { network } from './network.ts';
@@ -20,5 +21,6 @@ export const parts: readonly Part[] = [
   workers,
   cost,
   kernel,
+  isolates,
   crowd,
 ];

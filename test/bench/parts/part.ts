@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly megabytes: number;
   /** The most machines that are started at once. */
   readonly machines: number;
+  /** Isolates in a machine, and five times as many as Workers. */
+  readonly isolates: number;
   /** Steps of the search for the least memory, in MiB. */
   readonly memoryStep: number;
   /** The runtime of the system `other`. */

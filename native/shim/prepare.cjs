@@ -38,6 +38,7 @@ function answerRequest() {
   const { createServer } = process.getBuiltinModule('node:http');
   const { duplexPair } = process.getBuiltinModule('node:stream');
   const server = createServer((request, response) => {
+    response.sendDate = false; // Node keeps the header's text for a second, which other machines would send
     response.setHeader('Content-Type', 'text/plain');
     response.end(request.url);
   });

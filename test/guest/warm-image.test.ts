@@ -40,6 +40,7 @@ interface Said {
   readonly processors: number;
   readonly random: (number | string)[];
   readonly answer: string;
+  readonly date: number;
   readonly filled: number;
 }
 
@@ -79,6 +80,15 @@ test.serial('each machine gives its arguments, variables, time and random number
     t.true(Math.abs(sinceOrigin - now) < 2000, `${sinceOrigin} ${now}`);
     t.true(Math.abs(clock - Date.now()) < 600_000);
   }
+});
+
+test.serial('the first answer has the date of the machine, not of the frozen process', async (t) => {
+  const result = await bootWarm('', { extraArguments: ['-rtc', 'base=2031-05-06T07:08:09'] });
+  expectEnd(t, result, 0, [wentOn]);
+  const { clock, date, now, sinceOrigin } = said(result);
+  t.regex(new Date(clock).toISOString(), /^2031-05-06T07:/);
+  t.true(Math.abs(clock - date) < 60_000, new Date(date).toISOString());
+  t.true(Math.abs(sinceOrigin - now) < 2000, `${sinceOrigin} ${now}`);
 });
 
 test.serial('on a machine with more memory the heap may take its share of that', async (t) => {

@@ -247,10 +247,10 @@ test('the composition holds what the config names, and nothing else', async (t) 
   t.regex(isolated, /import \* as driver0 from "@runtimejs\/virtio-rng\/driver\.ts"/);
   await t.throwsAsync(
     async () => {
-      const choice = "[{ driver: '@runtimejs/e1000', placement: 'own' }]";
-      composition(await load(t, `export default { networkDrivers: ${choice} };`));
+      const choice = "[{ driver: '@runtimejs/vga', placement: 'own' }]";
+      composition(await load(t, `export default { drivers: ${choice} };`));
     },
-    { message: /@runtimejs\/e1000 cannot have an isolate of its own: there is no module own\.ts/ },
+    { message: /@runtimejs\/vga cannot have an isolate of its own: there is no module own\.ts/ },
   );
   const other = composition(await load(t, "export default { network: 'none' };")) ?? '';
   for (const name of ['uart', 'virtio-console', 'vga', 'framebuffer', 'virtio-gpu', 'ps2'])

@@ -21,9 +21,10 @@ const inWorker = await new Promise((resolve, reject) => {
 const server = createServer((request, response) => response.end(request.url));
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 const { port } = server.address() as { port: number };
-const answer = await new Promise<string>((resolve, reject) => {
+const { answer, date } = await new Promise<{ answer: string; date: number }>((resolve, reject) => {
   get({ port, host: '127.0.0.1', path: '/answer' }, (response) => {
-    response.setEncoding('utf8').on('data', resolve);
+    const date = Date.parse(response.headers.date ?? '');
+    response.setEncoding('utf8').on('data', (answer) => resolve({ answer, date }));
   }).on('error', reject);
 });
 server.close();
@@ -56,6 +57,7 @@ console.log(
       crypto.getRandomValues(new Uint32Array(4)).join(),
     ],
     answer,
+    date,
     filled: process.env.FILL === undefined ? 0 : fillHeap(Number(process.env.FILL)),
   })}`,
 );

@@ -169,17 +169,16 @@ export default networkProgram(driver);
 `,
   'src/net/own.ts': `import { ownNetworkDriver } from '@runtimejs/placement/own-network.ts';
 import { deviceType } from '@runtimejs/virtio/constants.ts';
-import { openPciTransport } from '@runtimejs/virtio/pci.ts';
-import { findPlaceable, resetFunction } from '@runtimejs/virtio/placement.ts';
+import { findPlaceable, openPlace, resetPlace } from '@runtimejs/virtio/placement.ts';
 import { identify } from '@runtimejs/virtio-net/device.ts';
 
 export const { attach } = ownNetworkDriver({
   name: 'net',
   entry: new URL('./isolate.ts', import.meta.url),
   find: (platform) => findPlaceable(platform, deviceType.network, 'net'),
-  reset: resetFunction,
-  identify: (platform, device) => {
-    const transport = openPciTransport(device);
+  reset: (platform, place) => resetPlace(platform, place, deviceType.network),
+  identify: (platform, place) => {
+    const transport = openPlace(place, deviceType.network);
     return typeof transport === 'string' ? transport : identify(platform, transport);
   },
 });

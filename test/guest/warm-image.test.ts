@@ -82,14 +82,17 @@ test.serial('each machine gives its arguments, variables, time and random number
   }
 });
 
-test.serial('the first answer has the date of the machine, not of the frozen process', async (t) => {
-  const result = await bootWarm('', { extraArguments: ['-rtc', 'base=2031-05-06T07:08:09'] });
-  expectEnd(t, result, 0, [wentOn]);
-  const { clock, date, now, sinceOrigin } = said(result);
-  t.regex(new Date(clock).toISOString(), /^2031-05-06T07:/);
-  t.true(Math.abs(clock - date) < 60_000, new Date(date).toISOString());
-  t.true(Math.abs(sinceOrigin - now) < 2000, `${sinceOrigin} ${now}`);
-});
+test.serial(
+  'the first answer has the date of the machine, not of the frozen process',
+  async (t) => {
+    const result = await bootWarm('', { extraArguments: ['-rtc', 'base=2031-05-06T07:08:09'] });
+    expectEnd(t, result, 0, [wentOn]);
+    const { clock, date, now, sinceOrigin } = said(result);
+    t.regex(new Date(clock).toISOString(), /^2031-05-06T07:/);
+    t.true(Math.abs(clock - date) < 60_000, new Date(date).toISOString());
+    t.true(Math.abs(sinceOrigin - now) < 2000, `${sinceOrigin} ${now}`);
+  },
+);
 
 test.serial('on a machine with more memory the heap may take its share of that', async (t) => {
   const result = await bootWarm('env.FILL=400', { memoryMegabytes: 2048 });

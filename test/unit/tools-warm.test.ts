@@ -6,7 +6,7 @@ import test from 'ava';
 import { CpioWriter } from '../../lib/base/src/cpio.ts';
 import { ToolError } from '../../lib/cli/src/command.ts';
 import { collectState, pageBytes, parsePlace } from '../../lib/cli/src/warm/state.ts';
-import { builtinsOf } from '../../lib/cli/src/warm/warm-image.ts';
+import { builtinsOf, refuseInspector } from '../../lib/cli/src/warm/warm-image.ts';
 import { temporaryFolder } from './tools-fixtures.ts';
 
 const headBytes = 64;
@@ -80,4 +80,12 @@ test("Node's modules that an app starts with are found in its bundle", async (t)
   await archive.addFile('/app/node_modules/a/index.mjs', 'import "node:net"; from "node:net"');
   await archive.finish();
   t.is(builtinsOf(await readFile(file)), 'fs/promises\nhttp\nzlib\n');
+});
+
+test('an inspector that would listen is refused, before a machine waits for a network', (t) => {
+  const message = /^No warm image can be made with --inspect=9229: /;
+  t.throws(() => refuseInspector(['--inspect=9229'], {}), { instanceOf: ToolError, message });
+  const variables = { NODE_OPTIONS: '--no-warnings --inspect=9229' };
+  t.throws(() => refuseInspector([], variables), { instanceOf: ToolError, message });
+  t.notThrows(() => refuseInspector(['--max-old-space-size=64'], { NODE_OPTIONS: '' }));
 });

@@ -101,7 +101,8 @@ function warmInitrd(
   words: string,
 ): Promise<string> {
   return step('Freezing the process', async () => {
-    const { makeWarmInitrd } = await import('../warm/warm-image.ts');
+    const { makeWarmInitrd, refuseInspector } = await import('../warm/warm-image.ts');
+    refuseInspector(app.nodeOptions, app.environment);
     const outFile = `${initrd}.warm`;
     await makeWarmInitrd({
       runtime: runtime.file,

@@ -62,6 +62,25 @@ export async function makeWarmInitrd(options: WarmImageOptions): Promise<void> {
   });
 }
 
+/**
+ * Refuses what would wait for a network that no machine has while it is frozen.
+ * @param options of Node
+ * @param variables of the app
+ * @throws ToolError when Node's inspector is to listen
+ */
+export function refuseInspector(
+  options: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): void {
+  const words = [...options, ...(variables.NODE_OPTIONS ?? '').split(/\s+/)];
+  const word = words.find((each) => each.startsWith('--inspect'));
+  if (word === undefined) return;
+  throw new ToolError(
+    `No warm image can be made with ${word}: the inspector listens before the process is frozen. ` +
+      'Leave it out, or build without --warm.',
+  );
+}
+
 /** Boots the machine that is frozen, and takes the state out of its memory. */
 async function freeze(options: WarmImageOptions, folder: string): Promise<FrozenState> {
   const { runtime, initrd, commandLine, memoryMegabytes } = options;

@@ -35,7 +35,8 @@ struct GeneratorWords {
 // Numbers that a young generator may have given.
 constexpr int kMostSteps = 1 << 20;
 
-std::mutex mutex;  // guards the two lists
+std::mutex mutex;  // guards the two lists, and this
+bool is_watching = false;
 std::vector<uint64_t>& Seeds() {
   static auto* const seeds = new std::vector<uint64_t>;
   return *seeds;
@@ -61,7 +62,7 @@ bool GiveSeed(unsigned char* buffer, size_t length) {
   if (length != sizeof(seed)) return true;
   std::memcpy(&seed, buffer, sizeof(seed));
   const std::lock_guard lock(mutex);
-  Seeds().push_back(Hidden(seed));
+  if (is_watching) Seeds().push_back(Hidden(seed));
   return true;
 }
 
@@ -98,7 +99,10 @@ void Search(uint64_t start, uint64_t end) {
 
 }  // namespace
 
-void WatchGenerators() { v8::V8::SetEntropySource(GiveSeed); }
+void WatchGenerators() {
+  is_watching = true;
+  v8::V8::SetEntropySource(GiveSeed);
+}
 
 void FindGenerators() {
   const std::optional<std::string> maps = ReadFile("/proc/self/maps");
@@ -128,6 +132,7 @@ void SeedGenerators() {
   }
   Found().clear();
   Seeds().clear();
+  is_watching = false;  // V8 goes on asking GiveSeed(), for isolates of this machine
 }
 
 }  // namespace runtime

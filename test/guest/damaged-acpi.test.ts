@@ -108,6 +108,19 @@ test.serial('byte code that loops is stopped, and the button works meanwhile', a
   expectEnd(t, await end(), 143);
 });
 
+test.serial('slow byte code beside a busy app is not taken for an endless loop', async (t) => {
+  const table = await compile('slow');
+  const { end, press, seen, machine } = await startWithButton('busy', {
+    append: 'log=debug',
+    extraArguments: ['-acpitable', `file=${table}`],
+  });
+  await seen(/ready/);
+  await seen(loaded);
+  await press();
+  expectEnd(t, await end(), 143);
+  t.notRegex(machine.output(), /AE_AML_LOOP_TIMEOUT/);
+});
+
 test.serial('an interrupt storm on the line of ACPI is masked, and the button works', async (t) => {
   const table = await compile('storm');
   const port = ['-chardev', 'null,id=nowhere', '-device'];

@@ -22,7 +22,7 @@ namespace {
 /// The CPU was busy all the time since the app started: ACPI's turn has come.
 constexpr uint64_t kLatestStart = 3 * kNanosecondsPerSecond;
 constexpr int kLowestPriority = 19;
-/// Byte code that loops longer is stopped by ACPICA.
+/// Byte code that loops longer is stopped by ACPICA (acpi_os_get_loop_timer() measures it).
 constexpr uint32_t kLongestLoopSeconds = 5;
 constexpr uint32_t kInitialTables = 16;
 /// \_PIC's argument: interrupts come through I/O APICs (ACPI 6.5, 5.8.1).

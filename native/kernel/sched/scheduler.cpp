@@ -29,6 +29,8 @@ void charge(Thread* thread, uint64_t now) {
     return;
   }
   thread->virtual_runtime += weighted_runtime(used, thread->nice);
+  // A kernel thread's: no system call writes it down.
+  if (!thread->extended_state) thread->system_nanoseconds += used;
 }
 
 /// Loads the extended state of `next`. With one CPU the state of the last thread stays in the registers

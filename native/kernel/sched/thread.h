@@ -79,6 +79,7 @@ class Thread : public RefCounted, public RunQueueEntry {
   uint64_t system_nanoseconds = 0;
   uint64_t started = 0;
   uint64_t accounting_mark = 0;
+  uint64_t byte_code_sleep = 0;  // nanoseconds that ACPI's byte code let it sleep
   HeldRanks held_mutexes;
   ListNode all_node;
   Timer sleep_timer;

@@ -61,7 +61,7 @@ greeting_end:
   .asciz "Xen"
   .long _start
   .section .runtime.base, "aw"
-base: .quad 0, 0
+base: .quad 0, 0, 0
 `,
   );
   await writeFile(

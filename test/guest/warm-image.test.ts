@@ -134,6 +134,7 @@ test.serial('a damaged state ends with a sentence, or is left alone', async (t) 
   const initrd = await warmInitrd('warm', 'apps/warm.ts');
   const changes: [RegExp, number, (state: Buffer) => void][] = [
     [begunAnew('not a state of this version'), 0, (state) => state.fill(0, 0, 8)],
+    [begunAnew('another runtime'), 0, (state) => state.writeBigUInt64LE(1n, 160)],
     // Tables that reach behind the end, and pages that are not there.
     [begunAnew('it is damaged'), 0, (state) => state.writeBigUInt64LE(1n << 40n, 24)],
     [begunAnew('it is damaged'), 0, (state) => state.writeBigUInt64LE(1n << 60n, 16)],

@@ -21,8 +21,8 @@ test('segments, sections and functions of a linked file', async (t) => {
     ],
   );
   t.is(elf.segments[0]?.physicalAddress, 0x200000);
-  t.is(elf.segments[1]?.memorySize, (elf.segments[1]?.fileSize ?? 0) + 4096 - 32 + 10000);
-  t.is(elf.section('.runtime.base')?.size, 16);
+  t.is(elf.segments[1]?.memorySize, (elf.segments[1]?.fileSize ?? 0) + 4096 - 40 + 10000);
+  t.is(elf.section('.runtime.base')?.size, 24);
   t.is(elf.section('.nothing'), undefined);
   t.deepEqual(
     elf

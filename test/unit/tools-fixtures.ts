@@ -38,7 +38,7 @@ helper: ret
   .type counter, @object
 counter: .quad 1
   .section .runtime.base, "aw"
-base: .quad 0, 0
+base: .quad 0, 0, 0
   .section .bss
   .skip 10000
   .section .debug_info

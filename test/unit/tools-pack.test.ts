@@ -41,6 +41,23 @@ test('the base is the last segment, beyond the kernel, and the kernel is told wh
   t.false((await readdir(folder)).includes('runtime.partial'));
 });
 
+test('a kernel knows its base by more than its size', async (t) => {
+  const folder = await temporaryFolder(t);
+  const kernel = await makeKernel(folder);
+  const [base, output] = [path.join(folder, 'base'), path.join(folder, 'runtime')];
+  const stampOf = async (content: string): Promise<bigint> => {
+    await writeFile(base, content);
+    await packRuntime(kernel, base, output);
+    using before = new ElfFile(kernel);
+    using after = new ElfFile(output);
+    return after.read(before.section('.runtime.base')?.offset ?? 0, 24).readBigUInt64LE(16);
+  };
+  const stamp = await stampOf('one base');
+  t.not(stamp, 0n);
+  t.is(await stampOf('one base'), stamp);
+  t.not(await stampOf('two base'), stamp);
+});
+
 test('kernels without a place for the base are refused', async (t) => {
   const folder = await temporaryFolder(t);
   const base = path.join(folder, 'base');

@@ -3,11 +3,14 @@
 //   file:  ELF header, program headers | kernel's segments | padding | base cpio
 //                                                                      ^ 4096-aligned
 // The kernel's last program header is an empty PT_LOAD, reserved for the base. It is filled in here,
-// and the section .runtime.base, which the kernel reads, receives { u64 physical address, u64 size }.
+// and the section .runtime.base, which the kernel reads, receives { u64 physical address, u64 size, u64 stamp }:
+// the first eight bytes of the SHA-256 of kernel and base, by which the kernel knows processes that were frozen on them.
 // The section headers are left out: nothing that boots the file uses them, and without them the debug
 // sections behind the kernel's segments can go too.
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
 import {
   ElfFile,
   encodeProgramHeader,
@@ -23,6 +26,8 @@ export const loadOffset = 0x200000;
 const hugePageSize = 0x200000;
 const filePageSize = 4096;
 const baseSection = '.runtime.base';
+/** Its size in bytes, see BaseImageDescriptor in native/kernel/boot/image_layout.h. */
+const descriptorSize = 24;
 /** What the base begins with, see cpio.ts. */
 const cpioMagic = '070701';
 
@@ -62,8 +67,8 @@ export async function packRuntime(
     );
   }
   const section = elf.section(baseSection);
-  if (section?.size !== 16) {
-    throw new PackError(`${kernel} has no section ${baseSection} of 16 bytes.`);
+  if (section?.size !== descriptorSize) {
+    throw new PackError(`${kernel} has no section ${baseSection} of ${descriptorSize} bytes.`);
   }
 
   const { size } = await stat(base);
@@ -98,6 +103,10 @@ export async function packRuntime(
   }).copy(head, programHeaderPosition(elf.programHeaderOffset, index));
   head.writeBigUInt64LE(BigInt(placed.physicalAddress), section.offset);
   head.writeBigUInt64LE(BigInt(size), section.offset + 8);
+
+  const hash = createHash('sha256').update(head);
+  await pipeline(createReadStream(base, { highWaterMark: 1 << 20 }), hash);
+  hash.digest().copy(head, section.offset + 16, 0, 8);
 
   const partial = `${output}.partial`;
   const file = await open(partial, 'w');

@@ -22,6 +22,7 @@ constexpr uint64_t kLinkedPhysical = 0x200000;
 struct BaseImageDescriptor {
   uint64_t physical_address;
   uint64_t size;
+  uint64_t stamp;  // made of kernel and base, lib/base/src/pack.ts
 };
 extern volatile const BaseImageDescriptor base_image;
 

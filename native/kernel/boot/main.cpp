@@ -63,8 +63,7 @@
 namespace runtime {
 
 // The packer writes the archive's place here (section .runtime.base).
-__attribute__((section(".runtime.base"), used)) volatile const BaseImageDescriptor base_image = {0,
-                                                                                                 0};
+__attribute__((section(".runtime.base"), used)) volatile const BaseImageDescriptor base_image = {};
 
 namespace {
 

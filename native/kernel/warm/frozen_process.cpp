@@ -1,6 +1,7 @@
 #include "warm/frozen_process.h"
 
 #include "arch/x86_64/cpu.h"
+#include "boot/image_layout.h"
 #include "memory/physical.h"
 #include "memory/user.h"
 #include "warm/state_writer.h"
@@ -79,7 +80,7 @@ const char* FrozenProcess::check_tables() const {
 }
 
 const char* FrozenProcess::difference_of_machine() const {
-  if (header_->kernel_stamp != kernel_stamp()) return "it was made with another kernel";
+  if (header_->kernel_stamp != base_image.stamp) return "it was made with another runtime";
   for (unsigned i = 0; i < kFrozenFeatureWords; ++i)
     if (header_->features[i] & ~frozen_feature_word(i))
       return "this CPU lacks features of the CPU that it was made on";

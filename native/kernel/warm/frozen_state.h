@@ -83,7 +83,7 @@ struct FrozenHeader {
   uint64_t arguments_size;  // in bytes
   uint64_t environment;
   uint64_t environment_size;
-  uint64_t kernel_stamp;    // of what the process has from the kernel
+  uint64_t kernel_stamp;    // of kernel and base, see BaseImageDescriptor
   uint64_t memory_size;     // of the machine
   uint64_t extended_state;  // the features that XSAVE saved
   uint32_t features[kFrozenFeatureWords];

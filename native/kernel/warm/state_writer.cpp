@@ -1,7 +1,5 @@
 #include "warm/state_writer.h"
 
-#include <kernel_interface.h>
-
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/cpuid.h"
 #include "boot/image_layout.h"
@@ -16,7 +14,6 @@
 #include "memory/frozen_memory.h"
 #include "memory/physical.h"
 #include "sched/thread.h"
-#include "vdso/vdso.h"
 #include "warm/frozen_state.h"
 
 namespace runtime {
@@ -77,7 +74,7 @@ class Writer {
     header_.arguments = add_user_bytes(area.arguments_start, area.arguments_end);
     header_.environment_size = area.environment_end - area.environment_start;
     header_.environment = add_user_bytes(area.environment_start, area.environment_end);
-    header_.kernel_stamp = kernel_stamp();
+    header_.kernel_stamp = base_image.stamp;
     header_.memory_size = physical_memory_size();
     header_.extended_state = extended_state_features();
     for (unsigned i = 0; i < kFrozenFeatureWords; ++i) header_.features[i] = frozen_feature_word(i);
@@ -334,22 +331,6 @@ bool write_frozen_state(WrittenState* written, char* problem, size_t capacity) {
 uint32_t frozen_feature_word(unsigned index) {
   const FeatureWord& word = kWords[index];
   return cpuid_word(word.leaf, word.subleaf, word.reg) & ~word.left_out;
-}
-
-uint64_t kernel_stamp() {
-  // FNV-1a over the vDSO's image, the version, and figures that differ between builds.
-  uint64_t hash = 0xcbf29ce484222325ull;
-  const auto add = [&hash](StringView text) {
-    for (size_t i = 0; i < text.size; ++i)
-      hash = (hash ^ static_cast<uint8_t>(text[i])) * 0x100000001b3ull;
-  };
-  add(vdso_image());
-  add(kernel_version());
-  const uint64_t figures[] = {
-      kernel_size(), static_cast<uint64_t>(kernel_text_end - kernel_text_start), base_image.size,
-      sizeof(FrozenHeader), sizeof(RuntimeKernelInterface)};
-  add(StringView(reinterpret_cast<const char*>(figures), sizeof(figures)));
-  return hash;
 }
 
 }  // namespace runtime

@@ -16,8 +16,6 @@ struct WrittenState {
 /// false and writes what is in the way, as the end of a sentence.
 bool write_frozen_state(WrittenState* written, char* problem, size_t capacity);
 
-/// Of the kernel and the base, parts of which the process knows by their addresses.
-uint64_t kernel_stamp();
 /// One word of what the CPU offers to programs.
 uint32_t frozen_feature_word(unsigned index);
 

@@ -140,10 +140,10 @@ test.serial(
   },
 );
 
-/** A service that counts its versions, and a network driver in an isolate of its own. */
+/** Services that count their versions, one in an isolate of its own, as has a network driver. */
 const replaceable = {
   'runtime.config.ts': `export default {
-  services: ['./src/count.ts'],
+  services: ['./src/count.ts', { service: './src/tally.ts', placement: 'own', argument: 'counts' }],
   networkDrivers: [{ driver: './src/net/driver.ts', placement: 'own' }],
 };
 `,
@@ -158,6 +158,16 @@ const service: Service = {
   start: () => () => Number.POSITIVE_INFINITY,
   handOver: () => count,
   takeOver: (state) => { count = Number(state) + 1; console.warn('service first is number', count); },
+};
+export default service;
+`,
+  'src/tally.ts': `import type { PlaceableService } from '@runtimejs/system/service/types.ts';
+let tally = 1;
+const service: PlaceableService = {
+  name: 'tally',
+  start: ({ argument, log }) => log('warn', \`first \${argument}\`),
+  handOver: () => tally,
+  takeOver: (state) => { tally = Number(state) + 1; console.warn('tally first is number', tally); },
 };
 export default service;
 `,
@@ -224,8 +234,14 @@ test.serial(
       await says(/driver second/);
       await says(/Reloaded after [\d.]+ s, without a boot, of net0\./);
       await asks();
+      await says(/tally: first counts/);
+      await change('src/tally.ts', (source) => source.replace('tally first', 'tally second'));
+      await says(/tally second is number 2/);
+      await says(/without a boot, of tally, with the state of the version before\./);
+      await asks();
       await change('src/count.ts', (source) => source.replace('first', 'second'));
       await says(/service second is number 2/);
+      await says(/tally second is number 3/);
       await says(/without a boot, of the system isolate, with the state of the version before\./);
       await asks();
       await change('src/count.ts', (source) => `${source}\nthrow new Error('not yet');\n`);

@@ -21,6 +21,7 @@ import { createMemory } from './memory.ts';
 import { createPlatform, type GuestPlatform } from './platform.ts';
 import { beginLife, type Life } from './reload/life.ts';
 import type { Reloadable, ReplaceablePart } from './reload/types.ts';
+import { Switchboard } from './service/switchboard.ts';
 
 /** What drivers and services work with. */
 export interface SystemContext {
@@ -32,6 +33,8 @@ export interface SystemContext {
   readonly services: readonly Service[];
   /** What has an isolate of its own with a script that can be replaced; who starts such a part adds it. */
   readonly parts: ReplaceablePart[];
+  /** Brings services together with those who may call them. */
+  readonly switchboard: Switchboard;
   /** This life of the isolate; undefined while services are started. */
   readonly life: () => Life | undefined;
   log(atLevel: LogLevel, text: string): void;
@@ -94,7 +97,16 @@ function createContext(
   try {
     const memory = createMemory(bindings);
     const platform = createPlatform(bindings);
-    return { bindings, memory, platform, services, parts: [], life, log };
+    return {
+      bindings,
+      memory,
+      platform,
+      services,
+      parts: [],
+      switchboard: new Switchboard(),
+      life,
+      log,
+    };
   } catch (error) {
     log('error', `No drivers and no network: the kernel gives no shared memory (${error})`);
     return undefined;

@@ -8,6 +8,7 @@ import { FakePlatform } from '@runtimejs/platform/fake.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import { type MemoryChannel, memoryChannels } from '@runtimejs/rpc/channels/memory.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
+import { Switchboard } from '@runtimejs/system/service/switchboard.ts';
 import { Upper } from './upper.ts';
 
 /** A ring holds so many empty frames, of which 64 are taken in a turn, and a few turns more. */
@@ -93,6 +94,7 @@ export class PlacedBench {
         memory,
         services: [],
         parts: [],
+        switchboard: new Switchboard(),
         life: () => undefined,
         log: (level, text) => platform.log(level, text),
       },

@@ -11,6 +11,7 @@ import { ToolError } from '../command.ts';
 import type { DriverChoice } from '../config/config.ts';
 import type { App } from '../config/load.ts';
 import { version } from '../version.ts';
+import { type ComposedServices, composeServices } from './services.ts';
 
 const defaultNetworkDrivers = ['@runtimejs/virtio-net', '@runtimejs/e1000'];
 const defaultTerminalDrivers = ['@runtimejs/uart', '@runtimejs/virtio-console'];
@@ -57,7 +58,8 @@ export async function buildSystem(app: App, isReloadable = false): Promise<Built
   const file = path.join(app.work, `system${suffix}.js`);
   const sizes = `${file}.packages.json`;
   const source = app.system === undefined ? composition(app, isReloadable) : undefined;
-  const key = JSON.stringify([version, app.system, source]);
+  const programs = source === undefined ? [] : [...servicesOf(app).programs];
+  const key = JSON.stringify([version, app.system, source, programs]);
   const current = existsSync(sizes) ? currentInputs(file, key) : undefined;
   if (current !== undefined) {
     const packages = JSON.parse(await readFile(sizes, 'utf8')) as SystemBundle['packages'];
@@ -67,6 +69,11 @@ export async function buildSystem(app: App, isReloadable = false): Promise<Built
   if (source !== undefined) {
     entry = path.join(app.work, `composition${suffix}.mjs`);
     await writeFile(entry, source);
+    for (const [name, text] of programs) {
+      const program = path.join(app.work, name);
+      await mkdir(path.dirname(program), { recursive: true });
+      await writeFile(program, text);
+    }
   }
   const { inputs, packages } = await bundleSystem(file, entry);
   await writeFile(sizes, JSON.stringify(packages));
@@ -96,35 +103,40 @@ function isDefault(app: App): boolean {
 export function composition(app: App, isReloadable = false): string | undefined {
   if (isDefault(app) && !isReloadable) return undefined;
   const imports: string[] = [];
-  const bring = (choices: readonly DriverChoice[], kind: string, isDriver: boolean) =>
+  const bring = (choices: readonly DriverChoice[], kind: string) =>
     choices.map((choice, index) => {
       const name = `${kind}${index}`;
       const { driver, placement = 'system' } =
         typeof choice === 'string' ? { driver: choice } : choice;
       const module =
-        placement === 'own' ? placedModuleOf(driver, app) : moduleOf(driver, app, isDriver);
-      imports.push(`import ${isDriver ? '* as ' : ''}${name} from ${JSON.stringify(module)};`);
+        placement === 'own' ? placedModuleOf(driver, app) : moduleOf(driver, app, true);
+      imports.push(`import * as ${name} from ${JSON.stringify(module)};`);
       return name;
     });
   const cards = bring(
     app.network === 'none' ? [] : (app.networkDrivers ?? defaultNetworkDrivers),
     'card',
-    true,
   );
-  const terminals = bring(app.terminalDrivers ?? defaultTerminalDrivers, 'terminal', true);
-  const drivers = bring(app.drivers ?? defaultDrivers, 'driver', true);
-  const services = bring(app.services, 'service', false);
+  const terminals = bring(app.terminalDrivers ?? defaultTerminalDrivers, 'terminal');
+  const drivers = bring(app.drivers ?? defaultDrivers, 'driver');
+  const composed = servicesOf(app);
+  const services = [...composed.services];
+  imports.push(...composed.imports);
   imports.push(
     "import { system } from '@runtimejs/system/compose.ts';",
     "import { network } from '@runtimejs/system/network.ts';",
   );
-  let configuration = '';
+  const configuration: string[] = [];
   if (app.network === 'dhcp') {
     imports.push("import { automatic } from '@runtimejs/system/network-automatic.ts';");
-    configuration = 'automatic()';
+    configuration.push('automatic()');
   } else if (app.network !== 'none') {
     imports.push("import { staticAddresses } from '@runtimejs/system/network-static.ts';");
-    configuration = `staticAddresses(${JSON.stringify({ interface: 'eth0', ...app.network })})`;
+    configuration.push(`staticAddresses(${JSON.stringify({ interface: 'eth0', ...app.network })})`);
+  }
+  if (composed.usesSockets) {
+    imports.push("import { sockets } from '@runtimejs/system/service/sockets/endpoint.ts';");
+    configuration.push('sockets()');
   }
   if (app.screen) {
     terminals.push(
@@ -139,7 +151,7 @@ export function composition(app: App, isReloadable = false): string | undefined 
     imports.push("import { terminal } from '@runtimejs/system/terminal.ts';");
     services.unshift(`terminal({ drivers: [${terminals.join(', ')}] })`);
   }
-  const parts = [`drivers: [${cards.join(', ')}]`, `configuration: [${configuration}]`];
+  const parts = [`drivers: [${cards.join(', ')}]`, `configuration: [${configuration.join(', ')}]`];
   if (isReloadable) {
     imports.push("import { reloadControl } from '@runtimejs/system/reload/control.ts';");
     parts.push('control: reloadControl()');
@@ -153,6 +165,14 @@ export function composition(app: App, isReloadable = false): string | undefined 
     '});',
     '',
   ].join('\n');
+}
+
+/** The services of a config. @throws ToolError when one of them is not possible */
+export function servicesOf(app: App): ComposedServices {
+  return composeServices(app.services, {
+    moduleOf: (specifier) => moduleOf(specifier, app, false),
+    fileOf: (module) => (path.isAbsolute(module) ? module : resolveModule(module, app)),
+  });
 }
 
 /** The module that places a driver: beside its `driver.ts`. */

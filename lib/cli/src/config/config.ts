@@ -12,6 +12,8 @@
  * ```
  */
 
+import type { Json } from '@runtimejs/isolate/program.ts';
+
 /** Addresses that do not change. */
 export interface StaticNetwork {
   /** Of the first network card, each with its prefix length: `192.168.1.5/24`, `2001:db8::5/64`. */
@@ -42,6 +44,49 @@ export type DriverChoice =
        */
       readonly placement?: 'system' | 'own';
     };
+
+/** When a service's isolate is started anew after it has ended. */
+export interface ServiceRestart {
+  /** After which ends; by default `always`. */
+  readonly restart?: 'always' | 'on-failure' | 'never';
+  /** Milliseconds of the first pause, by default 100; each one that follows is twice as long, up to longestPause. */
+  readonly firstPause?: number;
+  /** By default 30,000. */
+  readonly longestPause?: number;
+  /** A life of so many milliseconds, by default 10,000, ends the row of failures. */
+  readonly stableLife?: number;
+  /** It is given up after more restarts than this within restartWindow; by default never. */
+  readonly mostRestarts?: number;
+  /** Milliseconds, by default 60,000. */
+  readonly restartWindow?: number;
+}
+
+/** A service with what the composition says about it. */
+export interface PlacedServiceChoice {
+  /** The module. */
+  readonly service: string;
+  /** By which logs and other services know it. By default that of its file, or of its package. */
+  readonly name?: string;
+  /**
+   * `system`, the default: in the isolate of the system, beside the network stack. `own`: in an isolate of its own,
+   * which reaches nothing but its endpoints, and is started anew when it ends.
+   */
+  readonly placement?: 'system' | 'own';
+  /** What it may call: names of other services, `sockets` (the network) and `clock` (sets the time). Default: none. */
+  readonly endpoints?: readonly string[];
+  /** Given to it. */
+  readonly argument?: Json;
+  /** With an isolate of its own: most memory of its heap, and of its ArrayBuffers; MiB, or `32M`. Default: 64. */
+  readonly heapLimit?: number | string;
+  /** Likewise: its share of a processor where others want it, too, above 0 and at most 1, which is the default. */
+  readonly cpuShare?: number;
+  /** Likewise: most milliseconds that it may compute at a time. Default: 10,000. */
+  readonly turnLimit?: number;
+  readonly restart?: ServiceRestart;
+}
+
+/** A service by its module, or with more. */
+export type ServiceChoice = string | PlacedServiceChoice;
 
 /** What an app says about itself. Everything may be left out. */
 export interface RuntimeConfig {
@@ -85,8 +130,11 @@ export interface RuntimeConfig {
    * runs, here and in `networkDrivers`.
    */
   readonly drivers?: readonly DriverChoice[];
-  /** Modules whose default export is a `Service` of `@runtimejs/system`; they run beside the network. */
-  readonly services?: readonly string[];
+  /**
+   * Modules whose default export is a `PlaceableService`, or a `Service`, of `@runtimejs/system`; they run beside the
+   * network, or in isolates of their own. See docs/isolates.md.
+   */
+  readonly services?: readonly ServiceChoice[];
   /** A module that composes the system isolate itself, instead of the six settings before this one. */
   readonly system?: string;
   /** Files, directories and patterns below the project that the app reads by path, such as `public/**`. */

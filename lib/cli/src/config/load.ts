@@ -24,6 +24,7 @@ import type {
   MetadataProvider,
   RestartPolicy,
   RuntimeConfig,
+  ServiceChoice,
   StaticNetwork,
 } from './config.ts';
 import { checkConfig } from './schema.ts';
@@ -56,7 +57,7 @@ export interface App {
   readonly terminalDrivers: readonly string[] | undefined;
   readonly screen: boolean;
   readonly drivers: readonly DriverChoice[] | undefined;
-  readonly services: readonly string[];
+  readonly services: readonly ServiceChoice[];
   /** The app's own composition of the system isolate, an absolute path. */
   readonly system: string | undefined;
   readonly assets: readonly string[];

@@ -54,6 +54,48 @@ function whole(least: number, most: number, what: string) {
   return z.int(allowed(what)).min(least, allowed(what)).max(most, allowed(what));
 }
 
+const service =
+  'modules such as "./src/service.ts", or { service: MODULE, placement: "system" or "own", endpoints: [NAMES], … }';
+const natural = z
+  .int(allowed('a whole number from 0 on'))
+  .min(0, allowed('a whole number from 0 on'));
+const heap = 'a whole number of MiB from 1 to 65536, or text such as "32M"';
+const share = 'a number above 0 and at most 1';
+const turn = 'a whole number of milliseconds from 1 on';
+
+const serviceRestart = z.strictObject({
+  restart: z
+    .enum(['always', 'on-failure', 'never'], allowed('"always", "on-failure" or "never"'))
+    .optional(),
+  firstPause: natural.optional(),
+  longestPause: natural.optional(),
+  stableLife: natural.optional(),
+  mostRestarts: natural.optional(),
+  restartWindow: natural.optional(),
+});
+
+const placedService = z.strictObject({
+  service: text('path of a module, or a package'),
+  name: text('a name').optional(),
+  placement: z.enum(['system', 'own'], allowed('"system" or "own"')).optional(),
+  endpoints: list('names of services, "sockets" and "clock"').optional(),
+  argument: z.json(allowed('what JSON can hold')).optional(),
+  heapLimit: z
+    .union(
+      [whole(1, 65_536, heap), z.string(allowed(heap)).regex(memoryText, allowed(heap))],
+      allowed(heap),
+    )
+    .optional(),
+  cpuShare: z.number(allowed(share)).gt(0, allowed(share)).max(1, allowed(share)).optional(),
+  turnLimit: z.int(allowed(turn)).min(1, allowed(turn)).optional(),
+  restart: serviceRestart.optional(),
+});
+
+const services = z.array(
+  z.union([text(service), placedService], allowed(service)),
+  allowed(`a list of ${service}`),
+);
+
 const staticNetwork = z.strictObject({
   addresses: list('addresses with a prefix length, such as "192.168.1.5/24"').min(
     1,
@@ -124,7 +166,7 @@ const config = z.strictObject(
     terminalDrivers: list('packages or modules such as "@runtimejs/uart"').optional(),
     screen: z.boolean(allowed('true or false')).optional(),
     drivers: drivers('"@runtimejs/virtio-rng" or "./src/driver.ts"').optional(),
-    services: list('modules such as "./src/service.ts"').optional(),
+    services: services.optional(),
     system: text('path of a module of the project, such as "src/system.ts"').optional(),
     assets: list('paths and patterns below the project, such as "public/**"').optional(),
     files: z
@@ -191,7 +233,7 @@ type Issue = z.core.$ZodIssue;
 function describe(issue: Issue, whole: unknown): string {
   const place = issue.path.map(String);
   if (issue.code === 'unrecognized_keys') {
-    const keys = Object.keys((place[0] === 'network' ? staticNetwork : config).shape);
+    const keys = Object.keys(schemaAt(place).shape);
     return issue.keys
       .map((key) => {
         const near = nearest(key, keys);
@@ -208,6 +250,13 @@ function describe(issue: Issue, whole: unknown): string {
   const message = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
   const shown = issue.code === 'invalid_key' ? '' : ` ${show(value)} is not possible.`;
   return `${name === '' ? 'config' : name}:${shown} Allowed: ${message}.`;
+}
+
+/** The object that a key is of. */
+function schemaAt(place: readonly string[]): z.ZodObject {
+  if (place[0] === 'network') return staticNetwork;
+  if (place[0] !== 'services') return config;
+  return place.includes('restart') ? serviceRestart : placedService;
 }
 
 function show(value: unknown): string {

@@ -1,0 +1,5 @@
+/** The counter's own isolate. */
+import { serviceProgram } from '@runtimejs/placement/services/service-isolate.ts';
+import counter from './counter.ts';
+
+export default serviceProgram(counter);

@@ -150,13 +150,18 @@ const isolateRunner: Runner = {
 };
 
 /** The bundle's first module: it prepares the isolate, sets globals, loads the program, and runs it. */
-function composition(entry: string, globals: readonly string[], runner: Runner): Plugin {
+function composition(
+  entry: string,
+  globals: readonly string[],
+  runner: Runner,
+  parts: string | undefined,
+): Plugin {
   return {
     name: 'runtimejs:worker',
     resolveId(source, importer) {
       if (source === entryName || source === globalsName) return source;
       // What these modules import is found from this package, wherever the app is.
-      const isOurs = importer === entryName || importer === globalsName;
+      const isOurs = importer === entryName || importer === globalsName || importer === parts;
       return isOurs && source.startsWith('@runtimejs/') ? locate(source) : null;
     },
     load(id) {
@@ -167,7 +172,12 @@ function composition(entry: string, globals: readonly string[], runner: Runner):
           ...(runner.before ?? []).map((module) => `import '${module}';`),
           `import * as program from ${JSON.stringify(entry)};`,
           `import { ${runner.run[0]} } from '${runner.run[1]}';`,
-          `${runner.run[0]}(program.default);`,
+          ...(parts === undefined
+            ? [`${runner.run[0]}(program.default);`]
+            : [
+                `import { parts } from ${JSON.stringify(parts)};`,
+                `${runner.run[0]}(program.default, parts);`,
+              ]),
         ].join('\n');
       }
       if (id !== globalsName) return null;
@@ -215,10 +225,11 @@ function plugins(own: readonly Plugin[]): Plugin[] {
 }
 
 /**
- * Finds the globals of the web's API that an app and its packages name: the others are left out of the bundle.
+ * Finds the globals of the web's API that modules and their packages name: the others are left out of the bundle.
+ * @param entries an app, and services beside it
  * @returns their names; also some that only stand in comments or strings, which does no harm
  */
-async function findGlobals(entry: string): Promise<string[]> {
+async function findGlobals(entries: readonly string[]): Promise<string[]> {
   const named = new Set<string>();
   const names = Object.values(globalsByModule).flat();
   const pattern = new RegExp(`\\b(?:${names.join('|')})\\b`, 'g');
@@ -230,7 +241,7 @@ async function findGlobals(entry: string): Promise<string[]> {
     },
   };
   const build = await rollup({
-    input: entry,
+    input: [...entries],
     plugins: [...plugins([]), scan],
     onLog: () => {},
   });
@@ -243,10 +254,15 @@ async function findGlobals(entry: string): Promise<string[]> {
  * use, the HTTP server, the network stack and the drivers.
  * @param entry the app's entry module
  * @param root sources below it are named by their paths from there
+ * @param parts a module whose `parts` are services beside it, and what the app may call of them: a ConnectedApp
  * @throws WorkerBundleError that names the module, the place and the cause
  */
-export async function bundleWorker(entry: string, root: string): Promise<WorkerBundle> {
-  return bundleProgram(entry, root, appRunner);
+export async function bundleWorker(
+  entry: string,
+  root: string,
+  parts?: string,
+): Promise<WorkerBundle> {
+  return bundleProgram(entry, root, appRunner, parts);
 }
 
 /**
@@ -254,15 +270,26 @@ export async function bundleWorker(entry: string, root: string): Promise<WorkerB
  * before while the machine runs.
  * @param entry the app's entry module
  * @param root sources below it are named by their paths from there
+ * @param hasEndpoints whether it may call services
  * @throws WorkerBundleError that names the module, the place and the cause
  */
-export async function bundleReloadable(entry: string, root: string): Promise<WorkerBundle> {
-  return bundleProgram(entry, root, reloadableRunner);
+export async function bundleReloadable(
+  entry: string,
+  root: string,
+  hasEndpoints = false,
+): Promise<WorkerBundle> {
+  const parts = hasEndpoints ? locate('@runtimejs/worker/reload/endpoints.ts') : undefined;
+  return bundleProgram(entry, root, reloadableRunner, parts);
 }
 
-/** Bundles what an app runs on that bundleReloadable() bundles: the HTTP server, the network stack and the drivers. */
-export async function bundleReloadHost(): Promise<WorkerBundle> {
-  return bundleProgram(locate('@runtimejs/worker/reload/control.ts'), home, reloadRunner);
+/**
+ * Bundles what an app runs on that bundleReloadable() bundles: the HTTP server, the network stack and the drivers.
+ * @param root sources below it are named by their paths from there
+ * @param parts a module whose `parts` are services beside it, and what the app may call of them: AppParts
+ */
+export async function bundleReloadHost(root: string = home, parts?: string): Promise<WorkerBundle> {
+  const control = locate('@runtimejs/worker/reload/control.ts');
+  return bundleProgram(control, root, reloadRunner, parts);
 }
 
 /**
@@ -290,15 +317,20 @@ export async function bundleIsolates(
   return { scripts, inputs, warnings };
 }
 
-async function bundleProgram(entry: string, root: string, runner: Runner): Promise<WorkerBundle> {
+async function bundleProgram(
+  entry: string,
+  root: string,
+  runner: Runner,
+  parts?: string,
+): Promise<WorkerBundle> {
   const warnings: string[] = [];
   const isolates = new Map<string, string>();
   try {
-    const globals = await findGlobals(entry);
+    const globals = await findGlobals(parts === undefined ? [entry] : [entry, parts]);
     const build = await rollup({
       input: entryName,
       plugins: [
-        ...plugins([composition(entry, globals, runner)]),
+        ...plugins([composition(entry, globals, runner, parts)]),
         isolateEntries(isolates, root),
         compact,
       ],

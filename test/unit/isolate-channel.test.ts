@@ -273,6 +273,16 @@ test('an end moves: it is of no use here any more, and another one there', (t) =
   t.is(bindings.news.size, 0);
 });
 
+test('an end is taken out once, for another realm, which adopts it', (t) => {
+  const { channels } = setUp();
+  const [given, kept] = channels.create();
+  const taken = channels.adopt(channels.takeOut(given));
+  t.throws(() => channels.takeOut(given), { instanceOf: TypeError });
+  t.throws(() => given.send(Uint8Array.of(1)), { message: /sent away/ });
+  t.is(taken.send(Uint8Array.of(9)), 'sent');
+  t.deepEqual([...(kept.receive()?.bytes ?? [])], [9]);
+});
+
 test('what has a listener, is over, or is the channel itself cannot move', (t) => {
   const { channels } = setUp();
   const [one] = channels.create();

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { ReloadOutcome } from '@runtimejs/system/reload/types.ts';
 import { Request as WebRequest } from '@runtimejs/web/request.ts';
 import createControl from '@runtimejs/worker/reload/control.ts';
 import type { ReloadResult } from '@runtimejs/worker/reload/reloader.ts';
@@ -86,23 +87,68 @@ test('a machine that never answers is booted anew', async (t) => {
   t.true(seen.length > 1 && seen.length < 20, `${seen.length} attempts`);
 });
 
-test('the machine runs a script once, however often the request comes', async (t) => {
-  const scripts: string[] = [];
-  const control = createControl('secret', async (script) => {
-    scripts.push(script);
-    return { ...reloaded, underWay: scripts.length };
-  });
-  const ask = async (id: string, token = 'secret') => {
+/** Asks the control server of a bare app. */
+function controlled(replacers: Parameters<typeof createControl>[1]) {
+  const control = createControl('secret', replacers);
+  return async (id: string, token = 'secret', body = `version ${id}`, method = 'POST') => {
+    const target = method === 'POST' ? `/reload${id}` : id;
     const response = await control.fetch(
-      new WebRequest(`http://machine/reload${id}`, {
-        method: 'POST',
+      new WebRequest(`http://machine${target}`, {
+        method,
         headers: { authorization: `Bearer ${token}` },
-        body: `version ${id}`,
+        body,
       }) as never,
+      {} as never,
       {} as never,
     );
     return response.status === 200 ? await response.json() : response.status;
   };
+}
+
+test('services of a bare app are replaced before the app, and alone when that has not changed', async (t) => {
+  const events: string[] = [];
+  let outcome: ReloadOutcome = {
+    outcome: 'reloaded',
+    parts: ['counter'],
+    milliseconds: 7,
+    hasHandedOver: true,
+  };
+  const ask = controlled({
+    app: async (script) => {
+      events.push(script);
+      return { ...reloaded };
+    },
+    services: async (scripts) => {
+      const texts = [...scripts].map(([path, bytes]) => `${path} ${Buffer.from(bytes)}`);
+      events.push(...texts);
+      return outcome;
+    },
+  });
+  const take = (): string[] => events.splice(0);
+  t.is(await ask('/isolates/a.js', 'guess', 'script', 'PUT'), 403);
+  t.is(await ask('/isolates/a.js', 'secret', 'first', 'PUT'), 204);
+  t.deepEqual(await ask('/a'), { ...reloaded, parts: ['counter'] });
+  t.deepEqual(take(), ['/isolates/a.js first', 'version /a']);
+  t.deepEqual(await ask('/b'), { ...reloaded });
+  t.deepEqual(take(), ['version /b'], 'what was replaced is not replaced again');
+  await ask('/isolates/a.js', 'secret', 'second', 'PUT');
+  t.like(await ask('/c', 'secret', ''), { outcome: 'reloaded', parts: ['counter'], underWay: 0 });
+  t.deepEqual(take(), ['/isolates/a.js second']);
+  outcome = { outcome: 'failed', reason: 'it does not start' };
+  await ask('/isolates/a.js', 'secret', 'third', 'PUT');
+  t.deepEqual(await ask('/d'), outcome);
+  t.deepEqual(take(), ['/isolates/a.js third'], 'the app is left as it is');
+});
+
+test('the machine runs a script once, however often the request comes', async (t) => {
+  const scripts: string[] = [];
+  const ask = controlled({
+    app: async (script) => {
+      scripts.push(script);
+      return { ...reloaded, underWay: scripts.length };
+    },
+    services: async () => ({ outcome: 'unknown' }),
+  });
   const both = await Promise.all([ask('/a'), ask('/a')]);
   t.deepEqual(both, [
     { ...reloaded, underWay: 1 },

@@ -1,8 +1,8 @@
 // Services in runtime.config.ts: where they run, whom they may call, and what is refused when the app is built.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { composition, servicesOf } from '../../lib/cli/src/app/composition.ts';
+import { buildWorkerParts, composition, servicesOf } from '../../lib/cli/src/app/composition.ts';
 import { type App, loadApp } from '../../lib/cli/src/config/load.ts';
 import { temporaryFolder } from './tools-fixtures.ts';
 
@@ -25,12 +25,18 @@ const modules = {
     };`,
 };
 
-async function load(t: ExecutionContext, services: string): Promise<App> {
+/** @param more of package.json and of the config */
+async function load(
+  t: ExecutionContext,
+  services: string,
+  more: { readonly manifest?: string; readonly config?: string } = {},
+): Promise<App> {
+  const { manifest = '', config = '' } = more;
   const folder = await temporaryFolder(t);
   const all = {
-    'package.json': '{ "name": "shop", "type": "module", "main": "src/main.ts" }',
+    'package.json': `{ "name": "shop", "type": "module", "main": "src/main.ts"${manifest} }`,
     'src/main.ts': 'console.log(1);',
-    'runtime.config.ts': `export default { services: ${services} };`,
+    'runtime.config.ts': `export default { services: ${services}${config} };`,
     ...Object.fromEntries(Object.entries(modules).map(([name, text]) => [`src/${name}`, text])),
   };
   await mkdir(path.join(folder, 'src'));
@@ -70,6 +76,39 @@ test('a service shares the system isolate, or has one of its own, with the same 
   const programs = servicesOf(app).programs;
   t.deepEqual([...programs.keys()], ['services/counter.mjs', 'services/sntp.mjs']);
   t.regex(programs.get('services/counter.mjs') ?? '', /import service from ".*\/src\/counter\.ts"/);
+});
+
+const bare = ', "runtimejs": "worker"';
+
+test('a bare app has its services beside it, apart from it when it is to be replaced', async (t) => {
+  const services = "[{ service: './src/counter.ts', placement: 'own' }, './src/silent.ts']";
+  const config = ", endpoints: ['counter', 'sockets']";
+  const app = await load(t, services, { manifest: bare, config });
+  await mkdir(app.work, { recursive: true });
+  for (const isReloadable of [false, true]) {
+    const parts = await buildWorkerParts(app, isReloadable);
+    t.true(parts?.hasEndpoints);
+    const text = await readFile(parts?.file ?? '', 'utf8');
+    const value =
+      /\{ services: \[placedService\(.*\), hosted\(.*\)\], endpoints: \["counter","sockets"\], configuration: \[sockets\(\)\] \}/;
+    t.regex(text, value);
+    t.is(text.includes('export const parts = connectApp({'), !isReloadable);
+    t.true(text.includes('new URL("./services/counter.mjs", import.meta.url)'));
+  }
+  t.is(await buildWorkerParts(await load(t, '[]', { manifest: bare })), undefined);
+});
+
+test('a bare app calls what there is, and an app in Node nothing', async (t) => {
+  const config = ", endpoints: ['counted']";
+  const app = await load(t, "['./src/counter.ts']", { manifest: bare, config });
+  t.throws(() => servicesOf(app), {
+    message:
+      /^The app is to call "counted", which is nothing that it could\. Did you mean "counter"\? There is: sockets, clock, counter\.$/,
+  });
+  await t.throwsAsync(load(t, '[]', { config }), {
+    message:
+      /endpoints: an app in Node reaches services over the network; only a bare app calls them\.$/,
+  });
 });
 
 test('nobody who does not need it has the endpoints of the system', async (t) => {

@@ -21,7 +21,7 @@ import { expandAssets } from './bundle/assets.ts';
 import { BundleError } from './bundle/errors.ts';
 import { findProject, isBareApp, type Project } from './bundle/project.ts';
 import { currentInputs, writeStamp } from './bundle/stamp.ts';
-import type { IsolateFiles } from './bundle/worker.ts';
+import type { IsolateFiles, WorkerParts } from './bundle/worker.ts';
 
 import { version } from './version.ts';
 
@@ -49,6 +49,8 @@ export interface InitrdOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** File with the system isolate's bundle, a classic script. */
   readonly system?: string;
+  /** Services beside a bare app. */
+  readonly workerParts?: WorkerParts | undefined;
   /** Whether a bare app is to be replaced while its machine runs. */
   readonly isReloadable?: boolean | undefined;
   /** Is told what deserves attention: warnings, and why packages are copied. */
@@ -99,7 +101,11 @@ export async function buildInitrd(options: InitrdOptions): Promise<InitrdResult>
 
   const isBare = isBareApp(project) && options.entries === undefined; // its tests run in Node
   const app = isBare
-    ? await (await import('./bundle/worker.ts')).bundleWorkerApp(project, options.isReloadable)
+    ? await (await import('./bundle/worker.ts')).bundleWorkerApp(
+        project,
+        options.isReloadable,
+        options.workerParts,
+      )
     : await bundleApp(project, options.entries, options.wholePackages);
   for (const warning of app.warnings) options.report?.(warning);
   for (const [name, reason] of app.copiedPackages) {
@@ -243,8 +249,8 @@ function terminated(strings: readonly string[], what: string): string {
 function stampKey(options: InitrdOptions, project: Project): string {
   const { assets, files, entries, wholePackages, arguments: argv, environment, system } = options;
   const lists = expandAssets(assets ?? [], project);
-  const { isReloadable = false } = options;
-  const image = [argv, environment, system, isReloadable];
+  const { isReloadable = false, workerParts } = options;
+  const image = [argv, environment, system, isReloadable, workerParts];
   const parts = [project, [...lists], files, entries, wholePackages, ...image];
   return JSON.stringify([...parts, process.version, version]);
 }

@@ -77,6 +77,15 @@ export class Channels {
     return end;
   }
 
+  /**
+   * Takes an end out, for another realm of this isolate, which adopts it.
+   * @returns its number
+   * @throws TypeError when it cannot be sent away
+   */
+  takeOut(end: Channel): number {
+    return IsolateChannel.takeOut(end);
+  }
+
   /** An end is not here any more. */
   forget(id: number): void {
     this.#ends.delete(id);
@@ -255,6 +264,14 @@ export class IsolateChannel implements Channel {
       !value.#isMoved &&
       value.closure === undefined
     );
+  }
+
+  /** See Channels.takeOut(). */
+  static takeOut(end: Channel): number {
+    if (!IsolateChannel.canMove(end)) throw new TypeError('This end cannot be given away.');
+    const own = end as IsolateChannel;
+    own.#leave();
+    return own.#id;
   }
 
   /** This end belongs to another isolate from now on. */

@@ -2,6 +2,7 @@
 import type { Exchange, OutgoingBody, OutgoingResponse } from '@runtimejs/http/connection/types.ts';
 import { Request } from '@runtimejs/web/request.ts';
 import { Response } from '@runtimejs/web/response.ts';
+import type { AppContext } from './services.ts';
 
 /** Environment variables of the app. */
 export type Environment = Readonly<Record<string, string>>;
@@ -9,8 +10,17 @@ export type Environment = Readonly<Record<string, string>>;
 /** What a bare app exports as default. */
 export interface WorkerApp {
   /** Answers a request. */
-  fetch(request: Request, env: Environment): Response | Promise<Response>;
+  fetch(request: Request, env: Environment, context: AppContext): Response | Promise<Response>;
 }
+
+/** Of an app that has no endpoints. */
+const withoutEndpoints: AppContext = {
+  endpoint: (name) => {
+    throw new RangeError(
+      `The app has no endpoint ${name}: name it in "endpoints" of runtime.config.ts.`,
+    );
+  },
+};
 
 /** Writes an error with its stack where the app's own messages go. */
 export type ReportError = (text: string) => void;
@@ -20,11 +30,12 @@ export function createHandler(
   app: WorkerApp,
   env: Environment,
   report: ReportError,
+  context: AppContext = withoutEndpoints,
 ): (exchange: Exchange) => void {
   return (exchange) => {
     let result: Response | Promise<Response>;
     try {
-      result = app.fetch(Request.received(exchange), env);
+      result = app.fetch(Request.received(exchange), env, context);
     } catch (error) {
       fail(exchange, error, report);
       return;

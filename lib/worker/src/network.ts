@@ -16,6 +16,7 @@ import { TimerQueue } from '@runtimejs/net/storage/timers.ts';
 import { Tcp } from '@runtimejs/net/tcp/tcp.ts';
 import { Udp } from '@runtimejs/net/udp/udp.ts';
 import { attachDriver, type Driver, type Service } from '@runtimejs/system/compose.ts';
+import type { AppParts } from './services.ts';
 
 /** Bytes of the arena that the stack has for its own packets: loopback and fragments. */
 const regionSize = 1024 * 1024;
@@ -36,6 +37,7 @@ export interface ServeOptions {
   /** The first one is the app's. */
   readonly listeners: readonly [Listener, ...Listener[]];
   readonly drivers: readonly Driver<NetworkDevice>[];
+  readonly configuration: AppParts['configuration'];
   /** Called once there are addresses, with one line for each. */
   listening(lines: readonly string[]): void;
 }
@@ -99,11 +101,9 @@ export function serve(options: ServeOptions): Service {
           return tcp.hasPending;
         },
       });
-      configureNetwork({
-        stack,
-        udp: new Udp(stack),
-        resolver: new ResolverConfiguration(() => {}),
-      });
+      const udp = new Udp(stack);
+      configureNetwork({ stack, udp, resolver: new ResolverConfiguration(() => {}) });
+      for (const configure of options.configuration) configure({ stack, tcp, udp }, context);
       for (const driver of options.drivers) {
         for (const device of attachDriver(driver, context)) stack.addDevice(device);
       }

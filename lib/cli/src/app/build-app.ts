@@ -1,12 +1,12 @@
 // Builds an app: the runtime it needs, the system isolate's bundle, and its initrd.
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { displayPath } from '../bundle/project.ts';
+import { displayPath, isBareApp } from '../bundle/project.ts';
 import type { App } from '../config/load.ts';
 import { commandLine } from '../launch.ts';
 import { type MetadataService, metadataParts } from '../metadata/metadata.ts';
 import { step } from '../progress.ts';
-import { type BuiltSystem, buildSystem } from './composition.ts';
+import { type BuiltSystem, buildSystem, buildWorkerParts } from './composition.ts';
 import { findRuntime, type RuntimeImage } from './runtime-image.ts';
 
 /** An app that is built: what boots it, and what every kind of image is made from. */
@@ -63,6 +63,8 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
   const work = async (note: (line: string) => void) => {
     // Rollup takes a while to load, so only here.
     const { buildInitrd } = await import('../bundle.ts');
+    const isBare = isBareApp(app.project) && options.entries === undefined; // its tests run in Node
+    const workerParts = isBare ? await buildWorkerParts(app, options.isReloadable) : undefined;
     const system = await buildSystem(app, options.isReloadable);
     const { inputs, rebuilt } = await buildInitrd({
       entry: app.project.entry,
@@ -74,6 +76,7 @@ export async function buildApp(app: App, options: BuildAppOptions = {}): Promise
       arguments: options.arguments ?? nodeArguments(app, metadata.nodeOptions),
       environment: { ...app.environment, ...metadata.environment },
       system: system.file,
+      workerParts,
       isReloadable: options.isReloadable,
       report: note,
     });

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { bundleSystem, defaultComposition, type SystemBundle } from '@runtimejs/system/bundle.ts';
 import { currentInputs, writeStamp } from '../bundle/stamp.ts';
+import type { WorkerParts } from '../bundle/worker.ts';
 import { ToolError } from '../command.ts';
 import type { DriverChoice } from '../config/config.ts';
 import type { App } from '../config/load.ts';
@@ -57,6 +58,7 @@ export async function buildSystem(app: App, isReloadable = false): Promise<Built
   const suffix = isReloadable ? '-dev' : '';
   const file = path.join(app.work, `system${suffix}.js`);
   const sizes = `${file}.packages.json`;
+  // A bare app has its services in its own bundle, and this one for its tests.
   const source = app.system === undefined ? composition(app, isReloadable) : undefined;
   const programs = source === undefined ? [] : [...servicesOf(app).programs];
   const key = JSON.stringify([version, app.system, source, programs]);
@@ -69,11 +71,7 @@ export async function buildSystem(app: App, isReloadable = false): Promise<Built
   if (source !== undefined) {
     entry = path.join(app.work, `composition${suffix}.mjs`);
     await writeFile(entry, source);
-    for (const [name, text] of programs) {
-      const program = path.join(app.work, name);
-      await mkdir(path.dirname(program), { recursive: true });
-      await writeFile(program, text);
-    }
+    await writePrograms(programs, app);
   }
   const { inputs, packages } = await bundleSystem(file, entry);
   await writeFile(sizes, JSON.stringify(packages));
@@ -135,7 +133,7 @@ export function composition(app: App, isReloadable = false): string | undefined 
     configuration.push(`staticAddresses(${JSON.stringify({ interface: 'eth0', ...app.network })})`);
   }
   if (composed.usesSockets) {
-    imports.push("import { sockets } from '@runtimejs/system/service/sockets/endpoint.ts';");
+    imports.push(socketsImport);
     configuration.push('sockets()');
   }
   if (app.screen) {
@@ -167,9 +165,56 @@ export function composition(app: App, isReloadable = false): string | undefined 
   ].join('\n');
 }
 
+/**
+ * Writes the module with the services of a bare app, and the programs of their isolates.
+ * @param isReloadable whether the app is to be apart from them
+ * @returns undefined when there are none
+ */
+export async function buildWorkerParts(
+  app: App,
+  isReloadable = false,
+): Promise<WorkerParts | undefined> {
+  const { services, endpoints } = app;
+  if (services.length === 0 && endpoints.length === 0) return undefined;
+  const composed = servicesOf(app);
+  const imports = [...composed.imports];
+  if (composed.usesSockets) imports.push(socketsImport);
+  const configuration = composed.usesSockets ? 'sockets()' : '';
+  const parts =
+    `{ services: [${composed.services.join(', ')}], endpoints: ${JSON.stringify(endpoints)}, ` +
+    `configuration: [${configuration}] }`;
+  if (!isReloadable) imports.push("import { connectApp } from '@runtimejs/worker/services.ts';");
+  const file = path.join(app.work, `services${isReloadable ? '-dev' : ''}.mjs`);
+  await writeChanged(
+    file,
+    [...imports, `export const parts = ${isReloadable ? parts : `connectApp(${parts})`};`, ''].join(
+      '\n',
+    ),
+  );
+  await writePrograms(composed.programs, app);
+  return { file, hasEndpoints: endpoints.length > 0 };
+}
+
+/** Writes programs of isolates, beside the composition. */
+async function writePrograms(programs: Iterable<[string, string]>, app: App): Promise<void> {
+  for (const [name, text] of programs) {
+    const program = path.join(app.work, name);
+    await mkdir(path.dirname(program), { recursive: true });
+    await writeChanged(program, text);
+  }
+}
+
+/** Leaves a file alone that is as it should be: what was made of it stays current. */
+async function writeChanged(file: string, text: string): Promise<void> {
+  const present = await readFile(file, 'utf8').catch(() => undefined);
+  if (present !== text) await writeFile(file, text);
+}
+
+const socketsImport = "import { sockets } from '@runtimejs/system/service/sockets/endpoint.ts';";
+
 /** The services of a config. @throws ToolError when one of them is not possible */
 export function servicesOf(app: App): ComposedServices {
-  return composeServices(app.services, {
+  return composeServices(app.services, app.endpoints, {
     moduleOf: (specifier) => moduleOf(specifier, app, false),
     fileOf: (module) => (path.isAbsolute(module) ? module : resolveModule(module, app)),
   });

@@ -43,10 +43,12 @@ export interface ModuleFinder {
 /**
  * Composes services.
  * @param choices of the config
+ * @param app what the app itself may call
  * @throws ToolError that says which one is not possible, why, and what to do
  */
 export function composeServices(
   choices: readonly ServiceChoice[],
+  app: readonly string[],
   { moduleOf, fileOf }: ModuleFinder,
 ): ComposedServices {
   const found = choices.map((given): FoundService => {
@@ -59,10 +61,11 @@ export function composeServices(
   });
   checkNames(found);
   for (const each of found) {
-    checkEndpoints(each, found);
+    checkEndpoints(`The service ${each.name}`, each.choice.endpoints ?? [], found, each.name);
     checkPlacement(each);
   }
-  const given = new Set(found.flatMap(({ choice }) => choice.endpoints ?? []));
+  checkEndpoints('The app', app, found);
+  const given = new Set([...app, ...found.flatMap(({ choice }) => choice.endpoints ?? [])]);
   const imports: string[] = [];
   const programs = new Map<string, string>();
   const services = found.map((each, index) => {
@@ -145,23 +148,28 @@ function checkNames(found: readonly FoundService[]): void {
   }
 }
 
-function checkEndpoints({ choice, name }: FoundService, found: readonly FoundService[]): void {
-  const names = found.filter((each) => each.name !== name).map((each) => each.name);
-  for (const endpoint of choice.endpoints ?? []) {
+function checkEndpoints(
+  who: string,
+  endpoints: readonly string[],
+  found: readonly FoundService[],
+  own?: string,
+): void {
+  const names = found.map((each) => each.name).filter((name) => name !== own);
+  for (const endpoint of endpoints) {
     if ((systemEndpoints as readonly string[]).includes(endpoint)) continue;
     const other = found.find((each) => each.name === endpoint);
-    if (endpoint === name || other === undefined) {
+    if (endpoint === own || other === undefined) {
       const known = [...systemEndpoints, ...names];
       const near = nearest(endpoint, known);
       const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
       throw new ToolError(
-        `The service ${name} is to call "${endpoint}", which is nothing that it could.${hint} ` +
+        `${who} is to call "${endpoint}", which is nothing that it could.${hint} ` +
           `There is: ${known.join(', ')}.`,
       );
     }
     if (other.source.hasServe === false) {
       throw new ToolError(
-        `The service ${name} is to call ${endpoint}, which serves nothing. Give the default export of ` +
+        `${who} is to call ${endpoint}, which serves nothing. Give the default export of ` +
           `${other.choice.service} a function serve() that returns what may be called.`,
       );
     }

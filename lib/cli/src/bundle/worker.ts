@@ -21,23 +21,38 @@ interface ReloadHost {
   readonly main: WorkerBundle;
   readonly cache: Uint8Array;
   readonly bundledAt: number;
+  /** The module of services that it was made with. */
+  readonly parts: string | undefined;
 }
 
 /** What an app runs on that can be replaced is the same for all of its versions. */
 let reloadHost: ReloadHost | undefined;
+
+/** Services beside a bare app. */
+export interface WorkerParts {
+  /** The module that composes them. */
+  readonly file: string;
+  /** Whether the app may call any. */
+  readonly hasEndpoints: boolean;
+}
 
 /**
  * Bundles a bare app into /worker/main.js, with V8's code cache beside it.
  *
  * @param project the app
  * @param isReloadable whether the app is to be apart from what it runs on, so that it can be replaced
+ * @param parts services beside it
  * @throws BundleError when the app cannot be bundled
  */
-export async function bundleWorkerApp(project: Project, isReloadable = false): Promise<BundledApp> {
+export async function bundleWorkerApp(
+  project: Project,
+  isReloadable = false,
+  parts?: WorkerParts,
+): Promise<BundledApp> {
   try {
-    const bundled = isReloadable ? await bundleApart(project) : await bundleTogether(project);
+    const bundled = await (isReloadable ? bundleApart : bundleTogether)(project, parts);
     const { app, files } = bundled;
-    const isolates = await bundleIsolates(app.isolates, project.root);
+    const isolates = await bundleIsolates(bundled.isolates, project.root);
     return {
       generated: new Map<string, string | Uint8Array>([...files, ...isolateFiles(isolates, 'V8')]),
       copied: new Map(),
@@ -53,32 +68,41 @@ export async function bundleWorkerApp(project: Project, isReloadable = false): P
 
 interface BundledScripts {
   readonly app: WorkerBundle;
+  readonly isolates: WorkerBundle['isolates'];
   readonly files: readonly [string, string | Uint8Array][];
 }
 
-async function bundleTogether({ entry, root }: Project): Promise<BundledScripts> {
-  const app = await bundleWorker(entry, root);
-  return { app, files: mainFiles(app, systemCodeCache(app.code, 'V8')) };
+async function bundleTogether(
+  { entry, root }: Project,
+  parts: WorkerParts | undefined,
+): Promise<BundledScripts> {
+  const app = await bundleWorker(entry, root, parts?.file);
+  const files = mainFiles(app, systemCodeCache(app.code, 'V8'));
+  return { app, isolates: app.isolates, files };
 }
 
-async function bundleApart({ entry, root }: Project): Promise<BundledScripts> {
-  const app = await bundleReloadable(entry, root);
-  const { main, cache } = await currentReloadHost();
+async function bundleApart(
+  { entry, root }: Project,
+  parts: WorkerParts | undefined,
+): Promise<BundledScripts> {
+  const app = await bundleReloadable(entry, root, parts?.hasEndpoints);
+  const { main, cache } = await currentReloadHost(root, parts?.file);
   return {
     app: { ...app, inputs: [...app.inputs, ...main.inputs] },
+    isolates: new Map([...app.isolates, ...main.isolates]),
     files: [...mainFiles(main, cache), [reloadableScript, app.code]],
   };
 }
 
-async function currentReloadHost(): Promise<ReloadHost> {
-  const last = reloadHost;
+async function currentReloadHost(root: string, parts: string | undefined): Promise<ReloadHost> {
+  const last = reloadHost?.parts === parts ? reloadHost : undefined;
   const isCurrent = last?.main.inputs.every(
     (file) => (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < last.bundledAt,
   );
   if (last !== undefined && isCurrent) return last;
   const bundledAt = Date.now();
-  const main = await bundleReloadHost();
-  reloadHost = { main, cache: systemCodeCache(main.code, 'V8'), bundledAt };
+  const main = await (parts === undefined ? bundleReloadHost() : bundleReloadHost(root, parts));
+  reloadHost = { main, cache: systemCodeCache(main.code, 'V8'), bundledAt, parts };
   return reloadHost;
 }
 

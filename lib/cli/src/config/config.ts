@@ -137,6 +137,8 @@ export interface RuntimeConfig {
   readonly services?: readonly ServiceChoice[];
   /** A module that composes the system isolate itself, instead of the six settings before this one. */
   readonly system?: string;
+  /** What a bare app may call by the third argument of its `fetch()`: names of services. */
+  readonly endpoints?: readonly string[];
   /** Files, directories and patterns below the project that the app reads by path, such as `public/**`. */
   readonly assets?: readonly string[];
   /** More files: path in the image (absolute) to a file of this machine. */

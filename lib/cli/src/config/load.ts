@@ -10,6 +10,7 @@ import { BundleError, describeAt } from '../bundle/errors.ts';
 import {
   displayPath,
   findProject,
+  isBareApp,
   isInside,
   type Project,
   packageRoot,
@@ -58,6 +59,8 @@ export interface App {
   readonly screen: boolean;
   readonly drivers: readonly DriverChoice[] | undefined;
   readonly services: readonly ServiceChoice[];
+  /** What a bare app may call. */
+  readonly endpoints: readonly string[];
   /** The app's own composition of the system isolate, an absolute path. */
   readonly system: string | undefined;
   readonly assets: readonly string[];
@@ -193,6 +196,11 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
   const project = findProject(entry ?? named);
   const manifest = path.join(root, 'package.json');
   const packageName = existsSync(manifest) ? readManifest(manifest).name : undefined;
+  if (config.endpoints !== undefined && !isBareApp(project)) {
+    throw new ToolError(
+      `${place.name}: endpoints: an app in Node reaches services over the network; only a bare app calls them.`,
+    );
+  }
   const environment = await readEnvironment(config, place);
   const system = config.system === undefined ? undefined : inProject(config.system);
   if (system !== undefined && !existsSync(system)) {
@@ -225,6 +233,7 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
     screen: config.screen ?? true,
     drivers: config.drivers,
     services: config.services ?? [],
+    endpoints: config.endpoints ?? [],
     system,
     assets: config.assets ?? [],
     files: Object.fromEntries(

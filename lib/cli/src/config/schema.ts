@@ -167,6 +167,7 @@ const config = z.strictObject(
     screen: z.boolean(allowed('true or false')).optional(),
     drivers: drivers('"@runtimejs/virtio-rng" or "./src/driver.ts"').optional(),
     services: services.optional(),
+    endpoints: list('names of services').optional(),
     system: text('path of a module of the project, such as "src/system.ts"').optional(),
     assets: list('paths and patterns below the project, such as "public/**"').optional(),
     files: z

@@ -26,6 +26,9 @@ const patience = 30_000;
 /** Scripts of drivers and services, each with V8's code cache beside it. */
 const systemPattern = /^\/(?:system|isolates)\/[\w.-]+\.js(?:\.cache)?$/;
 
+/** Those of services beside a bare app, and of isolates that the app has started itself, which only a boot replaces. */
+const isolatePattern = /^\/isolates\/[\w.-]+\.js(?:\.cache)?$/;
+
 /** What became of a reload, for people. */
 export type LinkResult =
   | { readonly outcome: 'reloaded'; readonly notes: readonly string[] }
@@ -104,19 +107,30 @@ export class ReloadLink {
   }
 
   async #reloadApp(initrd: string, changed: readonly string[]): Promise<LinkResult | undefined> {
-    if (changed.length !== 1 || changed[0] !== reloadableScript) return undefined;
-    const script = (await readScripts(initrd, changed)).get(reloadableScript);
-    if (script === undefined) return undefined;
+    const isReplaceable = (name: string): boolean =>
+      name === reloadableScript || isolatePattern.test(name);
+    if (changed.length === 0 || !changed.every(isReplaceable)) return undefined;
+    const scripts = await readScripts(
+      initrd,
+      changed.filter((name) => name.endsWith('.js')),
+    );
+    const app = scripts.get(reloadableScript) ?? new Uint8Array(0);
+    scripts.delete(reloadableScript);
     try {
+      for (const [name, script] of scripts) {
+        const { ok } = await retried(this.#server, 'PUT', name, patience, script);
+        if (!ok) return undefined;
+      }
       // Sent again it is the same one.
       const target = `/reload/${randomUUID()}`;
-      const answer = await retried(this.#server, 'POST', target, patience, script);
+      const answer = await retried(this.#server, 'POST', target, patience, app);
       if (!answer.ok) return undefined;
       const result = (await answer.json()) as ReloadResult;
       if (result.outcome !== 'reloaded') return result;
-      const { hasHandedOver, underWay } = result;
+      const { hasHandedOver, underWay, parts } = result;
+      const replaced = parts === undefined ? [] : [partsNote(parts)];
       const notes = underWay > 0 ? [`${underWay} requests still under way there`] : [];
-      return { outcome: 'reloaded', notes: [...stateNotes(hasHandedOver), ...notes] };
+      return { outcome: 'reloaded', notes: [...replaced, ...stateNotes(hasHandedOver), ...notes] };
     } catch {
       return { outcome: 'impossible', reason: 'The machine did not answer.' };
     }
@@ -135,13 +149,17 @@ export class ReloadLink {
       case 'unknown':
         return undefined;
       case 'reloaded': {
-        const parts = `of ${outcome.parts.join(', ')}`;
+        const parts = partsNote(outcome.parts);
         return { outcome: 'reloaded', notes: [parts, ...stateNotes(outcome.hasHandedOver)] };
       }
       default:
         return outcome;
     }
   }
+}
+
+function partsNote(parts: readonly string[]): string {
+  return `of ${parts.join(', ')}`;
 }
 
 function stateNotes(hasHandedOver: boolean): string[] {

@@ -5,21 +5,23 @@ import type { Console } from '@runtimejs/system/console.ts';
 import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
 import { createHandler } from '../handler.ts';
 import { checkApp, choosePort } from '../program.ts';
+import type { AppContext } from '../services.ts';
 import type { ReloadGlobals } from './types.ts';
 
 /**
  * Offers an app.
  * @param exported the default export of the app's entry module
+ * @param connect gives what it may call, if anything
  * @throws TypeError that says what is wrong with it
  */
-export function offer(exported: unknown): void {
+export function offer(exported: unknown, connect?: () => AppContext): void {
   const { console, runtime, runtimejsReload } = globalThis as unknown as ReloadGlobals & {
     readonly console: Console;
     readonly runtime: SystemBindings;
   };
   const app = checkApp(exported);
   const env = runtime.app.environment();
-  const handle = createHandler(app, env, (text) => console.error(text));
+  const handle = createHandler(app, env, (text) => console.error(text), connect?.());
   runtimejsReload.offer({
     port: choosePort(app, env),
     handle: (exchange) => handle(new OwnExchange(exchange)),

@@ -52,6 +52,8 @@ export type ReloadResult =
       /** Requests that the old version still answers. */
       readonly underWay: number;
       readonly hasHandedOver: boolean;
+      /** Services that were replaced, for people. */
+      readonly parts?: readonly string[];
     }
   /** The old version goes on. `reason` is for people, with a stack where there is one. */
   | { readonly outcome: 'failed' | 'busy'; readonly reason: string }

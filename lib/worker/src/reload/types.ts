@@ -21,6 +21,13 @@ export interface ReloadGlobals {
     readonly script: string;
     /** @returns the bindings that this version is to use: what they start ends with it */
     adapt(bindings: SystemBindings): SystemBindings;
+    /** What services offer to the app. */
+    readonly endpoints: {
+      /** What the config names. */
+      readonly names: readonly string[];
+      /** Names who is given the number of each channel that leads to one: an end that nobody has. */
+      listen(connected: (name: string, channel: number) => void): void;
+    };
     /** Says that the version is loaded. */
     offer(app: LoadedApp): void;
   };

@@ -1,5 +1,7 @@
 /** Loads versions of an app into realms of their own, and ends what they have started. */
+import { isolates } from '@runtimejs/isolate/isolates.ts';
 import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
+import type { Switchboard } from '@runtimejs/system/service/switchboard.ts';
 import { sourceMapOf } from '@runtimejs/system/source-map.ts';
 import type { Version } from './reloader.ts';
 import type { LoadedApp, ReloadGlobals } from './types.ts';
@@ -20,14 +22,40 @@ export class Versions {
   readonly #bindings: SystemBindings;
   readonly #globals: TimerGlobals;
   readonly #environment: Record<string, string>;
+  readonly #endpoints: readonly string[];
   readonly #listeners = new Map<object, Listener>();
+  /** Versions that were loaded before services have started, and want to call some. */
+  readonly #waiting = new Set<(switchboard: Switchboard) => void>();
+  #switchboard: Switchboard | undefined;
   #loaded = 0;
 
-  /** @param environment variables that the app is to see */
-  constructor(bindings: SystemBindings, environment: Record<string, string>) {
+  /**
+   * @param environment variables that the app is to see
+   * @param endpoints names of what it may call
+   */
+  constructor(
+    bindings: SystemBindings,
+    environment: Record<string, string>,
+    endpoints: readonly string[],
+  ) {
     this.#bindings = bindings;
     this.#globals = globalThis as unknown as TimerGlobals;
     this.#environment = environment;
+    this.#endpoints = endpoints;
+  }
+
+  /** The bindings for this realm, whose channels have the one listener, too. */
+  ownBindings(): SystemBindings {
+    const { channel } = this.#bindings;
+    const onNews = (listener: Listener): void => this.#listen(this, listener);
+    return { ...this.#bindings, channel: { ...channel, onNews } };
+  }
+
+  /** Services have been started: versions may call them from now on. */
+  connect(switchboard: Switchboard): void {
+    this.#switchboard = switchboard;
+    for (const each of this.#waiting) each(switchboard);
+    this.#waiting.clear();
   }
 
   /**
@@ -40,7 +68,9 @@ export class Versions {
     const timers = new Timers(this.#globals);
     const owned = new Owned(this.#bindings);
     let app: LoadedApp | undefined;
+    let hangUp = (): void => {};
     const retire = (): void => {
+      hangUp();
       this.#listeners.delete(owned);
       timers.clear();
       owned.release();
@@ -50,6 +80,12 @@ export class Versions {
       runtimejsReload: {
         script: name,
         adapt: (bindings) => this.#adapt(bindings, owned, script),
+        endpoints: {
+          names: this.#endpoints,
+          listen: (connected) => {
+            hangUp = this.#demand(owned, connected);
+          },
+        },
         offer: (offered) => {
           app = offered;
         },
@@ -72,12 +108,39 @@ export class Versions {
       ...bindings,
       isolate: { ...bindings.isolate, sourceMap: () => sourceMapOf(script) },
       app: { ...bindings.app, environment: () => ({ ...this.#environment }) },
-      ...owned.adapt(bindings, (listener) => {
-        this.#listeners.set(owned, listener);
-        this.#bindings.channel.onNews((kind, id) => {
-          for (const each of [...this.#listeners.values()]) each(kind, id);
-        });
-      }),
+      ...owned.adapt(bindings, (listener) => this.#listen(owned, listener)),
+    };
+  }
+
+  #listen(owner: object, listener: Listener): void {
+    this.#listeners.set(owner, listener);
+    this.#bindings.channel.onNews((kind, id) => {
+      for (const each of [...this.#listeners.values()]) each(kind, id);
+    });
+  }
+
+  /** Has a version connected with its endpoints. @returns what ends that */
+  #demand(owned: Owned, connected: (name: string, channel: number) => void): () => void {
+    let hangUp = (): void => {};
+    const connect = (switchboard: Switchboard): void => {
+      const { channels } = isolates();
+      hangUp = switchboard.demand({
+        name: 'app',
+        isFar: true, // in a realm of its own, which objects of this one are no good in
+        pair: () => channels.create(),
+        endpoints: this.#endpoints,
+        connected: (name, channel) => {
+          const id = channels.takeOut(channel);
+          owned.own(id);
+          connected(name, id);
+        },
+      });
+    };
+    if (this.#switchboard === undefined) this.#waiting.add(connect);
+    else connect(this.#switchboard);
+    return () => {
+      this.#waiting.delete(connect);
+      hangUp();
     };
   }
 }
@@ -134,6 +197,11 @@ class Owned {
 
   constructor(bindings: SystemBindings) {
     this.#bindings = bindings;
+  }
+
+  /** It has an end of a channel that it has not made. */
+  own(channel: number): void {
+    this.#channels.add(channel);
   }
 
   /** @param onNews takes the version's listener */

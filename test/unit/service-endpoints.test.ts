@@ -233,9 +233,14 @@ test('services in the system isolate have a context of their own, and hear when 
   t.deepEqual(gone, ['client']);
 });
 
-test('what a service does in each turn is kept', (t) => {
-  const turn = (): number => 42;
-  const service = hosted({ name: 'turning', start: () => turn }, { name: 'turning' });
+test('what a service does in each turn is kept, and what it is', (t) => {
+  class Turning implements PlaceableService {
+    readonly name = 'turning';
+    readonly start: PlaceableService['start'] = function (this: Turning) {
+      return () => this.name.length * 6;
+    };
+  }
+  const service = hosted(new Turning(), { name: 'turning' });
   t.is(service.start(fakeContext())(), 42);
 });
 

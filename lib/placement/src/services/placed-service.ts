@@ -49,6 +49,8 @@ const defaultTurnLimit = 10_000;
 /** Milliseconds that a service may take to start, with takeOver(), and to stop when it is replaced. */
 const startLimit = 60_000;
 const stopLimit = 2000;
+/** Likewise, when the system isolate is replaced: its isolate starts meanwhile. */
+const takeOverLimit = 45_000;
 
 const all: PlacedService[] = [];
 
@@ -75,6 +77,7 @@ export class PlacedService implements Service, ReplaceablePart {
   readonly name: string;
   /** Path of its script in the image. */
   readonly script: string;
+  readonly takeOverLimit = takeOverLimit;
   readonly #options: PlacedServiceOptions;
   #context: SystemContext | undefined;
   #supervisor: Supervisor | undefined;

@@ -56,9 +56,9 @@ export async function takeOverServices(
 ): Promise<boolean> {
   let hasTaken = false;
   for (const service of services) {
-    const { name } = service;
+    const { name, takeOverLimit = handoverLimit } = service;
     if (service.takeOver === undefined || !Object.hasOwn(states, name)) continue;
-    await within(`takeOver() of service ${name}`, after, handoverLimit, () =>
+    await within(`takeOver() of service ${name}`, after, takeOverLimit, () =>
       service.takeOver?.(states[name] as State),
     );
     hasTaken = true;

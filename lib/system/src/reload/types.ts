@@ -15,6 +15,8 @@ export interface Reloadable {
   handOver?(): State | Promise<State>;
   /** Takes the state of the version before, after the start. When it throws or does not end, that one is back. */
   takeOver?(state: State): unknown;
+  /** Milliseconds that takeOver() may take, where 5 s are not enough: the system isolate has 60 s in all. */
+  readonly takeOverLimit?: number;
 }
 
 /** Something in the system isolate that runs a script in an isolate of its own, and can replace it. */

@@ -48,9 +48,10 @@ export function hosted(service: AnyService, options: ServiceOptions): Service {
         endpoints: names,
         connected: (each, channel) => endpoints.connected(each, channel),
       });
-      const turn = (service.start as (given: HostedContext) => Turn | Promise<void> | undefined)(
-        own,
-      );
+      const { start } = service as {
+        start(given: HostedContext): Turn | Promise<void> | undefined;
+      };
+      const turn = start.call(service, own);
       // A start that fails ends this life of the isolate, as an exception does.
       started = Promise.resolve(turn).then(() => {
         switchboard.offer({

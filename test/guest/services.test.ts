@@ -185,6 +185,15 @@ test.serial(
   },
 );
 
+test.serial('a service that takes what RPC cannot have is told so, and given up', async (t) => {
+  t.timeout(300_000);
+  await printed(
+    machine,
+    /device: is not started any more: device has ended \(failed: .*device cannot have an isolate of its own: its start\(\) takes "platform" of its context.*, after 1 restarts within 60 s/,
+  );
+  await appAnswers(t);
+});
+
 const failures: readonly [how: string, report: RegExp][] = [
   ['throw', /counter: its isolate failed: .*RangeError: it was asked to throw/],
   ['loop', /counter: its isolate killed: /],

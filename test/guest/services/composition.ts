@@ -45,5 +45,10 @@ system({
       endpoints: ['sockets', 'clock'],
       argument: { servers: ['10.0.2.2'], port: 21_124 },
     }),
+    placedService({
+      name: 'device',
+      entry: new URL('./device.isolate.ts', import.meta.url),
+      restart: { firstPause: 50, mostRestarts: 1 },
+    }),
   ],
 });

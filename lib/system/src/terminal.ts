@@ -109,6 +109,10 @@ function openTerminals(options: TerminalOptions, context: SystemContext): readon
   return terminals;
 }
 
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
 /** Names of the devices that the console is on. */
 function chooseConsole(
   options: TerminalOptions,
@@ -116,7 +120,7 @@ function chooseConsole(
   { bindings, log }: SystemContext,
 ): readonly string[] {
   const present = devices.map(({ name }) => name);
-  const isFirst = (name: string): boolean => !/\d$/.test(name);
+  const isFirst = (name: string): boolean => !isDigit(name.charCodeAt(name.length - 1));
   const wanted = readSetting(bindings, 'console')?.split(',') ?? options.console;
   if (wanted === undefined) return present.filter(isFirst);
   // The names of files in /dev are understood, too: console=ttyS0.

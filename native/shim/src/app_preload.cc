@@ -61,12 +61,16 @@ void Run(const std::string& source, const RuntimeKernelInterface& kernel,
                                 String::NewFromUtf8Literal(isolate, "require"),
                                 String::NewFromUtf8Literal(isolate, "generation"),
                                 String::NewFromUtf8Literal(isolate, "isResumed")};
-  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, std::size(parameters), parameters)
+  // Workers come later: only the app's own environment is there to be frozen.
+  const bool is_resumed = IsToBeFrozen(kernel);
+  // All that can be compiled before a process is frozen need not be compiled on each machine.
+  const auto options =
+      is_resumed ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+  if (!v8::ScriptCompiler::CompileFunction(context, &compiled, std::size(parameters), parameters, 0,
+                                           nullptr, options)
            .ToLocal(&function)) {
     Fail(isolate, caught);
   }
-  // Workers come later: only the app's own environment is there to be frozen.
-  const bool is_resumed = IsToBeFrozen(kernel);
   if (is_resumed) FreezeNode(kernel, environment, process, require);
   Local<Value> arguments[] = {process, require, GenerationId(isolate, kernel),
                               v8::Boolean::New(isolate, is_resumed)};

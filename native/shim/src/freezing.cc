@@ -1,10 +1,13 @@
 #include "freezing.h"
 
+#include <dirent.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "file.h"
@@ -21,6 +25,9 @@ namespace runtime {
 namespace {
 
 constexpr long kLookNanoseconds = 1'000'000;
+constexpr char kCompilerThread[] = "node-V8Worker\n";
+constexpr int kPatientPriority = 19;
+constexpr auto kFirstMoments = std::chrono::seconds(1);
 constexpr uint64_t kPatienceNanoseconds = 120'000'000'000;
 
 std::atomic<int> threads_on_their_way{0};
@@ -30,9 +37,48 @@ void Sleep() {
   nanosleep(&time, nullptr);
 }
 
+std::vector<pid_t> CompilerThreads() {
+  std::vector<pid_t> found;
+  DIR* const tasks = opendir("/proc/self/task");
+  if (tasks == nullptr) return found;
+  while (const dirent* const task = readdir(tasks)) {
+    const std::string name = task->d_name;
+    if (ReadFile(("/proc/self/task/" + name + "/comm").c_str()) == kCompilerThread) {
+      found.push_back(std::atoi(name.c_str()));
+    }
+  }
+  closedir(tasks);
+  return found;
+}
+
+// What a machine runs before its first answer it runs once: on its only CPU V8 had better not compile meanwhile what
+// looks hot. The threads have this priority in the frozen state, and their own again a moment after the process goes on.
+void LetCompilersWait(const RuntimeKernelInterface& kernel) {
+  const std::vector<pid_t> threads = CompilerThreads();
+  for (const pid_t thread : threads) setpriority(PRIO_PROCESS, thread, kPatientPriority);
+  std::thread([threads, &kernel] {
+    while (IsToBeFrozen(kernel)) Sleep();
+    std::this_thread::sleep_for(kFirstMoments);
+    for (const pid_t thread : threads) setpriority(PRIO_PROCESS, thread, 0);
+  }).detach();
+}
+
+std::string Variable(const char* name) {
+  const char* const value = getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 }  // namespace
 
 void ExpectFrozenThread() { threads_on_their_way.fetch_add(1); }
+
+// What the collector has moved to the old generation is not moved on each machine. The flag is the default one again
+// afterwards: flags are part of what V8 compares before it takes a code cache.
+void CollectBeforeFreezing(v8::Isolate* isolate) {
+  v8::V8::SetFlagsFromString("--no-flush-bytecode");
+  isolate->LowMemoryNotification();
+  v8::V8::SetFlagsFromString("--flush-bytecode");
+}
 
 // Sleeps rather than waits for somebody: this also is where the thread is in the frozen state.
 void WaitFrozen(const RuntimeKernelInterface& kernel) {
@@ -51,6 +97,7 @@ bool FreezeProcess(const RuntimeKernelInterface& kernel) {
     return false;
   }
   FindGenerators();
+  LetCompilersWait(kernel);
   const int32_t result = kernel.freeze_process();
   if (result < 0) {
     Log(kernel, RUNTIME_LOG_ERROR,
@@ -79,8 +126,10 @@ void TakeVariables(v8::Isolate* isolate) {
     const std::string name(variable.substr(0, variable.find('=', 1)));
     if (!now.contains(name)) gone.push_back(name);
   }
+  const std::string zone = Variable("TZ");
   for (const std::string& name : gone) unsetenv(name.c_str());
   for (const auto& [name, value] : now) setenv(name.c_str(), value.c_str(), 1);
+  if (Variable("TZ") == zone) return;
   tzset();
   isolate->DateTimeConfigurationChangeNotification(v8::Isolate::TimeZoneDetection::kRedetect);
 }

@@ -15,6 +15,8 @@ inline bool IsToBeFrozen(const RuntimeKernelInterface& kernel) {
   return kernel.process_origin() == RUNTIME_PROCESS_TO_BE_FROZEN;
 }
 
+/** Has an isolate that is to be frozen collect its garbage; keeps what was compiled. From its thread. */
+void CollectBeforeFreezing(v8::Isolate* isolate);
 /** Announces a thread that calls WaitFrozen() later. Before it is started. */
 void ExpectFrozenThread();
 /** For such a thread: the place from which it goes on, once the process has been frozen and resumed. */

@@ -23,8 +23,7 @@ using v8::String;
 using v8::Value;
 
 constexpr char kPreparePath[] = "/lib/runtime/prepare.cjs";
-// Turns of the event loop: more than all of it takes.
-constexpr int kMostTurns = 10'000;
+constexpr uint64_t kPatienceNanoseconds = 60'000'000'000;
 
 [[noreturn]] void Fail(v8::Isolate* isolate, Local<Value> error) {
   const String::Utf8Value text(isolate, error);
@@ -69,13 +68,23 @@ void Prepare(v8::Isolate* isolate, Local<Context> context, node::MultiIsolatePla
     Fail(isolate, caught.Exception());
   }
   const Local<Promise> promise = prepared.As<Promise>();
-  for (int turn = 0; promise->State() == Promise::kPending; ++turn) {
-    if (turn == kMostTurns) Fail(isolate, String::NewFromUtf8Literal(isolate, "it does not end"));
+  const uint64_t begun = uv_hrtime();
+  while (promise->State() == Promise::kPending) {
+    if (uv_hrtime() - begun > kPatienceNanoseconds) {
+      Fail(isolate, String::NewFromUtf8Literal(isolate, "it does not end"));
+    }
     DrainQueues(isolate, context, process.As<v8::Object>());
     uv_run(uv_default_loop(), UV_RUN_NOWAIT);
     platform->DrainTasks(isolate);
   }
   if (promise->State() == Promise::kRejected) Fail(isolate, promise->Result());
+  // The collector forgets what was compiled and does not run.
+  CollectBeforeFreezing(isolate);
+  Local<Value> compile;
+  if (!outcome->Get(context, String::NewFromUtf8Literal(isolate, "compile")).ToLocal(&compile) ||
+      compile.As<Function>()->Call(context, outcome, 0, nullptr).IsEmpty()) {
+    Fail(isolate, caught.Exception());
+  }
 }
 
 // Whether the image says how large the heap may become.

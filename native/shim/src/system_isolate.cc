@@ -344,6 +344,7 @@ void SystemIsolate::KeepScripts() {
 
 void SystemIsolate::BecomeFrozen() {
   if (!IsToBeFrozen(kernel())) return;
+  CollectBeforeFreezing(isolate_);
   if (role_ == Role::kSystem) {
     WaitFrozen(kernel());
   } else if (FreezeProcess(kernel())) {

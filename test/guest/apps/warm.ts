@@ -1,7 +1,9 @@
 // Says what this start of the machine gives the app, and what must not come from the frozen state.
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { createServer, get } from 'node:http';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, getPriority } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 
@@ -37,6 +39,10 @@ function fillHeap(megabytes: number): number {
   }
   return kept.length;
 }
+
+// V8's threads give way in the first moments.
+const priorities = () => readdirSync('/proc/self/task').map((id) => getPriority(Number(id)));
+while (priorities().some((priority) => priority !== 0)) await setTimeout(100);
 
 console.log(
   `warm ${JSON.stringify({

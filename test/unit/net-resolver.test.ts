@@ -63,10 +63,23 @@ test('domain names: compression, loops, padding, characters', (t) => {
   ];
   for (const [bytes, reason] of refused) t.is(parse(bytes) as string, reason, bytes.join());
   t.is(parse([0xc0, 0], false) as string, 'domain name label too long');
-  for (const text of ['', '.', 'a..b', '-a', 'a b', 'a\nnameserver 6.6.6.6', 'x'.repeat(64)]) {
+  for (const text of [
+    '',
+    '.',
+    'a..b',
+    '-a',
+    'a-',
+    'a b',
+    'a@b',
+    'a[b',
+    'ü',
+    'a\nb',
+    'x'.repeat(64),
+  ]) {
     t.is(checkDomainName(text), undefined, JSON.stringify(text));
   }
   t.is(checkDomainName('Example.COM.'), 'example.com');
+  t.is(checkDomainName(`_a-1.${'z'.repeat(63)}`), `_a-1.${'z'.repeat(63)}`);
 });
 
 test('settings that make no sense are refused with what is wrong', (t) => {

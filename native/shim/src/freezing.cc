@@ -27,7 +27,7 @@ namespace {
 constexpr long kLookNanoseconds = 1'000'000;
 constexpr char kCompilerThread[] = "node-V8Worker\n";
 constexpr int kPatientPriority = 19;
-constexpr auto kFirstMoments = std::chrono::seconds(1);
+constexpr auto kFirstMoments = std::chrono::seconds(2);
 constexpr uint64_t kPatienceNanoseconds = 120'000'000'000;
 
 std::atomic<int> threads_on_their_way{0};

@@ -10,6 +10,8 @@ export type DomainNamesRefusal =
 
 /** Longest name in its wire form (RFC 1035, section 2.3.4). */
 const nameLimit = 255;
+/** Longest label (likewise). */
+const labelLimit = 63;
 
 /**
  * Reads names one after the other.
@@ -72,10 +74,29 @@ export function parseDomainNames(
 export function checkDomainName(text: string): string | undefined {
   const name = text.endsWith('.') ? text.slice(0, -1) : text;
   if (name.length === 0 || name.length > nameLimit - 2) return undefined;
-  if (!name.split('.').every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label))) {
-    return undefined;
+  return name.split('.').every(isLabel) ? name.toLowerCase() : undefined;
+}
+
+const codeOf = { hyphen: 0x2d, underscore: 0x5f, digit0: 0x30, digit9: 0x39, a: 0x61, z: 0x7a };
+const lowerCase = 0x20;
+
+// Without a regular expression: a machine checks names as it starts, and the first expression costs milliseconds.
+function isLabel(label: string): boolean {
+  const { length } = label;
+  if (length === 0 || length > labelLimit || label.startsWith('-') || label.endsWith('-')) {
+    return false;
   }
-  return name.toLowerCase();
+  for (let at = 0; at < length; at++) {
+    const code = label.charCodeAt(at);
+    const letter = code | lowerCase;
+    const isGood =
+      (letter >= codeOf.a && letter <= codeOf.z) ||
+      (code >= codeOf.digit0 && code <= codeOf.digit9) ||
+      code === codeOf.underscore ||
+      code === codeOf.hyphen;
+    if (!isGood) return false;
+  }
+  return true;
 }
 
 function readLabel(bytes: Uint8Array, offset: number, size: number): string | undefined {

@@ -27,15 +27,17 @@ const service: PlaceableService = {
     },
     hang: () => new Promise(() => {}),
     misbehave: (how: string) => {
-      // In a turn of its own, so that the answer leaves.
+      // In turns of their own, so that the answer leaves; what is hoarded comes piece by piece, in short ones.
       const { setTimeout } = globalThis as unknown as {
         setTimeout(run: () => void, ms: number): void;
       };
-      setTimeout(() => {
+      const act = (): void => {
         if (how === 'throw') throw new RangeError('it was asked to throw');
         while (how === 'loop') count += 1;
-        while (how === 'hoard') hoard.push(Array.from({ length: 1000 }, () => ({ count })));
-      }, 20);
+        hoard.push(Array.from({ length: 1000 }, () => ({ count })));
+        setTimeout(act, 0);
+      };
+      setTimeout(act, 20);
     },
   }),
   handOver: () => count,

@@ -1,6 +1,6 @@
 /**
- * A service on the network: lines over TCP are commands to the counter, each of which is answered with a line; and
- * datagrams are sent back.
+ * A service on the network: it begins with a line, and then lines over TCP are commands to the counter, each of which is
+ * answered with a line. Datagrams are sent back.
  */
 import type { Remote } from '@runtimejs/rpc/calls/types.ts';
 import type { Sockets, TcpConnection } from '@runtimejs/system/service/sockets/types.ts';
@@ -37,6 +37,9 @@ async function converse(
   connection: Remote<TcpConnection>,
   counter: Remote<Counter>,
 ): Promise<void> {
+  const write = (line: string): Promise<void> =>
+    connection.write(Uint8Array.from(`${line}\n`, (character) => character.charCodeAt(0)));
+  await write('hello');
   let text = '';
   for await (const bytes of await connection.data()) {
     text += String.fromCharCode(...bytes);
@@ -46,8 +49,7 @@ async function converse(
       const answer = await run(command, word, counter).catch(
         (error: Error & { code?: string }) => `${error.code ?? error.name}: ${error.message}`,
       );
-      const line = `${answer.replaceAll('\n', ' ')}\n`;
-      await connection.write(Uint8Array.from(line, (character) => character.charCodeAt(0)));
+      await write(answer.replaceAll('\n', ' '));
     }
   }
   await connection.close();

@@ -21,7 +21,7 @@ const files = {
     '{ "name": "app", "type": "module", "main": "src/main.ts", "runtimejs": "worker" }',
   'runtime.config.ts': `export default {
   services: [
-    { service: './src/counter.ts', placement: 'own', turnLimit: 3000 },
+    { service: './src/counter.ts', placement: 'own', turnLimit: 5000 },
     { service: './src/relay.ts', endpoints: ['counter'] },
     { service: './src/echo.ts', placement: 'own', endpoints: ['sockets'] },
   ],

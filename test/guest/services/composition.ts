@@ -30,7 +30,7 @@ system({
       name: 'counter',
       entry: new URL('./counter.isolate.ts', import.meta.url),
       heapLimit: 16 * 1024 * 1024,
-      turnLimit: 2000,
+      turnLimit: 5000,
     }),
     placedService({
       name: 'placed',

@@ -95,9 +95,9 @@ test.serial(
 );
 
 test.serial('on a machine with more memory the heap may take its share of that', async (t) => {
-  const result = await bootWarm('env.FILL=400', { memoryMegabytes: 2048 });
+  const result = await bootWarm('env.FILL=200', { memoryMegabytes: 2048 });
   expectEnd(t, result, 0, [wentOn]);
-  t.is(said(result).filled, 400 * 1024);
+  t.is(said(result).filled, 200 * 1024);
 });
 
 test.serial('Node starts anew where the state does not fit', async (t) => {

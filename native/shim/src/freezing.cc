@@ -1,13 +1,10 @@
 #include "freezing.h"
 
-#include <dirent.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -15,7 +12,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "file.h"
@@ -25,9 +21,6 @@ namespace runtime {
 namespace {
 
 constexpr long kLookNanoseconds = 1'000'000;
-constexpr char kCompilerThread[] = "node-V8Worker\n";
-constexpr int kPatientPriority = 19;
-constexpr auto kFirstMoments = std::chrono::seconds(2);
 constexpr uint64_t kPatienceNanoseconds = 120'000'000'000;
 
 std::atomic<int> threads_on_their_way{0};
@@ -35,32 +28,6 @@ std::atomic<int> threads_on_their_way{0};
 void Sleep() {
   const timespec time = {0, kLookNanoseconds};
   nanosleep(&time, nullptr);
-}
-
-std::vector<pid_t> CompilerThreads() {
-  std::vector<pid_t> found;
-  DIR* const tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return found;
-  while (const dirent* const task = readdir(tasks)) {
-    const std::string name = task->d_name;
-    if (ReadFile(("/proc/self/task/" + name + "/comm").c_str()) == kCompilerThread) {
-      found.push_back(std::atoi(name.c_str()));
-    }
-  }
-  closedir(tasks);
-  return found;
-}
-
-// What a machine runs before its first answer it runs once: on its only CPU V8 had better not compile meanwhile what
-// looks hot. The threads have this priority in the frozen state, and their own again a moment after the process goes on.
-void LetCompilersWait(const RuntimeKernelInterface& kernel) {
-  const std::vector<pid_t> threads = CompilerThreads();
-  for (const pid_t thread : threads) setpriority(PRIO_PROCESS, thread, kPatientPriority);
-  std::thread([threads, &kernel] {
-    while (IsToBeFrozen(kernel)) Sleep();
-    std::this_thread::sleep_for(kFirstMoments);
-    for (const pid_t thread : threads) setpriority(PRIO_PROCESS, thread, 0);
-  }).detach();
 }
 
 std::string Variable(const char* name) {
@@ -97,7 +64,6 @@ bool FreezeProcess(const RuntimeKernelInterface& kernel) {
     return false;
   }
   FindGenerators();
-  LetCompilersWait(kernel);
   const int32_t result = kernel.freeze_process();
   if (result < 0) {
     Log(kernel, RUNTIME_LOG_ERROR,

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "app_preload.h"
+#include "compilers.h"
 #include "freezing.h"
 #include "generators.h"
 #include "isolates/node_host.h"
@@ -113,6 +114,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   // An exception in the main script gives an empty result, which says nothing about the end: one
   // that nothing handles has ended the process by now, and after one that the app handles the event
   // loop runs.
+  if (kernel != nullptr) LetCompilersRunSoon(*kernel);
   (void)node::LoadEnvironment(environment.get(), node::StartExecutionCallback{}, preload);
   if (system != nullptr) system->AppHasStarted();
   const int code = node::SpinEventLoop(environment.get()).FromMaybe(kGenericUserError);
@@ -158,6 +160,7 @@ int RunNode(int argc, char** argv) {
   if (init->early_return()) return init->exit_code();
   if (kernel != nullptr) TakeRandomNumbersFromKernel();
   if (kernel != nullptr && IsToBeFrozen(*kernel)) WatchGenerators();
+  if (kernel != nullptr) LetCompilersWait();
   uv_loop_configure(uv_default_loop(), UV_METRICS_IDLE_TIME);
   const int code = RunApp(*init, kernel);
   node::TearDownOncePerProcess();

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "compilers.h"
 #include "freezing.h"
 #include "generators.h"
 #include "isolates/script_file.h"
@@ -90,6 +91,8 @@ int RunWorker() {
        Flags::kNoAdjustResourceLimits, Flags::kNoUseLargePages});
   for (const std::string& error : init->errors()) Log(kernel, RUNTIME_LOG_ERROR, "app: " + error);
   if (init->early_return()) return init->exit_code();
+  LetCompilersWait();
+  LetCompilersRunSoon(kernel);
   if (IsToBeFrozen(kernel)) WatchGenerators();
   // All is left as it is at the end: the platform's threads may still be at work.
   constexpr const node::EmbedderSnapshotData* kSnapshotOfV8 = nullptr;

@@ -73,6 +73,14 @@ export const isolateConstants = [
     0x2000_0000,
     'Added to the result of channel.receive: it was the last message for now. News are made of the next one.',
   ),
+  constant('RUNTIME_GRANT_FUNCTION', 'u32', 0, 'Bus of grantDevice: a PCI function.'),
+  constant(
+    'RUNTIME_GRANT_PLATFORM',
+    'u32',
+    1,
+    "Bus of grantDevice: one of the platform's devices.",
+  ),
+  constant('RUNTIME_GRANT_SERIAL', 'u32', 2, 'Bus of grantDevice: a serial port.'),
   constant('RUNTIME_NEWS_CHANNEL', 'u32', 1, 'Kind of news: a channel should be looked at.'),
   constant('RUNTIME_NEWS_ISOLATE_ENDED', 'u32', 2, 'Kind of news: an isolate has ended.'),
   constant('RUNTIME_END_FINISHED', 'u32', 1, 'How an isolate ended: there was nothing left to do.'),
@@ -235,22 +243,16 @@ const isolates = bindingGroup('isolates', 'Isolates that this one starts.', [
   system({
     name: 'grantDevice',
     doc:
-      'Takes a PCI function and zeroed memory, contiguous for devices, to give them to an isolate. No other isolate ' +
-      'can get them as long as one has them.',
+      'Takes a device and zeroed memory, contiguous for devices, to give them to an isolate. No other isolate can get ' +
+      'them as long as one has them.',
     calls: { host: 'GrantDevice' },
     arguments: [
-      number('index', 'Index of the function in the list of functions.'),
-      number('bytes', 'Of memory, at most 4 MiB; rounded up to a power of two of pages.'),
-      argument('into', { kind: 'fill', structure: deviceGrant }, 'What was taken.'),
-    ],
-    returns: { kind: 'checked', gives: 'filled' },
-  }),
-  system({
-    name: 'grantPlatformDevice',
-    doc: 'As grantDevice, for a virtio device over MMIO.',
-    calls: { host: 'GrantPlatformDevice' },
-    arguments: [
-      number('index', "Index of the device in the list of the platform's devices."),
+      argument(
+        'bus',
+        { kind: 'integer', type: 'u32', least: 0, most: 2 },
+        'RUNTIME_GRANT_*: which list the index is of.',
+      ),
+      number('index', 'Its place in the list.'),
       number('bytes', 'Of memory, at most 4 MiB; rounded up to a power of two of pages.'),
       argument('into', { kind: 'fill', structure: deviceGrant }, 'What was taken.'),
     ],

@@ -476,6 +476,11 @@ const grantedCalls: Readonly<Record<string, string>> = {
   platformAt: 'GrantedPlatformAt',
   mapPlatform: 'MapGrantedPlatform',
   openPlatformInterrupt: 'OpenGrantedPlatformLine',
+  platformPorts: 'GrantedPlatformPorts',
+  readPlatformPort: 'ReadGrantedPlatformPort',
+  writePlatformPort: 'WriteGrantedPlatformPort',
+  framebuffer: 'GrantedFramebuffer',
+  font: 'GrantedFont',
 };
 
 /** A binding of isolates that others have started. */

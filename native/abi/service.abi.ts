@@ -236,11 +236,11 @@ export const serviceFunctions: readonly KernelFunction[] = [
   kernelFunction({
     name: 'platform_device_stop',
     doc:
-      'Takes a virtio device over MMIO away from its driver, by a reset: it no longer writes to memory and raises no ' +
-      'interrupt. Waits for the reset, a tenth of a second at most.',
+      'Takes a platform device away from its driver: it no longer writes to memory. Virtio over MMIO is reset, for a tenth ' +
+      'of a second at most, and raises no interrupt either; the others write to none.',
     parameters: [parameter('index', 'u32', 'Which one.')],
     returns: 'u32',
-    returnsDoc: '1 when it is quiet, else 0, also for a device of another kind',
+    returnsDoc: '1 when it is quiet, else 0',
   }),
   kernelFunction({
     name: 'event_word_open',

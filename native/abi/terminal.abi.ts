@@ -256,6 +256,14 @@ export const terminalFunctions: readonly KernelFunction[] = [
     returnsDoc:
       'their count in the low half; in the high half the error bits of the line status register that were seen',
   }),
+  kernelFunction({
+    name: 'serial_close',
+    doc:
+      'Gives a port back. Its interrupt is to be released before. What is in its transmitter still leaves; what arrives ' +
+      'waits for who opens it next, at the boot console with the kernel.',
+    parameters: [portIndex],
+    returns: 'nothing',
+  }),
 ];
 
 const system = (description: Omit<Binding, 'isolates'>): Binding =>
@@ -334,6 +342,10 @@ const terminal = bindingGroup('terminal', "The kernel's side of terminals.", [
   }),
 ]);
 
+/** A binding of isolates that others have started. */
+const spawned = (description: Omit<Binding, 'isolates'>): Binding =>
+  binding({ isolates: ['bare'], ...description });
+
 const serial = bindingGroup('serial', 'The serial ports of a PC.', [
   system({
     name: 'portCount',
@@ -394,6 +406,26 @@ const serial = bindingGroup('serial', 'The serial ports of a PC.', [
   }),
 ]);
 
+/** What answers for an isolate that was given a port: bindings of `serial`, by name. */
+const grantedCalls: Readonly<Record<string, string>> = {
+  portCount: 'GrantedSerialCount',
+  portState: 'GrantedSerialState',
+  open: 'OpenGrantedSerial',
+  read: 'ReadGrantedSerial',
+  write: 'WriteGrantedSerial',
+  transmit: 'TransmitGranted',
+  receive: 'ReceiveGranted',
+};
+
+const grantedSerial = bindingGroup(
+  'grantedSerial',
+  'The serial port that this isolate was given, if any: port 0 is its only one. The first word of its memory ' +
+    '(grant.memory) counts the bytes that transmit() took, the second one those that receive() gave.',
+  serial.bindings.map(({ isolates: _, calls: __, ...rest }) =>
+    spawned({ ...rest, calls: { host: grantedCalls[rest.name] as string } }),
+  ),
+);
+
 const settings = bindingGroup('settings', 'Options of the kernel command line for services.', [
   system({
     name: 'read',
@@ -412,4 +444,9 @@ const settings = bindingGroup('settings', 'Options of the kernel command line fo
   }),
 ]);
 
-export const terminalBindingGroups: readonly BindingGroup[] = [terminal, serial, settings];
+export const terminalBindingGroups: readonly BindingGroup[] = [
+  terminal,
+  serial,
+  grantedSerial,
+  settings,
+];

@@ -38,6 +38,7 @@ class ControllerModel {
   get device(): KeyboardControllerDevice {
     return {
       kind: 'keyboard-controller',
+      number: 0,
       ports: {
         size: 2,
         read: (port) => (port === 1 ? this.#status() : this.#take()),
@@ -228,6 +229,7 @@ function textScreen() {
   let selected = 0;
   const device: TextScreenDevice = {
     kind: 'text-screen',
+    number: 0,
     memory: {
       bytes,
       halves: new Uint16Array(bytes.buffer),

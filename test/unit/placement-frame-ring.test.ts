@@ -2,13 +2,12 @@
 import { HostMemory } from '@runtimejs/net/memory.ts';
 import { checksumState, Packet } from '@runtimejs/net/packet.ts';
 import {
-  controlBytes,
   FrameReader,
   FrameWriter,
   longestFrame,
   mostBytes,
-  type RingPlace,
 } from '@runtimejs/placement/frame-ring.ts';
+import { controlBytes, type RingPlace } from '@runtimejs/placement/ring.ts';
 import test from 'ava';
 import { seededRandom } from '../sim/support/random.ts';
 

@@ -68,7 +68,10 @@ export class SerialLine implements TerminalDevice {
     const interrupt = port.open();
     this.#interrupt = interrupt;
     this.#host = host;
-    if (!port.isBootConsole) {
+    if (this.#isSetUp()) {
+      // By the driver before this one: what is in the FIFOs stays.
+      port.write(register.fifoControl, fifoControl.enable);
+    } else if (!port.isBootConsole) {
       port.write(register.interruptEnable, 0);
       port.write(register.lineControl, lineControl.divisorAccess);
       port.write(register.divisorLow, divisor115200);
@@ -119,6 +122,18 @@ export class SerialLine implements TerminalDevice {
     this.#interrupt?.release();
     this.#interrupt = undefined;
     this.#host = undefined;
+  }
+
+  #isSetUp(): boolean {
+    const port = this.#port;
+    const { fifosOn } = interruptIdentification;
+    if ((port.read(register.interruptIdentification) & fifosOn) !== fifosOn) return false;
+    if (port.isBootConsole) return true;
+    if (port.read(register.lineControl) !== lineControl.eightBits) return false;
+    port.write(register.lineControl, lineControl.eightBits | lineControl.divisorAccess);
+    const divisor = port.read(register.divisorLow) | (port.read(register.divisorHigh) << 8);
+    port.write(register.lineControl, lineControl.eightBits);
+    return divisor === divisor115200;
   }
 
   #enable(interrupts: number): void {

@@ -26,6 +26,8 @@ export const interruptIdentification = {
   received: 0x04,
   lineStatus: 0x06,
   receivedTimeout: 0x0c,
+  /** Both set: there are FIFOs, and they are in use. */
+  fifosOn: 0xc0,
 } as const;
 
 /** FIFOs on, an interrupt from 8 received bytes on. */

@@ -26,6 +26,7 @@ import {
   controlReceiveQueue,
   controlTransmitQueue,
   emitControl,
+  mostPorts,
   parseControl,
   receiveQueue,
   transmitQueue,
@@ -43,8 +44,6 @@ const usableFeatures = {
 } as const;
 const wishes: FeatureWishes = { needed: neededFeatures, usable: usableFeatures };
 
-/** Ports that this driver looks after; further ones stay closed. */
-const mostPorts = 8;
 const queueLimit = 16;
 /** Control messages that the device may have under way, and room for each, a name included. */
 const controlBuffers = 16;
@@ -62,7 +61,7 @@ interface PortQueues {
 }
 
 /** A virtio console with its ports. */
-class VirtioConsole implements PortOwner {
+export class VirtioConsole implements PortOwner {
   readonly platform: Platform;
   readonly counters = {
     controlMessages: 0,
@@ -131,6 +130,12 @@ class VirtioConsole implements PortOwner {
     this.platform.log('error', `${this.#device.name}: gave the device up: ${reason}`);
     this.#device.stop();
     for (const port of this.#ports.values()) port.connect(false);
+  }
+
+  /** Resets the device. @returns true when it surely accesses no memory any more */
+  stop(): boolean {
+    this.#isRunning = false;
+    return this.#device.stop();
   }
 
   #enableQueue(index: number): ExchangeQueue {
@@ -269,7 +274,7 @@ class VirtioConsole implements PortOwner {
 export function attach(platform: Platform): readonly ConsolePort[] {
   const ports: ConsolePort[] = [];
   for (const transport of findVirtioDevices(platform, deviceType.console)) {
-    const made = probe(platform, transport);
+    const made = openConsole(platform, transport);
     if (typeof made === 'string') {
       platform.log('error', `virtio-console: left out the device at ${transport.name}: ${made}`);
     } else {
@@ -279,7 +284,11 @@ export function attach(platform: Platform): readonly ConsolePort[] {
   return ports;
 }
 
-function probe(platform: Platform, transport: VirtioTransport): VirtioConsole | string {
+/** Starts a device. @returns why it cannot be used, otherwise */
+export function openConsole(
+  platform: Platform,
+  transport: VirtioTransport,
+): VirtioConsole | string {
   const device = new VirtioDevice(platform, transport, 'virtio-console');
   const problem = device.negotiate(wishes);
   if (problem !== undefined) return problem;

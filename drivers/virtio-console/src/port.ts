@@ -13,6 +13,7 @@ import {
   takeExchange,
   type UsedExchange,
 } from '@runtimejs/virtio/exchange.ts';
+import type { PortRecord } from './record.ts';
 
 const receiveBuffers = 4;
 const receiveBytes = 4096;
@@ -41,6 +42,8 @@ export class ConsolePort implements TerminalDevice {
   size: TerminalSize | undefined;
   isConnected = true;
   unsent = 0;
+  /** Where it notes what it does, if somebody wants to know that when the driver has ended; before start(). */
+  record: PortRecord | undefined;
   readonly #counters = { sentBytes: 0, receivedBytes: 0, lostInterrupts: 0 };
   readonly #owner: PortOwner;
   readonly #receive: ExchangeQueue;
@@ -53,6 +56,9 @@ export class ConsolePort implements TerminalDevice {
   #end = 0;
   #cancelLook: () => void = () => {};
   #isAwaited = false;
+  /** Bytes of each buffer that the device has to send, in order, and how many buffers it ever got. */
+  readonly #lengths: number[] = [];
+  #submitted = 0;
 
   /**
    * @param index its place among the consoles of the machine
@@ -79,6 +85,7 @@ export class ConsolePort implements TerminalDevice {
   start(host: TerminalHost): void {
     const { platform } = this.#owner;
     this.#host = host;
+    this.record?.begin(this.#transmit.placement, this.#receive.placement);
     for (let count = 0; count < transmitBuffers; count += 1) {
       this.#idle.push(createExchange(platform.allocateDma(transmitBytes)));
     }
@@ -104,21 +111,17 @@ export class ConsolePort implements TerminalDevice {
     return taken;
   }
 
+  /** Gives bytes of one buffer of the device's. It gets that back with the call that follows its end. */
   read(into: Uint8Array): number {
-    let count = 0;
-    while (count < into.length && (this.#input !== null || this.#next())) {
-      const input = this.#input as UsedExchange;
-      const length = Math.min(into.length - count, this.#end - this.#begin);
-      into.set(input.bytes.subarray(this.#begin, this.#begin + length), count);
-      this.#begin += length;
-      count += length;
-      if (this.#begin < this.#end) break;
-      this.#input = null;
-      input.finish().start(this.#receive, 0, receiveBytes);
-      this.#receive.flush();
-    }
-    this.#counters.receivedBytes += count;
-    return count;
+    if (this.#begin === this.#end) this.#giveBack();
+    if (this.#input === null && !this.#next()) return 0;
+    const input = this.#input as UsedExchange | null;
+    if (input === null) return 0;
+    const length = Math.min(into.length, this.#end - this.#begin);
+    into.set(input.bytes.subarray(this.#begin, this.#begin + length));
+    this.#begin += length;
+    this.#counters.receivedBytes += length;
+    return length;
   }
 
   stop(): void {
@@ -154,6 +157,13 @@ export class ConsolePort implements TerminalDevice {
     this.#host?.connectionChanged();
   }
 
+  #giveBack(): void {
+    if (this.#input === null) return;
+    this.#input.finish().start(this.#receive, 0, receiveBytes);
+    this.#receive.flush();
+    this.#input = null;
+  }
+
   /** Takes the next buffer that came; when there is none, asks for an interrupt. */
   #next(): boolean {
     for (;;) {
@@ -168,6 +178,7 @@ export class ConsolePort implements TerminalDevice {
         return false;
       }
       const length = Math.min(this.#receive.usedLength, receiveBytes);
+      this.record?.received(length);
       if (length > 0) {
         this.#input = used;
         this.#begin = used.replyOffset;
@@ -187,14 +198,17 @@ export class ConsolePort implements TerminalDevice {
       if (exchange === undefined) break;
       const part = bytes.subarray(taken, taken + transmitBytes);
       exchange.bytes.set(part);
+      this.record?.transmitting(this.#submitted, this.#counters.sentBytes + part.length);
       if (exchange.start(this.#transmit, part.length, 0) === null) {
         this.#idle.push(exchange);
         break;
       }
+      this.#submitted += 1;
+      this.#lengths.push(part.length);
+      this.unsent += part.length;
+      this.#counters.sentBytes += part.length;
       taken += part.length;
     }
-    this.unsent += taken;
-    this.#counters.sentBytes += taken;
     this.#transmit.flush();
     return taken;
   }
@@ -205,15 +219,14 @@ export class ConsolePort implements TerminalDevice {
     do {
       for (let used = takeExchange(queue); used !== null; used = takeExchange(queue)) {
         this.#idle.push(used.finish());
+        this.unsent -= this.#lengths.shift() ?? 0;
       }
       if (queue.violation !== null) {
         this.#owner.fail(queue.violation);
         return;
       }
     } while (queue.enableInterrupts());
-    if (this.#idle.length < transmitBuffers) return;
-    this.unsent = 0;
-    this.#cancelLook();
+    if (this.#idle.length === transmitBuffers) this.#cancelLook();
   }
 
   /** As long as something is under way, should an interrupt or a notification be lost. */

@@ -6,6 +6,9 @@ export const consoleFeature = { size: 0, multiport: 1 } as const;
 /** Offsets of device configuration. */
 export const consoleConfiguration = { columns: 0, rows: 2, portCount: 4 } as const;
 
+/** Ports that this driver looks after; further ones stay closed. */
+export const mostPorts = 8;
+
 /** Queues. Port 0 has the first two, behind the control queues each further port has two. */
 export const controlReceiveQueue = 2;
 export const controlTransmitQueue = 3;

@@ -87,6 +87,8 @@ export interface IsolateUsage {
   readonly startTime: number;
 }
 
+/** RUNTIME_GRANT_* in native/abi/isolate.abi.ts. */
+const busNumbers = { function: 0, platform: 1, serial: 2 } as const;
 const defaultHeapLimit = 64 * 1024 * 1024;
 /** Kinds by RUNTIME_END_* in native/abi/isolate.abi.ts. */
 const kinds: readonly (EndingKind | undefined)[] = [
@@ -221,29 +223,23 @@ export class Isolates {
   }
 
   /**
-   * Takes a PCI function and memory for it, to give them to an isolate, and to the next one when that has ended.
-   * For the system isolate.
-   * @param index of the function in the kernel's list
+   * Takes a device and memory for it, to give them to an isolate, and to the next one when that has ended. For the system
+   * isolate.
+   * @param bus which of the kernel's lists the index is of: PCI functions, devices of the platform, or serial ports
+   * @param index its place there
    * @param bytes of memory, at most 4 MiB
-   * @throws Error with the code EBUSY when the function was taken already, ENODEV when there is none, EINVAL for a
+   * @throws Error with the code EBUSY when the device was taken already, ENODEV when there is none, EINVAL for a
    *   bridge, ENOMEM or ENOSPC when there is no memory for it, or there are too many of its kind, EPERM where
    *   there are no devices to give
    */
-  grantDevice(index: number, bytes: number): GrantedDevice {
+  grantDevice(bus: keyof typeof busNumbers, index: number, bytes: number): GrantedDevice {
     const { grantDevice } = this.#starter.isolates;
-    if (grantDevice === undefined) throw noDevices();
-    return grantDevice(index, bytes, { id: 0, offset: 0, size: 0 });
-  }
-
-  /**
-   * As grantDevice(), for a virtio device over MMIO.
-   * @param index of the device in the kernel's list of platform devices
-   * @throws Error as grantDevice() does; EINVAL for a device of another kind
-   */
-  grantPlatformDevice(index: number, bytes: number): GrantedDevice {
-    const { grantPlatformDevice } = this.#starter.isolates;
-    if (grantPlatformDevice === undefined) throw noDevices();
-    return grantPlatformDevice(index, bytes, { id: 0, offset: 0, size: 0 });
+    if (grantDevice === undefined) {
+      throw Object.assign(new Error('Devices are given away by the system isolate.'), {
+        code: 'EPERM',
+      });
+    }
+    return grantDevice(busNumbers[bus], index, bytes, { id: 0, offset: 0, size: 0 });
   }
 
   /** Gives a device's memory back. An isolate that has it is killed, and the device stopped, before. */
@@ -279,12 +275,6 @@ export class Isolates {
     });
     return new Supervisor(specifications, policy, this.#starter);
   }
-}
-
-function noDevices(): Error {
-  return Object.assign(new Error('Devices are given away by the system isolate.'), {
-    code: 'EPERM',
-  });
 }
 
 /** An isolate that is started anew: what it is given is made for each life. */

@@ -10,7 +10,7 @@ export interface Starter extends ChannelHost {
   readonly isolates: Omit<NodeBindings['isolates'], 'keepAlive'> &
     Partial<
       Pick<NodeBindings['isolates'], 'keepAlive'> &
-        Pick<SystemBindings['isolates'], 'grantDevice' | 'grantPlatformDevice' | 'revokeDevice'>
+        Pick<SystemBindings['isolates'], 'grantDevice' | 'revokeDevice'>
     >;
   encodeUtf8(text: string): Uint8Array;
   /** Milliseconds on a clock that never goes back. */

@@ -57,16 +57,19 @@ export interface TakenOver {
   readonly state: Json;
 }
 
+/** What a driver does about its successor. */
+type Succeeded<Device extends Stoppable> = Pick<IsolatedDriver<Device>, 'handOver' | 'takeOver'>;
+
 /** The driver as one that can be replaced. */
 export class Succession<Device extends Stoppable> {
-  readonly #driver: IsolatedDriver<Device>;
+  readonly #driver: Succeeded<Device>;
   readonly #device: Device;
   readonly #conversation: DriverVoice;
   readonly #quiesce: () => void;
 
   /** @param quiesce finishes what is under way; the device is stopped after it */
   constructor(
-    driver: IsolatedDriver<Device>,
+    driver: Succeeded<Device>,
     device: Device,
     conversation: DriverVoice,
     quiesce: () => void = () => {},

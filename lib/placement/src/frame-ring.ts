@@ -1,15 +1,14 @@
 /**
- * Frames on their way between a network driver's isolate and the stack, in memory that both see: one writes,
- * one reads, neither waits. Frames are copied in and out: memory that the other side can still write to is no
- * place for a packet whose header has been checked.
+ * Frames on their way between a network driver's isolate and the stack, in a ring as ring.ts has it. Frames are
+ * copied in and out: memory that the other side can still write to is no place for a packet whose header has been
+ * checked.
  *
  * A record is four words (length; state of the checksum; where the checksum begins and lies; segment size) and
- * the frame, and never wraps: what does not fit before the end begins at the start again. Positions count
- * bytes and wrap at 2^32. Each side keeps its own position to itself and only publishes it; what the other
- * publishes, and every record, is checked before it is used.
+ * the frame, and never wraps: what does not fit before the end begins at the start again. Every record is checked
+ * before it is used.
  */
-import type { Memory } from '@runtimejs/net/memory.ts';
 import { checksumState, type Packet } from '@runtimejs/net/packet.ts';
+import { control, Ring } from './ring.ts';
 
 const headerBytes = 16;
 const alignment = 16;
@@ -20,46 +19,8 @@ export const longestFrame = 65536 + 64;
 /** Bytes that a frame of that length takes, with what is skipped at the end. */
 export const mostBytes = 2 * (longestFrame + headerBytes + alignment);
 
-/** Words of a ring's control block. */
-const control = { written: 0, read: 16, isReaderAsleep: 32, isRoomWanted: 48 } as const;
-/** Bytes of a control block: each word has a cache line of its own. */
-export const controlBytes = 256;
-
-/** Where a ring lies in the memory of one side. */
-export interface RingPlace {
-  readonly control: number;
-  readonly offset: number;
-  /** A power of two. */
-  readonly size: number;
-}
-
 const recordBytes = (length: number): number =>
   (headerBytes + length + alignment - 1) & ~(alignment - 1);
-
-/** What both sides have. */
-class Ring {
-  protected readonly memory: Memory;
-  protected readonly words: Int32Array;
-  protected readonly place: RingPlace;
-  /** What the other side did wrong; null as long as it behaves. */
-  violation: string | null = null;
-
-  constructor(memory: Memory, place: RingPlace) {
-    this.memory = memory;
-    this.words = memory.words;
-    this.place = place;
-  }
-
-  protected load(word: number): number {
-    return Atomics.load(this.words, this.place.control / 4 + word) >>> 0;
-  }
-  protected store(word: number, value: number): void {
-    Atomics.store(this.words, this.place.control / 4 + word, value | 0);
-  }
-  protected exchange(word: number, value: number): boolean {
-    return Atomics.exchange(this.words, this.place.control / 4 + word, value) !== 0;
-  }
-}
 
 /** The side that writes. */
 export class FrameWriter extends Ring {

@@ -1,6 +1,7 @@
 /**
- * The machine as the driver in an isolate of its own sees it: one PCI function or virtio device over MMIO, one block of
- * memory, the clock and the log. There is nothing else in it, and no number by which anything else could be reached.
+ * The machine as the driver in an isolate of its own sees it: one PCI function, device of the platform or serial port,
+ * one block of memory, the clock and the log. There is nothing else in it, and no number by which anything else could
+ * be reached.
  */
 import type { BareBindings } from '@runtimejs/isolate/generated/bindings.d.ts';
 import type { Memory } from '@runtimejs/net/memory.ts';
@@ -14,8 +15,9 @@ import type {
 } from '@runtimejs/platform/platform.ts';
 import { level } from '@runtimejs/system/console.ts';
 import { InterruptTable } from '@runtimejs/system/interrupts.ts';
-import { describeMmioDevice } from '@runtimejs/system/mmio-device.ts';
 import { KernelPciFunction } from '@runtimejs/system/pci-function.ts';
+import { describePlatformDevice } from '@runtimejs/system/platform-device.ts';
+import { findSerialPorts } from '@runtimejs/system/serial-ports.ts';
 import { DmaArena } from './dma-arena.ts';
 
 /** The platform of a driver's isolate. */
@@ -28,6 +30,7 @@ export class GrantedPlatform implements Platform {
   readonly #arena: DmaArena;
   readonly #functions: readonly PciFunctionAccess[];
   readonly #devices: readonly PlatformDevice[];
+  readonly #serialPorts: readonly SerialPort[];
   readonly #interrupts: InterruptTable;
   readonly #timers = new TimerQueue();
   readonly #addEntropy: (bytes: Uint8Array) => void;
@@ -60,7 +63,11 @@ export class GrantedPlatform implements Platform {
     const interrupts = this.#interrupts;
     this.#functions =
       grant.functionCount() > 0 ? [new KernelPciFunction(grant, interrupts, 0)] : [];
-    this.#devices = grant.platformCount() > 0 ? [describeMmioDevice(grant, interrupts, 0)] : [];
+    const count = grant.platformCount();
+    this.#devices = Array.from({ length: count }, (_, index) =>
+      describePlatformDevice(grant, interrupts, index),
+    ).filter((each) => each !== undefined);
+    this.#serialPorts = findSerialPorts(bindings.grantedSerial, interrupts);
   }
 
   pciFunctions(): readonly PciFunctionAccess[] {
@@ -72,7 +79,7 @@ export class GrantedPlatform implements Platform {
   }
 
   serialPorts(): readonly SerialPort[] {
-    return [];
+    return this.#serialPorts;
   }
 
   allocateDma(size: number): DmaMemory {

@@ -1,4 +1,4 @@
-/** What a driver's isolate and the system isolate say to each other, beside the rings of frames. */
+/** What a driver's isolate and the system isolate say to each other, beside what goes through rings. */
 import type { Json } from '@runtimejs/isolate/program.ts';
 import type { Channel, Message } from '@runtimejs/rpc/channel.ts';
 
@@ -38,9 +38,7 @@ export function driverMessage(value: unknown): DriverMessage | undefined {
     case 'link':
       return typeof value.up === 'boolean' ? { is: 'link', up: value.up } : undefined;
     case 'counters':
-      return isRecord(value.counters) && Object.values(value.counters).every(isCount)
-        ? { is: 'counters', counters: value.counters as Record<string, number> }
-        : undefined;
+      return isCounters(value.counters) ? { is: 'counters', counters: value.counters } : undefined;
     case 'state':
       return 'state' in value ? { is: 'state', state: value.state as Json } : undefined;
     case 'stateless':
@@ -69,8 +67,14 @@ export function multicastMessage(value: unknown): MulticastMessage | undefined {
   return { is: 'multicast', address: address as readonly number[], join };
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+/** Whether a value is an object, of whatever properties. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether a value is counters by name. */
+export function isCounters(value: unknown): value is Readonly<Record<string, number>> {
+  return isRecord(value) && Object.values(value).every(isCount);
 }
 
 function isCount(value: unknown): boolean {

@@ -25,9 +25,10 @@ import {
   type MulticastMessage,
   type ReplacementMessage,
 } from './messages.ts';
-import { networkRings, ringAt } from './network-layout.ts';
+import { networkRings } from './network-layout.ts';
 import type { CardIdentity } from './own-network.ts';
 import type { PlacedListener } from './placed-driver.ts';
+import { ringAt } from './ring.ts';
 
 const ethernetHeader = 14;
 /** Before a received frame, so that its IP header is aligned to 4 bytes. */

@@ -1,5 +1,5 @@
 /** How the memory is divided that a network driver's isolate shares with the stack and with its card. */
-import { controlBytes, type RingPlace } from './frame-ring.ts';
+import { controlBytes, type RingPlace } from './ring.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -14,8 +14,3 @@ export const networkRings: { readonly received: RingPlace; readonly sent: RingPl
 
 /** Where the card's memory begins. */
 export const networkReserved: number = 1.5 * mebibyte + 4096;
-
-/** A ring in memory in which the shared memory begins at an offset. */
-export function ringAt(place: RingPlace, offset: number): RingPlace {
-  return { ...place, control: place.control + offset, offset: place.offset + offset };
-}

@@ -6,7 +6,14 @@ import { type GrantedDevice, type Isolate, isolates } from '@runtimejs/isolate/i
 import type { Json } from '@runtimejs/isolate/program.ts';
 import type { Supervisor, SupervisorStatus } from '@runtimejs/isolate/supervisor.ts';
 import { PciFunction } from '@runtimejs/pci/function.ts';
-import type { Platform, VirtioMmioDevice } from '@runtimejs/platform/platform.ts';
+import type {
+  FramebufferDevice,
+  KeyboardControllerDevice,
+  Platform,
+  SerialPort,
+  TextScreenDevice,
+  VirtioMmioDevice,
+} from '@runtimejs/platform/platform.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
 import type { ReplaceablePart, State } from '@runtimejs/system/reload/types.ts';
@@ -24,7 +31,13 @@ declare global {
 export type ModuleUrl = new (path: string, base: string) => { readonly pathname: string };
 
 /** A device that an isolate can be given. */
-export type PlaceableDevice = PciFunction | VirtioMmioDevice;
+export type PlaceableDevice =
+  | PciFunction
+  | VirtioMmioDevice
+  | KeyboardControllerDevice
+  | TextScreenDevice
+  | FramebufferDevice
+  | SerialPort;
 
 /** What is known of a driver that can have an isolate of its own. */
 export interface PlaceableDriver<Device extends PlaceableDevice> {
@@ -156,6 +169,11 @@ export class PlacedDriver implements ReplaceablePart {
     this.#isolate?.kill(reason);
   }
 
+  /** Ends this life, which is the last one. */
+  stop(): void {
+    void this.#supervisor.stop('it is not wanted any more');
+  }
+
   /** What happened so far. */
   status(): SupervisorStatus {
     return this.#supervisor.status();
@@ -270,15 +288,24 @@ export class PlacedDriver implements ReplaceablePart {
 
 /** What logs call a device's place. */
 function placeName(device: PlaceableDevice): string {
-  return device instanceof PciFunction ? `PCI ${device.name}` : `MMIO slot ${device.number}`;
+  if (device instanceof PciFunction) return `PCI ${device.name}`;
+  if (!('kind' in device)) return `serial port ${device.number}`;
+  return device.kind === 'virtio-mmio' ? `MMIO slot ${device.number}` : legacyPlaces[device.kind];
 }
+
+const legacyPlaces = {
+  'keyboard-controller': 'the keyboard controller',
+  'text-screen': "VGA's text screen",
+  framebuffer: "the boot loader's framebuffer",
+} as const;
 
 /** Takes a device, to be given away. */
 function grant(context: SystemContext, device: PlaceableDevice, memory: number): GrantedDevice {
   if (device instanceof PciFunction) {
-    return isolates().grantDevice(kernelIndex(context, device), memory);
+    return isolates().grantDevice('function', kernelIndex(context, device), memory);
   }
-  return isolates().grantPlatformDevice(device.number, memory);
+  const bus = 'kind' in device ? 'platform' : 'serial';
+  return isolates().grantDevice(bus, device.number, memory);
 }
 
 /** The number that the kernel knows a function by. */
@@ -300,12 +327,12 @@ function kernelIndex({ bindings }: SystemContext, { access }: PciFunction): numb
 
 /**
  * Starts a driver for each of its devices; one that cannot be started is named in the log.
- * @param make gives the driver of one device
+ * @param make gives the driver of one device; undefined when it is not for this driver after all
  */
 export function placeAll<Device extends PlaceableDevice, Made>(
   driver: PlaceableDriver<Device>,
   { platform, log }: SystemContext,
-  make: (placed: PlacedDevice<Device>, name: string) => Made,
+  make: (placed: PlacedDevice<Device>, name: string) => Made | undefined,
 ): readonly Made[] {
   const made: Made[] = [];
   for (const device of driver.find(platform)) {
@@ -313,7 +340,12 @@ export function placeAll<Device extends PlaceableDevice, Made>(
     const name = `${driver.name}${separator}${made.length}`;
     try {
       const { entry, memory } = driver;
-      made.push(make({ device, entry, memory, reset: () => driver.reset(platform, device) }, name));
+      const each = make(
+        { device, entry, memory, reset: () => driver.reset(platform, device) },
+        name,
+      );
+      if (each === undefined) continue;
+      made.push(each);
       log('info', `${name}: at ${placeName(device)}, in an isolate of its own`);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);

@@ -83,6 +83,8 @@ export interface VirtioMmioDevice {
 /** VGA's text screen: cells of character and attribute, 80 by 25 of them. */
 export interface TextScreenDevice {
   readonly kind: 'text-screen';
+  /** Its place among the platform's devices, from 0 on. */
+  readonly number: number;
   readonly memory: RegisterMemory;
   /** Index and data of the CRT controller. */
   readonly ports: RegisterPorts;
@@ -91,6 +93,8 @@ export interface TextScreenDevice {
 /** The keyboard controller of a PC (8042). */
 export interface KeyboardControllerDevice {
   readonly kind: 'keyboard-controller';
+  /** Its place among the platform's devices, from 0 on. */
+  readonly number: number;
   /** 0 is data, 1 is status (read) and command (written). */
   readonly ports: RegisterPorts;
   /** Opens the keyboard's interrupt. Throws when it has none. */
@@ -119,6 +123,8 @@ export interface PixelLayout {
 /** A framebuffer that the boot loader has set up. */
 export interface FramebufferDevice {
   readonly kind: 'framebuffer';
+  /** Its place among the platform's devices, from 0 on. */
+  readonly number: number;
   readonly memory: RegisterMemory;
   readonly layout: PixelLayout;
 }

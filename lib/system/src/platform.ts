@@ -6,29 +6,17 @@ import { sharedPage } from '@runtimejs/net/generated/shared-memory.ts';
 import { Timer, TimerQueue } from '@runtimejs/net/storage/timers.ts';
 import type {
   DmaMemory,
-  Interrupt,
   PciFunctionAccess,
-  PixelLayout,
   Platform,
   PlatformDevice,
-  RegisterMemory,
-  RegisterPorts,
   SerialPort,
 } from '@runtimejs/platform/platform.ts';
 import { level } from './console.ts';
-import type { DeviceBindings, SystemBindings } from './generated/bindings.d.ts';
+import type { SystemBindings } from './generated/bindings.d.ts';
 import { InterruptTable } from './interrupts.ts';
-import { describeMmioDevice } from './mmio-device.ts';
-import { KernelPciFunction, registerMemory } from './pci-function.ts';
+import { KernelPciFunction } from './pci-function.ts';
+import { describePlatformDevice } from './platform-device.ts';
 import { findSerialPorts } from './serial-ports.ts';
-
-/** RUNTIME_PLATFORM_DEVICE_* in native/abi/service.abi.ts. */
-const platformKind = {
-  virtioMmio: 1,
-  textScreen: 2,
-  keyboardController: 3,
-  framebuffer: 4,
-} as const;
 
 /** The platform, with what the isolate's loop does for it. */
 export interface GuestPlatform extends Platform {
@@ -137,70 +125,4 @@ class KernelPlatform implements GuestPlatform {
   nextDeadline(): number {
     return this.#interrupts.isPending() ? 0 : this.#timers.next;
   }
-}
-
-/** @returns undefined when it is of a kind that this version does not know */
-function describePlatformDevice(
-  kernel: DeviceBindings,
-  interrupts: InterruptTable,
-  index: number,
-): PlatformDevice | undefined {
-  const { kind } = kernel.platformAt(index, { kind: 0, size: 0 });
-  const memory = (): RegisterMemory => registerMemory(kernel.mapPlatform(index));
-  const openInterrupt = (): Interrupt => interrupts.open(kernel.openPlatformInterrupt(index), 0, 0);
-  switch (kind) {
-    case platformKind.virtioMmio:
-      return describeMmioDevice(kernel, interrupts, index);
-    case platformKind.textScreen:
-      return { kind: 'text-screen', memory: memory(), ports: platformPorts(kernel, index) };
-    case platformKind.keyboardController:
-      return { kind: 'keyboard-controller', ports: platformPorts(kernel, index), openInterrupt };
-    case platformKind.framebuffer:
-      return { kind: 'framebuffer', memory: memory(), layout: pixelLayout(kernel, index) };
-    default:
-      return undefined;
-  }
-}
-
-/** Ports of a legacy device: bytes, numbered from 0. */
-function platformPorts(kernel: DeviceBindings, index: number): RegisterPorts {
-  const checkWidth = (width: number): void => {
-    if (width !== 1) throw new Error('The ports of a legacy device are one byte wide.');
-  };
-  return {
-    size: kernel.platformPorts(index),
-    read: (port, width) => {
-      checkWidth(width);
-      return kernel.readPlatformPort(index, port) & 0xff;
-    },
-    write: (port, width, value) => {
-      checkWidth(width);
-      kernel.writePlatformPort(index, port, value);
-    },
-  };
-}
-
-function pixelLayout(kernel: DeviceBindings, index: number): PixelLayout {
-  const told = kernel.framebuffer(index, {
-    width: 0,
-    height: 0,
-    pitch: 0,
-    bitsPerPixel: 0,
-    redPosition: 0,
-    redSize: 0,
-    greenPosition: 0,
-    greenSize: 0,
-    bluePosition: 0,
-    blueSize: 0,
-  });
-  const { width, height, pitch, bitsPerPixel } = told;
-  return {
-    width,
-    height,
-    pitch,
-    bitsPerPixel,
-    red: { position: told.redPosition, size: told.redSize },
-    green: { position: told.greenPosition, size: told.greenSize },
-    blue: { position: told.bluePosition, size: told.blueSize },
-  };
 }

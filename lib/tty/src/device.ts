@@ -54,6 +54,11 @@ export interface TerminalDevice {
   /** Whether somebody is at the other side; true where the device cannot know. */
   readonly isConnected: boolean;
   readonly counters: TerminalCounters;
+  /**
+   * Its driver is being started again, and goes on where it was: that it takes and sends nothing is no reason to give up
+   * on it. Undefined where there is no such thing. It does not stay true for long.
+   */
+  readonly isAway?: boolean;
 
   /** Begins to work for a host. Once. Throws when the device cannot be used. */
   start(host: TerminalHost): void;

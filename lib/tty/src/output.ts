@@ -42,10 +42,12 @@ export class DeviceOutput {
   #untold = 0;
   #unsentBefore = 0;
   #unsentSince = 0;
+  #settled: number;
 
   constructor(device: TerminalDevice, position: number, now: number) {
     this.device = device;
     this.position = position;
+    this.#settled = position;
     this.movedAt = now;
   }
 
@@ -58,12 +60,29 @@ export class DeviceOutput {
    * @param patience how long it may stand still
    */
   unsent(now: number, patience: number): number {
-    const { unsent } = this.device;
-    if (unsent !== this.#unsentBefore) {
+    const { unsent, isAway } = this.device;
+    if (unsent !== this.#unsentBefore || isAway) {
       this.#unsentBefore = unsent;
       this.#unsentSince = now;
     }
     return now - this.#unsentSince >= patience ? 0 : unsent;
+  }
+
+  /**
+   * Up to here the output has surely left the device, should it and this service end: never beyond `position`, and never
+   * going back.
+   */
+  get settled(): number {
+    const { unsent } = this.device;
+    if (distance(this.#settled, this.position) > unsent) {
+      this.#settled = (this.position - unsent) >>> 0;
+    }
+    return this.#settled;
+  }
+
+  /** Nothing moves because the device's driver is being started again: it is waited for. */
+  wait(now: number): void {
+    if (this.device.isAway) this.movedAt = now;
   }
 
   /** The device has sent something of what it took since unsent() was called. */
@@ -99,6 +118,7 @@ export class DeviceOutput {
   /** Goes on at another position without showing what lies between. */
   skipTo(position: number): void {
     this.position = position;
+    this.#settled = position;
     for (const echo of this.#echoes) {
       if (distance(echo.at, position) < 2 ** 31) echo.at = position;
     }
@@ -110,6 +130,7 @@ export class DeviceOutput {
     this.#untold += dropped;
     this.#counters.droppedBytes += dropped;
     this.position = head;
+    this.#settled = head;
     this.#echoes.length = 0;
     this.#echoBytes = 0;
   }

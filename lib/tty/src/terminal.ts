@@ -316,6 +316,7 @@ export class Terminal implements LineDisciplineHost {
     const head = this.#shared.outputHead;
     for (const output of this.#outputs) {
       if (!output.isBlocked) continue;
+      output.wait(now);
       if (output.isStalled || now - output.movedAt >= patience) output.giveUp(head);
     }
   }
@@ -327,7 +328,9 @@ export class Terminal implements LineDisciplineHost {
     let unsent = 0;
     let boot: number | undefined;
     for (const output of this.#outputs) {
-      const { device, position } = output;
+      const { device } = output;
+      // What the boot console has not sent, the kernel sends should this service end.
+      const position = device.isBootConsole ? output.settled : output.position;
       if (distance(position, head) > distance(tail, head)) tail = position;
       unsent += output.unsent(now, patience);
       if (device.isBootConsole) boot = position;

@@ -72,6 +72,12 @@ static const uint32_t RUNTIME_RECEIVED_ATTACHMENTS = 1073741824u;
  * next one.
  */
 static const uint32_t RUNTIME_RECEIVED_LAST = 536870912u;
+/** Bus of grantDevice: a PCI function. */
+static const uint32_t RUNTIME_GRANT_FUNCTION = 0u;
+/** Bus of grantDevice: one of the platform's devices. */
+static const uint32_t RUNTIME_GRANT_PLATFORM = 1u;
+/** Bus of grantDevice: a serial port. */
+static const uint32_t RUNTIME_GRANT_SERIAL = 2u;
 /** Kind of news: a channel should be looked at. */
 static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
 /** Kind of news: an isolate has ended. */
@@ -544,10 +550,11 @@ struct RuntimeKernelInterface {
    */
   uint32_t (*pci_stop)(uint32_t function);
   /**
-   * Takes a virtio device over MMIO away from its driver, by a reset: it no longer writes to memory
-   * and raises no interrupt. Waits for the reset, a tenth of a second at most.
+   * Takes a platform device away from its driver: it no longer writes to memory. Virtio over MMIO
+   * is reset, for a tenth of a second at most, and raises no interrupt either; the others write to
+   * none.
    * @param index Which one.
-   * @returns 1 when it is quiet, else 0, also for a device of another kind
+   * @returns 1 when it is quiet, else 0
    */
   uint32_t (*platform_device_stop)(uint32_t index);
   /**
@@ -851,6 +858,12 @@ struct RuntimeKernelInterface {
    */
   uint32_t (*serial_receive)(uint32_t port, char* into, size_t capacity);
   /**
+   * Gives a port back. Its interrupt is to be released before. What is in its transmitter still
+   * leaves; what arrives waits for who opens it next, at the boot console with the kernel.
+   * @param port Which serial port.
+   */
+  void (*serial_close)(uint32_t port);
+  /**
    * Gives the memory with the machine's generation id, 16 bytes that the hypervisor changes when it
    * lets the machine go on from a saved state. It stays, and may not be written to.
    * @param into Where it is.
@@ -871,7 +884,7 @@ struct RuntimeKernelInterface {
    */
   int32_t (*freeze_process)(void);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 624, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 632, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -946,8 +959,9 @@ static_assert(offsetof(RuntimeKernelInterface, serial_read) == 568, "layout of R
 static_assert(offsetof(RuntimeKernelInterface, serial_write) == 576, "layout of RuntimeKernelInterface::serial_write");
 static_assert(offsetof(RuntimeKernelInterface, serial_transmit) == 584, "layout of RuntimeKernelInterface::serial_transmit");
 static_assert(offsetof(RuntimeKernelInterface, serial_receive) == 592, "layout of RuntimeKernelInterface::serial_receive");
-static_assert(offsetof(RuntimeKernelInterface, generation_id) == 600, "layout of RuntimeKernelInterface::generation_id");
-static_assert(offsetof(RuntimeKernelInterface, process_origin) == 608, "layout of RuntimeKernelInterface::process_origin");
-static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 616, "layout of RuntimeKernelInterface::freeze_process");
+static_assert(offsetof(RuntimeKernelInterface, serial_close) == 600, "layout of RuntimeKernelInterface::serial_close");
+static_assert(offsetof(RuntimeKernelInterface, generation_id) == 608, "layout of RuntimeKernelInterface::generation_id");
+static_assert(offsetof(RuntimeKernelInterface, process_origin) == 616, "layout of RuntimeKernelInterface::process_origin");
+static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 624, "layout of RuntimeKernelInterface::freeze_process");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -245,31 +245,16 @@ void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
 
 void IsolatesGrantDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "isolates.grantDevice");
+  uint32_t bus = 0;
   uint32_t index = 0;
   uint32_t bytes = 0;
   v8::Local<v8::Object> into;
   RuntimeDeviceGrant into_figures = {};
-  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
-        arguments.GetInteger(1, "bytes", 0, 4294967295, &bytes) &&
-        arguments.GetObject(2, "into", &into))) return;
-  const auto result = arguments.host().GrantDevice(index, bytes, &into_figures);
-  if (!arguments.Succeeded(result)) return;
-  if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
-        arguments.Set(into, "offset", static_cast<double>(into_figures.offset)) &&
-        arguments.Set(into, "size", static_cast<double>(into_figures.size)))) return;
-  arguments.Return(into);
-}
-
-void IsolatesGrantPlatformDevice(const v8::FunctionCallbackInfo<v8::Value>& info) {
-  const BindingArguments arguments(info, "isolates.grantPlatformDevice");
-  uint32_t index = 0;
-  uint32_t bytes = 0;
-  v8::Local<v8::Object> into;
-  RuntimeDeviceGrant into_figures = {};
-  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
-        arguments.GetInteger(1, "bytes", 0, 4294967295, &bytes) &&
-        arguments.GetObject(2, "into", &into))) return;
-  const auto result = arguments.host().GrantPlatformDevice(index, bytes, &into_figures);
+  if (!(arguments.GetInteger(0, "bus", 0, 2, &bus) &&
+        arguments.GetInteger(1, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(2, "bytes", 0, 4294967295, &bytes) &&
+        arguments.GetObject(3, "into", &into))) return;
+  const auto result = arguments.host().GrantDevice(bus, index, bytes, &into_figures);
   if (!arguments.Succeeded(result)) return;
   if (!(arguments.Set(into, "id", static_cast<double>(into_figures.id)) &&
         arguments.Set(into, "offset", static_cast<double>(into_figures.offset)) &&
@@ -1097,6 +1082,91 @@ void GrantOpenPlatformInterrupt(const v8::FunctionCallbackInfo<v8::Value>& info)
   arguments.Return(static_cast<double>(result));
 }
 
+void GrantPlatformPorts(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.platformPorts");
+  uint32_t index = 0;
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index))) return;
+  const auto result = arguments.host().GrantedPlatformPorts(index);
+  arguments.Return(static_cast<double>(result));
+}
+
+uint32_t CallGrantReadPlatformPort(const FastArguments& arguments, double index_number, double port_number) {
+  uint32_t index = 0;
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(port_number, "port", 0, 4294967295, &port))) return 0;
+  return static_cast<uint32_t>(arguments.host().ReadGrantedPlatformPort(index, port));
+}
+
+uint32_t FastGrantReadPlatformPort(v8::Local<v8::Value>, double index_number, double port_number) {
+  return CallGrantReadPlatformPort(FastArguments("grant.readPlatformPort"), index_number, port_number);
+}
+
+void GrantReadPlatformPort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.readPlatformPort");
+  double index_number = 0;
+  double port_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &port_number))) return;
+  arguments.Return(static_cast<double>(CallGrantReadPlatformPort(arguments.fast(), index_number, port_number)));
+}
+
+void CallGrantWritePlatformPort(const FastArguments& arguments, double index_number, double port_number, double value_number) {
+  uint32_t index = 0;
+  uint32_t port = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(index_number, "index", 0, 4294967295, &index) &&
+        arguments.GetInteger(port_number, "port", 0, 4294967295, &port) &&
+        arguments.GetInteger(value_number, "value", 0, 255, &value))) return;
+  const int32_t result = arguments.host().WriteGrantedPlatformPort(index, port, value);
+  if (!arguments.Succeeded(result)) return;
+}
+
+void FastGrantWritePlatformPort(v8::Local<v8::Value>, double index_number, double port_number, double value_number) {
+  return CallGrantWritePlatformPort(FastArguments("grant.writePlatformPort"), index_number, port_number, value_number);
+}
+
+void GrantWritePlatformPort(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.writePlatformPort");
+  double index_number = 0;
+  double port_number = 0;
+  double value_number = 0;
+  if (!(arguments.ToNumber(0, &index_number) &&
+        arguments.ToNumber(1, &port_number) &&
+        arguments.ToNumber(2, &value_number))) return;
+  CallGrantWritePlatformPort(arguments.fast(), index_number, port_number, value_number);
+}
+
+void GrantFramebuffer(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.framebuffer");
+  uint32_t index = 0;
+  v8::Local<v8::Object> into;
+  RuntimeFramebuffer into_figures = {};
+  if (!(arguments.GetInteger(0, "index", 0, 4294967295, &index) &&
+        arguments.GetObject(1, "into", &into))) return;
+  const auto result = arguments.host().GrantedFramebuffer(index, &into_figures);
+  if (!arguments.Succeeded(result)) return;
+  if (!(arguments.Set(into, "width", static_cast<double>(into_figures.width)) &&
+        arguments.Set(into, "height", static_cast<double>(into_figures.height)) &&
+        arguments.Set(into, "pitch", static_cast<double>(into_figures.pitch)) &&
+        arguments.Set(into, "bitsPerPixel", static_cast<double>(into_figures.bits_per_pixel)) &&
+        arguments.Set(into, "redPosition", static_cast<double>(into_figures.red_position)) &&
+        arguments.Set(into, "redSize", static_cast<double>(into_figures.red_size)) &&
+        arguments.Set(into, "greenPosition", static_cast<double>(into_figures.green_position)) &&
+        arguments.Set(into, "greenSize", static_cast<double>(into_figures.green_size)) &&
+        arguments.Set(into, "bluePosition", static_cast<double>(into_figures.blue_position)) &&
+        arguments.Set(into, "blueSize", static_cast<double>(into_figures.blue_size)))) return;
+  arguments.Return(into);
+}
+
+void GrantFont(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grant.font");
+  RuntimeMemoryRange memory = {};
+  const auto result = arguments.host().GrantedFont(&memory);
+  if (!arguments.Succeeded(result)) return;
+  arguments.ReturnMemory(memory);
+}
+
 uint32_t CallGrantInterruptCount(const FastArguments& arguments, double id_number) {
   uint32_t id = 0;
   if (!(arguments.GetInteger(id_number, "id", 0, 63, &id))) return 0;
@@ -1488,6 +1558,97 @@ void SerialReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.Return(static_cast<double>(result));
 }
 
+void GrantedSerialPortCount(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.portCount");
+  const auto result = arguments.host().GrantedSerialCount();
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantedSerialPortState(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.portState");
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port))) return;
+  const auto result = arguments.host().GrantedSerialState(port);
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantedSerialOpen(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.open");
+  uint32_t port = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port))) return;
+  const auto result = arguments.host().OpenGrantedSerial(port);
+  if (!arguments.Succeeded(result)) return;
+  arguments.Return(static_cast<double>(result));
+}
+
+uint32_t CallGrantedSerialRead(const FastArguments& arguments, double port_number, double number_number) {
+  uint32_t port = 0;
+  uint32_t number = 0;
+  if (!(arguments.GetInteger(port_number, "port", 0, 1, &port) &&
+        arguments.GetInteger(number_number, "number", 0, 7, &number))) return 0;
+  return static_cast<uint32_t>(arguments.host().ReadGrantedSerial(port, number));
+}
+
+uint32_t FastGrantedSerialRead(v8::Local<v8::Value>, double port_number, double number_number) {
+  return CallGrantedSerialRead(FastArguments("grantedSerial.read"), port_number, number_number);
+}
+
+void GrantedSerialRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.read");
+  double port_number = 0;
+  double number_number = 0;
+  if (!(arguments.ToNumber(0, &port_number) &&
+        arguments.ToNumber(1, &number_number))) return;
+  arguments.Return(static_cast<double>(CallGrantedSerialRead(arguments.fast(), port_number, number_number)));
+}
+
+void CallGrantedSerialWrite(const FastArguments& arguments, double port_number, double number_number, double value_number) {
+  uint32_t port = 0;
+  uint32_t number = 0;
+  uint32_t value = 0;
+  if (!(arguments.GetInteger(port_number, "port", 0, 1, &port) &&
+        arguments.GetInteger(number_number, "number", 0, 7, &number) &&
+        arguments.GetInteger(value_number, "value", 0, 255, &value))) return;
+  arguments.host().WriteGrantedSerial(port, number, value);
+}
+
+void FastGrantedSerialWrite(v8::Local<v8::Value>, double port_number, double number_number, double value_number) {
+  return CallGrantedSerialWrite(FastArguments("grantedSerial.write"), port_number, number_number, value_number);
+}
+
+void GrantedSerialWrite(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.write");
+  double port_number = 0;
+  double number_number = 0;
+  double value_number = 0;
+  if (!(arguments.ToNumber(0, &port_number) &&
+        arguments.ToNumber(1, &number_number) &&
+        arguments.ToNumber(2, &value_number))) return;
+  CallGrantedSerialWrite(arguments.fast(), port_number, number_number, value_number);
+}
+
+void GrantedSerialTransmit(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.transmit");
+  uint32_t port = 0;
+  const char* bytes = nullptr;
+  size_t bytes_length = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port) &&
+        arguments.GetSource(1, "bytes", &bytes, &bytes_length))) return;
+  const auto result = arguments.host().TransmitGranted(port, bytes, bytes_length);
+  arguments.Return(static_cast<double>(result));
+}
+
+void GrantedSerialReceive(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "grantedSerial.receive");
+  uint32_t port = 0;
+  char* into = nullptr;
+  size_t into_length = 0;
+  if (!(arguments.GetInteger(0, "port", 0, 1, &port) &&
+        arguments.GetBytes(1, "into", &into, &into_length))) return;
+  const auto result = arguments.host().ReceiveGranted(port, into, into_length);
+  arguments.Return(static_cast<double>(result));
+}
+
 void SettingsRead(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "settings.read");
   std::string name;
@@ -1569,8 +1730,7 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
   }
   const v8::Local<v8::Object> isolates_group = v8::Object::New(isolate);
   if (!(method(isolates_group, "spawn", IsolatesSpawn, 7) &&
-        method(isolates_group, "grantDevice", IsolatesGrantDevice, 3) &&
-        method(isolates_group, "grantPlatformDevice", IsolatesGrantPlatformDevice, 3) &&
+        method(isolates_group, "grantDevice", IsolatesGrantDevice, 4) &&
         method(isolates_group, "revokeDevice", IsolatesRevokeDevice, 1) &&
         method(isolates_group, "kill", IsolatesKill, 2) &&
         method(isolates_group, "setNice", IsolatesSetNice, 2) &&
@@ -1802,6 +1962,13 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(grant_group, "platformAt", GrantPlatformAt, 2) &&
         method(grant_group, "mapPlatform", GrantMapPlatform, 1) &&
         method(grant_group, "openPlatformInterrupt", GrantOpenPlatformInterrupt, 1) &&
+        method(grant_group, "platformPorts", GrantPlatformPorts, 1) &&
+        method(grant_group, "readPlatformPort", GrantReadPlatformPort, 2,
+               FastCall<FastGrantReadPlatformPort>()) &&
+        method(grant_group, "writePlatformPort", GrantWritePlatformPort, 3,
+               FastCall<FastGrantWritePlatformPort>()) &&
+        method(grant_group, "framebuffer", GrantFramebuffer, 2) &&
+        method(grant_group, "font", GrantFont, 0) &&
         method(grant_group, "interruptCount", GrantInterruptCount, 1,
                FastCall<FastGrantInterruptCount>()) &&
         method(grant_group, "memory", GrantMemory, 0) &&
@@ -1819,6 +1986,19 @@ bool InstallBareBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(text_group, "encodeUtf8", TextEncodeUtf8, 1) &&
         method(text_group, "clone", TextClone, 1) &&
         define(target, "text", text_group))) {
+    return false;
+  }
+  const v8::Local<v8::Object> grantedSerial_group = v8::Object::New(isolate);
+  if (!(method(grantedSerial_group, "portCount", GrantedSerialPortCount, 0) &&
+        method(grantedSerial_group, "portState", GrantedSerialPortState, 1) &&
+        method(grantedSerial_group, "open", GrantedSerialOpen, 1) &&
+        method(grantedSerial_group, "read", GrantedSerialRead, 2,
+               FastCall<FastGrantedSerialRead>()) &&
+        method(grantedSerial_group, "write", GrantedSerialWrite, 3,
+               FastCall<FastGrantedSerialWrite>()) &&
+        method(grantedSerial_group, "transmit", GrantedSerialTransmit, 2) &&
+        method(grantedSerial_group, "receive", GrantedSerialReceive, 2) &&
+        define(target, "grantedSerial", grantedSerial_group))) {
     return false;
   }
   return true;

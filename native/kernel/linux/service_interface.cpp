@@ -60,8 +60,8 @@ void ring_doorbell() {
 void stop_devices() {
   pci_stop_all();
   platform_devices_stop_all();
-  serial_close_all();
   release_all_interrupts();
+  serial_close_all();  // the boot console has its line again, which no release masks afterwards
   set_interrupt_counts(nullptr);
 }
 

@@ -128,6 +128,7 @@ uint32_t serial_receive(uint32_t port, char* into, size_t capacity) {
       runtime::serial_receive(port, into, min_of(capacity, kMostReceived), &errors);
   return static_cast<uint32_t>(count) | errors << 16;
 }
+void serial_close(uint32_t port) { runtime::serial_close(port); }
 
 }  // namespace interface
 }  // namespace runtime

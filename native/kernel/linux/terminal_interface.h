@@ -27,6 +27,7 @@ uint32_t serial_read(uint32_t port, uint32_t number);
 void serial_write(uint32_t port, uint32_t number, uint32_t value);
 uint32_t serial_transmit(uint32_t port, const char* bytes, size_t length);
 uint32_t serial_receive(uint32_t port, char* into, size_t capacity);
+void serial_close(uint32_t port);
 
 }  // namespace interface
 }  // namespace runtime

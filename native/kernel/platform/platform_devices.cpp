@@ -98,7 +98,9 @@ Result<RuntimeFramebuffer> platform_framebuffer(uint32_t index) {
   return framebuffer;
 }
 
-bool platform_device_stop(uint32_t index) { return virtio_mmio_stop(index); }
+bool platform_device_stop(uint32_t index) {
+  return index < virtio_mmio_count() ? virtio_mmio_stop(index) : find_legacy(index) != nullptr;
+}
 
 void platform_devices_stop_all() { virtio_mmio_stop_all(); }
 

@@ -33,8 +33,8 @@ uint32_t platform_port_read(uint32_t index, uint32_t port);
 Result<void> platform_port_write(uint32_t index, uint32_t port, uint32_t value);
 /// How a framebuffer is laid out. Errors: NoDevice (the device is none).
 Result<RuntimeFramebuffer> platform_framebuffer(uint32_t index);
-/// Resets a virtio device over MMIO. Returns whether it is quiet: false when it does not finish its reset, or the
-/// device is of another kind.
+/// Sees to it that a device writes to no memory: resets one of virtio over MMIO; the others never do. Returns whether
+/// it is quiet: false when it does not finish its reset, or there is none.
 bool platform_device_stop(uint32_t index);
 /// Resets every device that was used since the last call, so that it no longer touches memory.
 void platform_devices_stop_all();

@@ -33,9 +33,8 @@ struct Port {
   unsigned legacy_line;
   bool is_searched;
   bool is_present;
-  bool is_open;
+  bool is_open;  // atomic: opened and closed by its driver's thread
 };
-// Only the service's thread uses these, and its successor.
 Port ports[kPorts] = {{0x3f8, kConsoleInterrupt, false, false, false},
                       {0x2f8, 3, false, false, false}};
 
@@ -47,7 +46,8 @@ bool holds(uint16_t base, uint8_t value) {
 }
 
 Port* open_port(uint32_t port) {
-  return port < kPorts && ports[port].is_open ? &ports[port] : nullptr;
+  return port < kPorts && __atomic_load_n(&ports[port].is_open, __ATOMIC_ACQUIRE) ? &ports[port]
+                                                                                  : nullptr;
 }
 
 /// Says how much was typed, since this was last said, that nobody read in time.
@@ -82,10 +82,10 @@ SerialPortState serial_port_state(uint32_t port) {
 Result<uint32_t> serial_open(uint32_t port) {
   if (serial_port_state(port) == SerialPortState::Absent) return Errno::NoDevice;
   Port& found = ports[port];
-  if (found.is_open) return Errno::Busy;
+  if (open_port(port)) return Errno::Busy;
   Result<uint32_t> interrupt = open_line_interrupt(apic_line_of_legacy(found.legacy_line));
   if (interrupt.is_error()) return interrupt;
-  found.is_open = true;
+  __atomic_store_n(&found.is_open, true, __ATOMIC_RELEASE);
   if (is_boot_console(port)) {
     console_lend();
     tell_dropped();
@@ -135,16 +135,18 @@ size_t serial_receive(uint32_t port, char* buffer, size_t capacity, uint32_t* er
   return count;
 }
 
+void serial_close(uint32_t port) {
+  Port* const found = open_port(port);
+  if (!found) return;
+  out8(address(*found, kInterruptEnable), 0);
+  __atomic_store_n(&found->is_open, false, __ATOMIC_RELEASE);
+  if (!is_boot_console(port)) return;
+  apic_route_legacy(kConsoleInterrupt);
+  console_take_back();
+}
+
 void serial_close_all() {
-  for (uint32_t port = 0; port < kPorts; ++port) {
-    Port& found = ports[port];
-    if (!found.is_open) continue;
-    out8(address(found, kInterruptEnable), 0);
-    found.is_open = false;
-    if (!is_boot_console(port)) continue;
-    apic_route_legacy(kConsoleInterrupt);
-    console_take_back();
-  }
+  for (uint32_t port = 0; port < kPorts; ++port) serial_close(port);
 }
 
 }  // namespace runtime

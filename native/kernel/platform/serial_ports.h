@@ -1,5 +1,7 @@
-// The serial ports of a PC, for the driver in the system isolate (drivers/uart). The first one is also the
-// boot console, whose transmitter kernel and driver share: each gives it whole pieces.
+// The serial ports of a PC, for the driver in the system isolate or in one of its own (drivers/uart). The first one is
+// also the boot console, whose transmitter kernel and driver share: each gives it whole pieces.
+//
+// Which ports there are is found out on the service's thread; who has opened a port uses it from one thread.
 #pragma once
 
 #include <stddef.h>
@@ -22,7 +24,9 @@ void serial_write(uint32_t port, uint32_t number, uint32_t value);
 size_t serial_transmit(uint32_t port, const char* bytes, size_t size);
 /// Takes bytes that arrived. Bits of the line status register that tell of errors are added to `errors`.
 size_t serial_receive(uint32_t port, char* buffer, size_t capacity, uint32_t* errors);
-/// The driver is gone: silences its ports, and gives the first one back to the boot console.
+/// Gives a port back, when its interrupt was released: silences it, and gives the first one back to the boot console.
+void serial_close(uint32_t port);
+/// The drivers are gone: closes every port.
 void serial_close_all();
 
 }  // namespace runtime

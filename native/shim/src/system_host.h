@@ -22,7 +22,6 @@ namespace runtime {
 
 class Children;
 class DeviceGrant;
-struct DevicePlace;
 
 /** What a life of the system isolate leaves to the next one. */
 struct Inheritance {
@@ -94,8 +93,7 @@ class SystemHost {
   int32_t SpawnIsolate(const char* name, size_t name_length, const char* script,
                        size_t script_length, double heap_limit, uint32_t message_limit,
                        int32_t nice, uint32_t grant, RuntimeSpawnedIsolate* into);
-  int32_t GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into);
-  int32_t GrantPlatformDevice(uint32_t index, uint32_t bytes, RuntimeDeviceGrant* into);
+  int32_t GrantDevice(uint32_t bus, uint32_t index, uint32_t bytes, RuntimeDeviceGrant* into);
   void RevokeDevice(uint32_t grant);
   void KillIsolate(uint32_t isolate, const char* reason, size_t length);
   void SetIsolateNice(uint32_t isolate, int32_t nice);
@@ -131,6 +129,18 @@ class SystemHost {
   int32_t GrantedPlatformAt(uint32_t index, RuntimePlatformDevice* into) const;
   int32_t MapGrantedPlatform(uint32_t index, RuntimeMemoryRange* into) const;
   int32_t OpenGrantedPlatformLine(uint32_t index);
+  uint32_t GrantedPlatformPorts(uint32_t index) const;
+  uint32_t ReadGrantedPlatformPort(uint32_t index, uint32_t port) const;
+  int32_t WriteGrantedPlatformPort(uint32_t index, uint32_t port, uint32_t value);
+  int32_t GrantedFramebuffer(uint32_t index, RuntimeFramebuffer* into) const;
+  int32_t GrantedFont(RuntimeMemoryRange* into) const;
+  uint32_t GrantedSerialCount() const;
+  uint32_t GrantedSerialState(uint32_t port) const;
+  int32_t OpenGrantedSerial(uint32_t port);
+  uint32_t ReadGrantedSerial(uint32_t port, uint32_t number) const;
+  void WriteGrantedSerial(uint32_t port, uint32_t number, uint32_t value);
+  uint32_t TransmitGranted(uint32_t port, const char* bytes, size_t length);
+  uint32_t ReceiveGranted(uint32_t port, char* into, size_t length);
   void AcknowledgeGranted(uint32_t interrupt) const;
   void ReleaseGranted(uint32_t interrupt);
   uint32_t CountGranted(uint32_t interrupt) const;
@@ -197,7 +207,6 @@ class SystemHost {
 
  private:
   /** 0, or -errno: ENODEV, EBUSY. For number 0 there is nothing to take. */
-  int32_t Grant(const DevicePlace& place, uint32_t bytes, RuntimeDeviceGrant* into);
   int32_t TakeGrant(uint32_t id, std::shared_ptr<DeviceGrant>* into);
   bool IsInArena(uint32_t offset, uint32_t length, const char* function) const;
 

@@ -195,6 +195,7 @@ uint32_t ReadSerialPort(uint32_t, uint32_t) { return 0xff; }
 void WriteSerialPort(uint32_t, uint32_t, uint32_t) {}
 uint32_t Transmit(uint32_t, const char*, size_t) { return 0; }
 uint32_t Receive(uint32_t, char*, size_t) { return 0; }
+void CloseSerialPort(uint32_t) {}
 
 }  // namespace
 
@@ -255,4 +256,5 @@ void InstallFakeService(RuntimeKernelInterface* interface) {
   interface->serial_write = WriteSerialPort;
   interface->serial_transmit = Transmit;
   interface->serial_receive = Receive;
+  interface->serial_close = CloseSerialPort;
 }

@@ -4,22 +4,21 @@
  */
 import { type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
 import type { VirtioMmioDevice } from '@runtimejs/platform/platform.ts';
-import { type SystemContext, system } from '@runtimejs/system/compose.ts';
+import type { SystemContext } from '@runtimejs/system/compose.ts';
 import { answer, attempt, ended } from '../placement/forgery.ts';
+import { forging, type Report } from '../placement/forging.ts';
 
 const forge = new URL('../placement/forge-mmio.ts', import.meta.url);
 const memory = 64 * 1024;
 const statusWord = 0x70 / 4;
 
-async function run({ platform, bindings, log }: SystemContext): Promise<void> {
-  const report = (name: string, value: unknown): void =>
-    log('info', `platform: ${name} ${JSON.stringify(value)}`);
+async function run({ platform, bindings }: SystemContext, report: Report): Promise<void> {
   const [device] = platform
     .platformDevices()
     .filter((each): each is VirtioMmioDevice => each.kind === 'virtio-mmio');
   const { number, registers } = device!;
-  const take = (): unknown => isolates().grantPlatformDevice(number, memory);
-  const granted = isolates().grantPlatformDevice(number, memory);
+  const take = (): unknown => isolates().grantDevice('platform', number, memory);
+  const granted = isolates().grantDevice('platform', number, memory);
   const start = (): Isolate => isolates().spawn({ name: 'forger', entry: forge, device: granted });
   const status = (): number => Atomics.load(registers.words, statusWord);
   const first = start();
@@ -27,7 +26,7 @@ async function run({ platform, bindings, log }: SystemContext): Promise<void> {
   report('refused', {
     twice: attempt(take),
     two: attempt(start),
-    none: attempt(() => isolates().grantPlatformDevice(99, memory)),
+    none: attempt(() => isolates().grantDevice('platform', 99, memory)),
   });
   const before = status();
   first.kill();
@@ -39,26 +38,12 @@ async function run({ platform, bindings, log }: SystemContext): Promise<void> {
   report('held', { driven, after: status() });
   report(
     'tooMuch',
-    attempt(() => isolates().grantPlatformDevice(number, 2 ** 30)),
+    attempt(() => isolates().grantDevice('platform', number, 2 ** 30)),
   );
   report(
     'again',
     attempt(() => void take()),
   );
-  report('end', null);
 }
 
-system({
-  services: [
-    {
-      name: 'forge',
-      start: (context) => {
-        run(context).catch((error) => {
-          context.log('error', `platform: problem ${String(error)}`);
-          context.log('info', 'platform: end null');
-        });
-        return () => Number.POSITIVE_INFINITY;
-      },
-    },
-  ],
-});
+forging(run);

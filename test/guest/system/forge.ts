@@ -4,20 +4,19 @@
  */
 import { type Isolate, isolates } from '@runtimejs/isolate/isolates.ts';
 import { findFunctions } from '@runtimejs/pci/function.ts';
-import { type SystemContext, system } from '@runtimejs/system/compose.ts';
+import type { SystemContext } from '@runtimejs/system/compose.ts';
 import { answer, attempt, ended } from '../placement/forgery.ts';
+import { forging, type Report } from '../placement/forging.ts';
 
 const forge = new URL('../placement/forge.ts', import.meta.url);
 const memory = 64 * 1024;
 
-async function run({ platform, bindings, log }: SystemContext): Promise<void> {
-  const report = (name: string, value: unknown): void =>
-    log('info', `platform: ${name} ${JSON.stringify(value)}`);
+async function run({ platform, bindings }: SystemContext, report: Report): Promise<void> {
   const functions = platform.pciFunctions();
   const [source] = findFunctions(platform, { vendor: 0x1af4, devices: [0x1005, 0x1044] });
   const bridge = functions.findIndex((each) => (each.read(0x0e, 1) & 0x7f) === 1);
   const index = functions.findIndex((each) => each === source?.access);
-  const granted = isolates().grantDevice(index, memory);
+  const granted = isolates().grantDevice('function', index, memory);
   const start = (): Isolate => isolates().spawn({ name: 'forger', entry: forge, device: granted });
   const first = start();
   const { channel } = first;
@@ -27,11 +26,12 @@ async function run({ platform, bindings, log }: SystemContext): Promise<void> {
     report(`forged.${name}`, value);
   }
   report('refused', {
-    twice: attempt(() => isolates().grantDevice(index, memory)),
+    twice: attempt(() => isolates().grantDevice('function', index, memory)),
     two: attempt(start),
-    none: attempt(() => isolates().grantDevice(functions.length, memory)),
-    bridge: bridge < 0 ? 'EINVAL' : attempt(() => isolates().grantDevice(bridge, memory)),
-    tooMuch: attempt(() => isolates().grantDevice(index === 0 ? 1 : 0, 2 ** 30)),
+    none: attempt(() => isolates().grantDevice('function', functions.length, memory)),
+    bridge:
+      bridge < 0 ? 'EINVAL' : attempt(() => isolates().grantDevice('function', bridge, memory)),
+    tooMuch: attempt(() => isolates().grantDevice('function', index === 0 ? 1 : 0, 2 ** 30)),
     forgedDevice: attempt(() =>
       isolates().spawn({ name: 'forged', entry: forge, device: { id: 77, offset: 0, size: 0 } }),
     ),
@@ -49,27 +49,13 @@ async function run({ platform, bindings, log }: SystemContext): Promise<void> {
   isolates().revokeDevice(granted);
   report(
     'again',
-    attempt(() => isolates().revokeDevice(isolates().grantDevice(index, memory))),
+    attempt(() => isolates().revokeDevice(isolates().grantDevice('function', index, memory))),
   );
-  const held = isolates().grantDevice(index, memory);
+  const held = isolates().grantDevice('function', index, memory);
   const third = isolates().spawn({ name: 'forger', entry: forge, device: held });
   await answer(third);
   isolates().revokeDevice(held); // while it has it
   report('held', { after: busMaster() });
-  report('end', null);
 }
 
-system({
-  services: [
-    {
-      name: 'forge',
-      start: (context) => {
-        run(context).catch((error) => {
-          context.log('error', `platform: problem ${String(error)}`);
-          context.log('info', 'platform: end null');
-        });
-        return () => Number.POSITIVE_INFINITY;
-      },
-    },
-  ],
-});
+forging(run);

@@ -122,7 +122,7 @@ export interface RuntimeConfig {
    * Drivers of serial lines and consoles, which the app's input and output are on: packages, or modules of the app,
    * that export `attach`. Default: `@runtimejs/uart` and `@runtimejs/virtio-console`.
    */
-  readonly terminalDrivers?: readonly string[];
+  readonly terminalDrivers?: readonly DriverChoice[];
   /** Whether graphics adapters and keyboards have drivers. Default: true. */
   readonly screen?: boolean;
   /**

@@ -55,7 +55,7 @@ export interface App {
   readonly portsNamed: boolean;
   readonly network: 'dhcp' | 'none' | StaticNetwork;
   readonly networkDrivers: readonly DriverChoice[] | undefined;
-  readonly terminalDrivers: readonly string[] | undefined;
+  readonly terminalDrivers: readonly DriverChoice[] | undefined;
   readonly screen: boolean;
   readonly drivers: readonly DriverChoice[] | undefined;
   readonly services: readonly ServiceChoice[];

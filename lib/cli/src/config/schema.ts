@@ -163,7 +163,7 @@ const config = z.strictObject(
       .union([z.literal('dhcp'), z.literal('none'), z.looseObject({})], allowed(network))
       .optional(),
     networkDrivers: drivers('"@runtimejs/virtio-net"').optional(),
-    terminalDrivers: list('packages or modules such as "@runtimejs/uart"').optional(),
+    terminalDrivers: drivers('"@runtimejs/uart"').optional(),
     screen: z.boolean(allowed('true or false')).optional(),
     drivers: drivers('"@runtimejs/virtio-rng" or "./src/driver.ts"').optional(),
     services: services.optional(),

@@ -46,6 +46,30 @@ export interface PlatformDevice {
   size: number;
 }
 
+/** How a framebuffer is laid out. */
+export interface Framebuffer {
+  /** Pixels in a line. */
+  width: number;
+  /** Lines. */
+  height: number;
+  /** Bytes from one line to the next. */
+  pitch: number;
+  /** 15, 16, 24 or 32. */
+  bitsPerPixel: number;
+  /** The lowest bit of red in a pixel. */
+  redPosition: number;
+  /** Bits of red, at most 8. */
+  redSize: number;
+  /** The lowest bit of green. */
+  greenPosition: number;
+  /** Bits of green. */
+  greenSize: number;
+  /** The lowest bit of blue. */
+  bluePosition: number;
+  /** Bits of blue. */
+  blueSize: number;
+}
+
 /** Memory taken from the arena. */
 export interface ArenaBlock {
   /** Its place in the arena. */
@@ -357,6 +381,46 @@ export interface GrantBindings {
   openPlatformInterrupt(index: number): number;
 
   /**
+   * Counts the byte-wide I/O ports of a platform device.
+   * @param index Index in the list of platform devices.
+   * @returns how many it has
+   */
+  platformPorts(index: number): number;
+
+  /**
+   * Reads an I/O port of a platform device.
+   * @param index Index in the list of platform devices.
+   * @param port Which of its ports.
+   * @returns the byte, all ones when there is no such port
+   */
+  readPlatformPort(index: number, port: number): number;
+
+  /**
+   * Writes an I/O port of a platform device.
+   * @param index Index in the list of platform devices.
+   * @param port Which of its ports.
+   * @param value The byte.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  writePlatformPort(index: number, port: number, value: number): void;
+
+  /**
+   * Tells how a framebuffer is laid out.
+   * @param index Index in the list of platform devices.
+   * @param into Where the answer goes.
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  framebuffer(index: number, into: Framebuffer): Framebuffer;
+
+  /**
+   * Gives the font for framebuffers, in the format of Linux's console (PSF). It may not be written
+   * to.
+   * @returns the font
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  font(): ArrayBuffer;
+
+  /**
    * Tells how often an interrupt came; the count begins anywhere, and wraps. Throws when it is not
    * open.
    * @param id The interrupt's id.
@@ -429,6 +493,67 @@ export interface TextBindings {
   clone(value: unknown): unknown;
 }
 
+/**
+ * The serial port that this isolate was given, if any: port 0 is its only one. The first word of
+ * its memory (grant.memory) counts the bytes that transmit() took, the second one those that
+ * receive() gave.
+ */
+export interface GrantedSerialBindings {
+  /**
+   * Counts the ports, among which numbers may be absent.
+   * @returns how many numbers there are
+   */
+  portCount(): number;
+
+  /**
+   * Tells whether a port is there.
+   * @param port Which port.
+   * @returns 0: no, 1: yes, 2: yes, and it is the boot console
+   */
+  portState(port: number): number;
+
+  /**
+   * Takes a port over, with its interrupt.
+   * @param port Which port.
+   * @returns the interrupt's id
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  open(port: number): number;
+
+  /**
+   * Reads a register of an open port.
+   * @param port Which port.
+   * @param number Which one.
+   * @returns its value
+   */
+  read(port: number, number: number): number;
+
+  /**
+   * Writes a register of an open port. The boot console's line settings and data are the kernel's
+   * and stay.
+   * @param port Which port.
+   * @param number Which one.
+   * @param value One byte.
+   */
+  write(port: number, number: number, value: number): void;
+
+  /**
+   * Gives bytes to an open port as long as its transmitter takes them at once.
+   * @param port Which port.
+   * @param bytes What to send.
+   * @returns how many it took
+   */
+  transmit(port: number, bytes: Uint8Array): number;
+
+  /**
+   * Takes what has arrived at an open port.
+   * @param port Which port.
+   * @param into Where the bytes go.
+   * @returns their count in the low half, error bits of the line status register in the high half
+   */
+  receive(port: number, into: Uint8Array): number;
+}
+
 /** All bindings of this kind of isolate. */
 export interface BareBindings {
   /** The kernel log. */
@@ -453,4 +578,10 @@ export interface BareBindings {
   readonly grant: GrantBindings;
   /** Text and bytes, and copies of values, by the engine. */
   readonly text: TextBindings;
+  /**
+   * The serial port that this isolate was given, if any: port 0 is its only one. The first word of
+   * its memory (grant.memory) counts the bytes that transmit() took, the second one those that
+   * receive() gave.
+   */
+  readonly grantedSerial: GrantedSerialBindings;
 }

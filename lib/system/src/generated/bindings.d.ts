@@ -337,23 +337,15 @@ export interface IsolatesBindings {
   spawn(name: string, script: string, heapLimit: number, messageLimit: number, nice: number, grant: number, into: SpawnedIsolate): SpawnedIsolate;
 
   /**
-   * Takes a PCI function and zeroed memory, contiguous for devices, to give them to an isolate. No
-   * other isolate can get them as long as one has them.
-   * @param index Index of the function in the list of functions.
+   * Takes a device and zeroed memory, contiguous for devices, to give them to an isolate. No other
+   * isolate can get them as long as one has them.
+   * @param bus RUNTIME_GRANT_*: which list the index is of.
+   * @param index Its place in the list.
    * @param bytes Of memory, at most 4 MiB; rounded up to a power of two of pages.
    * @param into What was taken.
    * @throws an Error with the error's name in `code` when the kernel refuses
    */
-  grantDevice(index: number, bytes: number, into: DeviceGrant): DeviceGrant;
-
-  /**
-   * As grantDevice, for a virtio device over MMIO.
-   * @param index Index of the device in the list of the platform's devices.
-   * @param bytes Of memory, at most 4 MiB; rounded up to a power of two of pages.
-   * @param into What was taken.
-   * @throws an Error with the error's name in `code` when the kernel refuses
-   */
-  grantPlatformDevice(index: number, bytes: number, into: DeviceGrant): DeviceGrant;
+  grantDevice(bus: number, index: number, bytes: number, into: DeviceGrant): DeviceGrant;
 
   /**
    * Gives the memory back. An isolate that still has the device is killed and waited for; the

@@ -52,12 +52,18 @@ int32_t CheckFunction(const RuntimeKernelInterface& kernel, uint32_t function) {
   return (kernel.pci_read(function, kHeaderType, 1) & 0x7f) == 0 ? 0 : -EINVAL;
 }
 
-int32_t CheckPlatformDevice(const RuntimeKernelInterface& kernel, uint32_t index) {
+// 0, or -errno.
+int32_t CheckDevice(const RuntimeKernelInterface& kernel, const DevicePlace& place) {
   RuntimePlatformDevice described = {};
-  const int32_t result = kernel.platform_device_at(index, &described);
-  if (result < 0) return result;
-  // Others could not be taken away from an isolate that fails: they have no reset.
-  return described.kind == RUNTIME_PLATFORM_DEVICE_VIRTIO_MMIO ? 0 : -EINVAL;
+  switch (place.bus) {
+    case DevicePlace::Bus::kPci:
+      return CheckFunction(kernel, place.index);
+    case DevicePlace::Bus::kPlatform:
+      return kernel.platform_device_at(place.index, &described);
+    case DevicePlace::Bus::kSerial:
+      return kernel.serial_port_state(place.index) == 0 ? -ENODEV : 0;
+  }
+  return -EINVAL;
 }
 
 }  // namespace
@@ -65,8 +71,7 @@ int32_t CheckPlatformDevice(const RuntimeKernelInterface& kernel, uint32_t index
 std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& kernel,
                                                  const DevicePlace& place, uint32_t bytes,
                                                  const RuntimeMemoryRange& arena, int32_t* error) {
-  *error = place.bus == DevicePlace::Bus::kPci ? CheckFunction(kernel, place.index)
-                                               : CheckPlatformDevice(kernel, place.index);
+  *error = CheckDevice(kernel, place);
   if (*error < 0) return nullptr;
   *error = -EINVAL;
   if (arena.address == 0) return nullptr;
@@ -104,12 +109,21 @@ void DeviceGrant::Revoke() {
     kernel_.log(RUNTIME_LOG_WARN, kText, sizeof(kText) - 1);
   }
   for (uint32_t each = 0; each < interrupts_.size(); ++each) Release(each);
+  // The boot console's line is the kernel's again then.
+  if (is_serial()) kernel_.serial_close(place_.index);
   is_taken_.store(false);
 }
 
 bool DeviceGrant::StopDevice() const {
-  return (is_function() ? kernel_.pci_stop(place_.index)
-                        : kernel_.platform_device_stop(place_.index)) != 0;
+  switch (place_.bus) {
+    case DevicePlace::Bus::kPci:
+      return kernel_.pci_stop(place_.index) != 0;
+    case DevicePlace::Bus::kPlatform:
+      return kernel_.platform_device_stop(place_.index) != 0;
+    case DevicePlace::Bus::kSerial:
+      break;  // masters no bus
+  }
+  return true;
 }
 
 std::unique_ptr<Doorbell> DeviceGrant::MakeDoorbell() const {
@@ -240,6 +254,60 @@ int32_t DeviceGrant::MapPlatform(uint32_t index, RuntimeMemoryRange* into) const
 
 int32_t DeviceGrant::OpenPlatformLine(uint32_t index) {
   return IsOwnPlatformDevice(index) ? OpenLineOf(kernel_.platform_device_interrupt) : -ENODEV;
+}
+
+uint32_t DeviceGrant::PortCount(uint32_t index) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_device_ports(place_.index) : 0;
+}
+
+uint32_t DeviceGrant::ReadPlatformPort(uint32_t index, uint32_t port) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_port_read(place_.index, port) : kNothing;
+}
+
+int32_t DeviceGrant::WritePlatformPort(uint32_t index, uint32_t port, uint32_t value) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_port_write(place_.index, port, value)
+                                    : -ENODEV;
+}
+
+int32_t DeviceGrant::Framebuffer(uint32_t index, RuntimeFramebuffer* into) const {
+  return IsOwnPlatformDevice(index) ? kernel_.platform_framebuffer(place_.index, into) : -ENODEV;
+}
+
+int32_t DeviceGrant::Font(RuntimeMemoryRange* into) const { return kernel_.screen_font(into); }
+
+uint32_t DeviceGrant::SerialState(uint32_t port) const {
+  return IsOwnSerial(port) ? kernel_.serial_port_state(place_.index) : 0;
+}
+
+int32_t DeviceGrant::OpenSerial(uint32_t port) {
+  return IsOwnSerial(port) ? OpenLineOf(kernel_.serial_open) : -ENODEV;
+}
+
+uint32_t DeviceGrant::ReadSerial(uint32_t port, uint32_t number) const {
+  return IsOwnSerial(port) ? kernel_.serial_read(place_.index, number) : 0xff;
+}
+
+void DeviceGrant::WriteSerial(uint32_t port, uint32_t number, uint32_t value) const {
+  if (IsOwnSerial(port)) kernel_.serial_write(place_.index, number, value);
+}
+
+uint32_t DeviceGrant::Transmit(uint32_t port, const char* bytes, size_t length) const {
+  if (!IsOwnSerial(port)) return 0;
+  const uint32_t sent = kernel_.serial_transmit(place_.index, bytes, length);
+  AddToCount(0, sent);
+  return sent;
+}
+
+uint32_t DeviceGrant::Receive(uint32_t port, char* into, size_t length) const {
+  if (!IsOwnSerial(port)) return 0;
+  const uint32_t received = kernel_.serial_receive(place_.index, into, length);
+  AddToCount(1, received & 0xffff);
+  return received;
+}
+
+void DeviceGrant::AddToCount(size_t word, uint32_t count) const {
+  auto* const counts = reinterpret_cast<uint32_t*>(memory().address);
+  std::atomic_ref(counts[word]).fetch_add(count);
 }
 
 const DeviceGrant::Interrupt* DeviceGrant::Find(uint32_t interrupt) const {

@@ -14,16 +14,20 @@ namespace runtime {
 
 /** A device as the kernel knows it. */
 struct DevicePlace {
-  enum class Bus { kPci, kPlatform };
+  enum class Bus : uint32_t {
+    kPci = RUNTIME_GRANT_FUNCTION,
+    kPlatform = RUNTIME_GRANT_PLATFORM,
+    kSerial = RUNTIME_GRANT_SERIAL,
+  };
   Bus bus;
-  /** In the kernel's list of functions, or of the platform's devices. */
+  /** In the kernel's list of functions, of the platform's devices, or of serial ports. */
   uint32_t index;
 
   bool operator==(const DevicePlace& other) const = default;
 };
 
 /**
- * One PCI function or virtio device over MMIO, its interrupts, and a block of memory that it may access.
+ * One PCI function, device of the platform or serial port, its interrupts, and a block of memory that it may access.
  *
  * The isolate that has it names its device by 0 and its interrupts by their places in a table here, so there
  * is no number by which it could reach another's. When its thread ends, in whichever way, Revoke() stops the
@@ -37,7 +41,7 @@ class DeviceGrant {
   /**
    * @param bytes of memory
    * @param arena the whole arena, which is attached
-   * @param error gets -errno: ENODEV, EINVAL (a bridge; no virtio device; too much memory), ENOMEM, ENOSPC
+   * @param error gets -errno: ENODEV, EINVAL (a bridge; too much memory), ENOMEM, ENOSPC
    * @returns nullptr when it cannot be had
    */
   static std::shared_ptr<DeviceGrant> Create(const RuntimeKernelInterface& kernel,
@@ -49,6 +53,8 @@ class DeviceGrant {
 
   const DevicePlace& place() const { return place_; }
   bool is_function() const { return place_.bus == DevicePlace::Bus::kPci; }
+  bool is_platform() const { return place_.bus == DevicePlace::Bus::kPlatform; }
+  bool is_serial() const { return place_.bus == DevicePlace::Bus::kSerial; }
   const RuntimeArenaBlock& block() const { return block_; }
   RuntimeMemoryRange memory() const { return {arena_.address + block_.offset, block_.size}; }
 
@@ -73,10 +79,23 @@ class DeviceGrant {
                     uint32_t value) const;
   int32_t OpenMessage(uint32_t index, RuntimeMessageInterrupt* into);
   int32_t OpenLine(uint32_t index);
-  // Of a device over MMIO.
+  // Of a device of the platform.
   int32_t PlatformAt(uint32_t index, RuntimePlatformDevice* into) const;
   int32_t MapPlatform(uint32_t index, RuntimeMemoryRange* into) const;
   int32_t OpenPlatformLine(uint32_t index);
+  uint32_t PortCount(uint32_t index) const;
+  uint32_t ReadPlatformPort(uint32_t index, uint32_t port) const;
+  int32_t WritePlatformPort(uint32_t index, uint32_t port, uint32_t value) const;
+  int32_t Framebuffer(uint32_t index, RuntimeFramebuffer* into) const;
+  int32_t Font(RuntimeMemoryRange* into) const;
+  // Of a serial port. What was transmitted and received is counted in the first words of the memory, whatever becomes
+  // of the isolate meanwhile.
+  uint32_t SerialState(uint32_t port) const;
+  int32_t OpenSerial(uint32_t port);
+  uint32_t ReadSerial(uint32_t port, uint32_t number) const;
+  void WriteSerial(uint32_t port, uint32_t number, uint32_t value) const;
+  uint32_t Transmit(uint32_t port, const char* bytes, size_t length) const;
+  uint32_t Receive(uint32_t port, char* into, size_t length) const;
 
   void Acknowledge(uint32_t interrupt) const;
   void Release(uint32_t interrupt);
@@ -100,14 +119,16 @@ class DeviceGrant {
     return index == 0 && is_function() && is_taken_.load();
   }
   bool IsOwnPlatformDevice(uint32_t index) const {
-    return index == 0 && !is_function() && is_taken_.load();
+    return index == 0 && is_platform() && is_taken_.load();
   }
+  bool IsOwnSerial(uint32_t port) const { return port == 0 && is_serial() && is_taken_.load(); }
   bool StopDevice() const;
   const Interrupt* Find(uint32_t interrupt) const;
   /** A place in the table; -1 when it is full. */
   int FindFree() const;
   int32_t Open(int place, const Interrupt& opened);
   int32_t OpenLineOf(int32_t (*open)(uint32_t index));
+  void AddToCount(size_t word, uint32_t count) const;
   bool MayWrite(uint32_t offset, uint32_t width, uint32_t value) const;
   bool IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t width, uint32_t value) const;
 

@@ -11,15 +11,9 @@
 
 namespace runtime {
 
-int32_t SystemHost::GrantDevice(uint32_t function, uint32_t bytes, RuntimeDeviceGrant* into) {
-  return Grant({DevicePlace::Bus::kPci, function}, bytes, into);
-}
-
-int32_t SystemHost::GrantPlatformDevice(uint32_t index, uint32_t bytes, RuntimeDeviceGrant* into) {
-  return Grant({DevicePlace::Bus::kPlatform, index}, bytes, into);
-}
-
-int32_t SystemHost::Grant(const DevicePlace& place, uint32_t bytes, RuntimeDeviceGrant* into) {
+int32_t SystemHost::GrantDevice(uint32_t bus, uint32_t index, uint32_t bytes,
+                                RuntimeDeviceGrant* into) {
+  const DevicePlace place = {static_cast<DevicePlace::Bus>(bus), index};
   for (const auto& [id, grant] : grants_) {
     if (grant->place() == place) return -EBUSY;
   }
@@ -100,7 +94,7 @@ int32_t SystemHost::OpenGrantedLine(uint32_t index) {
 }
 
 uint32_t SystemHost::GrantedPlatformCount() const {
-  return device_ != nullptr && !device_->is_function() ? 1 : 0;
+  return device_ != nullptr && device_->is_platform() ? 1 : 0;
 }
 
 int32_t SystemHost::GrantedPlatformAt(uint32_t index, RuntimePlatformDevice* into) const {
@@ -113,6 +107,54 @@ int32_t SystemHost::MapGrantedPlatform(uint32_t index, RuntimeMemoryRange* into)
 
 int32_t SystemHost::OpenGrantedPlatformLine(uint32_t index) {
   return device_ == nullptr ? -ENODEV : device_->OpenPlatformLine(index);
+}
+
+uint32_t SystemHost::GrantedPlatformPorts(uint32_t index) const {
+  return device_ == nullptr ? 0 : device_->PortCount(index);
+}
+
+uint32_t SystemHost::ReadGrantedPlatformPort(uint32_t index, uint32_t port) const {
+  return device_ == nullptr ? UINT32_MAX : device_->ReadPlatformPort(index, port);
+}
+
+int32_t SystemHost::WriteGrantedPlatformPort(uint32_t index, uint32_t port, uint32_t value) {
+  return device_ == nullptr ? -ENODEV : device_->WritePlatformPort(index, port, value);
+}
+
+int32_t SystemHost::GrantedFramebuffer(uint32_t index, RuntimeFramebuffer* into) const {
+  return device_ == nullptr ? -ENODEV : device_->Framebuffer(index, into);
+}
+
+int32_t SystemHost::GrantedFont(RuntimeMemoryRange* into) const {
+  return device_ == nullptr ? -ENODEV : device_->Font(into);
+}
+
+uint32_t SystemHost::GrantedSerialCount() const {
+  return device_ != nullptr && device_->is_serial() ? 1 : 0;
+}
+
+uint32_t SystemHost::GrantedSerialState(uint32_t port) const {
+  return device_ == nullptr ? 0 : device_->SerialState(port);
+}
+
+int32_t SystemHost::OpenGrantedSerial(uint32_t port) {
+  return device_ == nullptr ? -ENODEV : device_->OpenSerial(port);
+}
+
+uint32_t SystemHost::ReadGrantedSerial(uint32_t port, uint32_t number) const {
+  return device_ == nullptr ? 0xff : device_->ReadSerial(port, number);
+}
+
+void SystemHost::WriteGrantedSerial(uint32_t port, uint32_t number, uint32_t value) {
+  if (device_ != nullptr) device_->WriteSerial(port, number, value);
+}
+
+uint32_t SystemHost::TransmitGranted(uint32_t port, const char* bytes, size_t length) {
+  return device_ == nullptr ? 0 : device_->Transmit(port, bytes, length);
+}
+
+uint32_t SystemHost::ReceiveGranted(uint32_t port, char* into, size_t length) {
+  return device_ == nullptr ? 0 : device_->Receive(port, into, length);
 }
 
 void SystemHost::AcknowledgeGranted(uint32_t interrupt) const {

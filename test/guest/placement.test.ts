@@ -7,18 +7,12 @@ import { type RunningMachine, startMachine } from '../../lib/cli/src/machine.ts'
 import { createPattern } from './placement/pattern.ts';
 import { composeSystem } from './support/compose-system.ts';
 import { printed } from './support/console.ts';
-import { bootApp, expectEnd } from './support/endings.ts';
+import { bootApp, expectEnd, reported } from './support/endings.ts';
 import { freePort } from './support/free-port.ts';
 import { guestInitrd } from './support/guest.ts';
 
 const isLong = process.env.RUNTIMEJS_TEST_LONG === '1';
 const blockBytes = 16 * 1024;
-
-/** The value of a line "platform: NAME JSON". */
-function reported(output: string, name: string): unknown {
-  const text = new RegExp(`platform: ${name} (\\S.*?)\\r?$`, 'm').exec(output)?.[1];
-  return text === undefined ? undefined : JSON.parse(text);
-}
 
 for (const machine of ['pc', 'q35']) {
   test.serial(`an isolate has its device, and reaches no other: ${machine}`, async (t) => {

@@ -239,10 +239,12 @@ test('the composition holds what the config names, and nothing else', async (t) 
   t.notRegex(source ?? '', /virtio|automatic|screen|reload/);
   const placed = `export default {
     networkDrivers: [{ driver: '@runtimejs/virtio-net', placement: 'own' }, '@runtimejs/e1000'],
+    terminalDrivers: [{ driver: '@runtimejs/uart', placement: 'own' }],
     drivers: [{ driver: '@runtimejs/virtio-rng', placement: 'system' }],
   };`;
   const isolated = composition(await load(t, placed)) ?? '';
   t.regex(isolated, /import \* as card0 from "@runtimejs\/virtio-net\/own\.ts"/);
+  t.regex(isolated, /import \* as terminal0 from "@runtimejs\/uart\/own\.ts"/);
   t.regex(isolated, /import \* as card1 from "@runtimejs\/e1000\/driver\.ts"/);
   t.regex(isolated, /import \* as driver0 from "@runtimejs\/virtio-rng\/driver\.ts"/);
   await t.throwsAsync(

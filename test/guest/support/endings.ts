@@ -41,3 +41,9 @@ export function expectEnd(
   t.deepEqual(missing, [], 'not on the console');
   t.false(panicked, 'the kernel panicked');
 }
+
+/** The value of a line "platform: NAME JSON". */
+export function reported(output: string, name: string): unknown {
+  const text = new RegExp(`platform: ${name} (\\S.*?)\\r?$`, 'm').exec(output)?.[1];
+  return text === undefined ? undefined : JSON.parse(text);
+}

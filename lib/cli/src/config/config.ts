@@ -127,7 +127,7 @@ export interface RuntimeConfig {
   readonly screen?: boolean;
   /**
    * Drivers of other devices. Default: `@runtimejs/virtio-rng`. An entry may be an object that says where a driver
-   * runs, here and in `networkDrivers`.
+   * runs, here, in `networkDrivers` and in `terminalDrivers`.
    */
   readonly drivers?: readonly DriverChoice[];
   /**

@@ -64,6 +64,31 @@ test('a port is set up as a terminal wants it, the boot console only as far as i
   t.is((fifo?.value ?? 0) & 7, 1, 'what has arrived is kept');
 });
 
+test('what is in the port stays when a driver follows another one, and its line is not set up again', (t) => {
+  for (const model of [new UartModel(0, true), new UartModel(1, false)]) {
+    const { line: first } = start(model);
+    readAll(first);
+    model.send(bytes('between'));
+    const writes = model.writes.length;
+    const { line: second } = start(model);
+    t.deepEqual(readAll(second), bytes('between'));
+    const later = model.writes.slice(writes).map(({ number, value }) => [number, value]);
+    t.true(later.every(([number = 0, value = 0]) => number !== fifoControl || (value & 7) === 1));
+    t.false(
+      later.some(([number]) => number === 0),
+      'the divisor',
+    );
+  }
+  const other = new UartModel(1, false);
+  start(other);
+  other.write(lineControl, 0x83);
+  other.write(0, 12); // 9600 bits per second
+  other.write(lineControl, 0x03);
+  const writes = other.writes.length;
+  start(other);
+  t.true(other.writes.slice(writes).some(({ number, value }) => number === 0 && value === 1));
+});
+
 test('what arrived before the start is read; what comes later interrupts', (t) => {
   const model = new UartModel();
   model.send(bytes('e')); // The other side waits with the rest: there is one register, without FIFOs.

@@ -115,7 +115,7 @@ test('an isolate has nothing but its channels', async (t) => {
       channel.release(1);`,
   });
   t.deepEqual(said, [
-    'bare: groups channel,clock,grant,isolate,log,loop,random,text',
+    'bare: groups channel,clock,grant,grantedSerial,isolate,log,loop,random,text',
     'bare: clock monotonic,now,uptime,wall',
     ...[0, 2, 3, 1_000_000].map(
       (id) => `bare: RangeError: channel.send: this isolate has no channel ${id}`,

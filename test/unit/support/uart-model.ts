@@ -55,6 +55,7 @@ export class UartModel implements SerialPort {
   #enabled = 0;
   #trigger: number = triggers[0];
   #hasFifos = false;
+  readonly #divisor = [0, 0];
   #timedOut = false;
   #isTransmitterTold = true;
   #level = false;
@@ -107,8 +108,10 @@ export class UartModel implements SerialPort {
       const cause = this.#cause();
       if (cause === 0x02) this.#isTransmitterTold = true;
       this.#update();
-      return cause ?? 1;
+      return (cause ?? 1) | (this.#hasFifos ? 0xc0 : 0);
     }
+    if (number === 3) return this.#last(3);
+    if (number < 2 && this.#last(3) >= 0x80) return this.#divisor[number] as number;
     if (number === 5) return this.#readStatus();
     if (number === 6) return 0;
     throw new Error(`read of register ${number}`);
@@ -117,7 +120,8 @@ export class UartModel implements SerialPort {
   write(number: number, value: number): void {
     this.writes.push({ number, value });
     const isDivisor = this.#last(3) >= 0x80 && number < 2;
-    if (number === 1 && !isDivisor) {
+    if (isDivisor) this.#divisor[number] = value;
+    else if (number === 1) {
       // Switched on, an empty transmitter is told of again.
       if (value & 2 && (this.#enabled & 2) === 0) this.#isTransmitterTold = false;
       this.#enabled = value;

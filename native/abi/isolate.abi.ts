@@ -37,7 +37,7 @@ export const isolateFigures = structure(
   'RuntimeIsolateFigures',
   'What an isolate has used so far. Figures of the heap are those of its last collection or pause.',
   [
-    field('cpu_nanoseconds', 'u64', 'CPU time of its thread.'),
+    field('cpu_nanoseconds', 'u64', 'CPU time of its threads.'),
     field('heap_bytes', 'u64', 'Its JavaScript heap in use, garbage included.'),
     field('external_bytes', 'u64', 'Memory of its ArrayBuffers.'),
     field('messages_sent', 'u64', 'Messages that it sent.'),

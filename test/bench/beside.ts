@@ -20,12 +20,16 @@ import { namedThreads, virtualProcessorTimes } from './support/processor-time.ts
 import { parseWhole, runProgram } from './support/program.ts';
 import { summarise } from './support/statistics.ts';
 
+const allKinds = ['heap', 'loop', 'recursion', 'flood', 'full'] as const;
+type Kind = (typeof allKinds)[number];
+
 interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUp: number;
   readonly processors: number;
   readonly policy: 'storm' | 'usual';
+  readonly kinds: readonly Kind[];
 }
 
 interface Measured {
@@ -35,10 +39,10 @@ interface Measured {
   readonly restarts: number;
 }
 
-const kinds = ['heap', 'loop', 'recursion', 'flood', 'full'] as const;
 const machineLimit = 1_800_000;
 
-async function main({ rounds, seconds, warmUp, processors, policy }: Options): Promise<void> {
+async function main(options: Options): Promise<void> {
+  const { rounds, seconds, warmUp, processors, policy, kinds } = options;
   const loadBefore = load();
   const outFile = path.join(buildFolder, 'bench', 'beside', 'initrd');
   await buildInitrd({ entry: inRepository('test/bench/apps/isolates/beside.ts'), outFile });
@@ -132,6 +136,9 @@ await runProgram(
       new Option('--policy <name>', 'how often it is started again')
         .choices(['storm', 'usual'])
         .default('storm'),
+    )
+    .addOption(
+      new Option('--kinds <names...>', 'what goes wrong').choices(allKinds).default(allKinds),
     )
     .action(main),
 );

@@ -27,6 +27,8 @@ export interface Settings {
   readonly input?: string;
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Is told the process's id. */
+  readonly started?: (id: number) => void;
 }
 
 /** Under what node runs. */
@@ -85,6 +87,7 @@ export function runNode(
       env: { ...plainEnvironment(), ...settings.environment, ...preloadEnvironment(under) },
       stdio: 'pipe',
     });
+    if (child.pid !== undefined) settings.started?.(child.pid);
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -124,6 +127,44 @@ export function appThatAwaits(pattern: RegExp, then = 'clearInterval(timer)'): r
     }, 5);
     process.on('exit', () => console.log('app ends'));`;
   return ['-e', script];
+}
+
+/**
+ * Runs a bare app on the fake kernel, with the host's time, until the test ends it.
+ * @param files its scripts; `worker.js` is the app
+ * @param watch looks at the process; its end is the app's
+ * @returns what the kernel's log holds
+ */
+export async function watchWorker(
+  files: Readonly<Record<string, string>> & { readonly 'worker.js': string },
+  watch: (id: number, log: () => Promise<string>) => Promise<void>,
+): Promise<string> {
+  return withFiles({ ...files, 'kernel.log': '' }, async (folder) => {
+    const log = path.join(folder, 'kernel.log');
+    let id = 0;
+    let isOver = false;
+    const run = runNode({ kind: 'kernel', log }, [], {
+      cwd: folder,
+      environment: {
+        FAKE_KERNEL_CLOCK: 'real',
+        FAKE_KERNEL_WORKER_BUNDLE: path.join(folder, 'worker.js'),
+      },
+      started: (started) => {
+        id = started;
+      },
+    });
+    const ended = run.then(({ stderr, signal }) => {
+      if (!isOver) throw new Error(`the app has ended: ${signal} ${stderr}`);
+    });
+    try {
+      await Promise.race([watch(id, () => readFile(log, 'utf8')), ended]);
+      isOver = true;
+      process.kill(id, 'SIGKILL');
+    } finally {
+      await ended;
+    }
+    return readFile(log, 'utf8');
+  });
 }
 
 /** The texts of one level's messages. */

@@ -73,7 +73,7 @@ export interface RestartedSpawnOptions extends Omit<SpawnOptions, 'capabilities'
 /** What an isolate has used so far. */
 export interface IsolateUsage {
   readonly name: string;
-  /** CPU time of its thread in milliseconds. */
+  /** CPU time that it has taken in milliseconds, that of collecting its garbage and compiling its code included. */
   readonly cpuTime: number;
   /** Bytes of its JavaScript heap, garbage included; found now and then. */
   readonly heap: number;

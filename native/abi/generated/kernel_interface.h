@@ -316,7 +316,7 @@ static_assert(offsetof(RuntimeSpawnedIsolate, channel) == 4, "layout of RuntimeS
  * What an isolate has used so far. Figures of the heap are those of its last collection or pause.
  */
 struct RuntimeIsolateFigures {
-  /** CPU time of its thread. */
+  /** CPU time of its threads. */
   uint64_t cpu_nanoseconds;
   /** Its JavaScript heap in use, garbage included. */
   uint64_t heap_bytes;

@@ -181,7 +181,7 @@ bool acpi_interpreter_is_ready() { return current_state() == State::Ready && !ac
 bool acpi_interpreter_wait(Deadline deadline) {
   if (!is_finished()) {
     acpi_interpreter_start();
-    if (loader) loader->nice = 0;  // somebody waits now
+    if (loader) Scheduler::set_nice(loader, 0);  // somebody waits now
     state_changed.wait(is_finished, deadline, false);
   }
   return acpi_interpreter_is_ready();

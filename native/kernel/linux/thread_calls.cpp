@@ -219,7 +219,7 @@ Result<uint64_t> sys_setpriority(int which, int who, int priority) {
   if (which != kPriorityProcess) return Errno::Invalid;
   RefPtr<Thread> thread = thread_or_caller(who);
   if (!thread) return Errno::NoProcess;
-  thread->nice = min_of(max_of(priority, kNiceHighest), kNiceLowest);
+  Scheduler::set_nice(thread.get(), min_of(max_of(priority, kNiceHighest), kNiceLowest));
   return 0;
 }
 

@@ -283,6 +283,24 @@ void Scheduler::set_affinity(Thread* thread, uint64_t affinity) {
   settle(thread);
 }
 
+void Scheduler::set_nice(Thread* thread, int nice) {
+  ThreadQueueGuard guard(thread);
+  if (thread->nice == nice) return;
+  if (thread->state == Thread::State::Moving) {
+    thread->virtual_runtime = reweighted_runtime(thread->virtual_runtime, thread->nice, nice);
+    thread->nice = nice;
+    return;
+  }
+  const uint64_t now = monotonic_nanoseconds();
+  if (thread->state == Thread::State::Running && now > thread->run_started) {
+    thread->virtual_runtime += weighted_runtime(now - thread->run_started, thread->nice);
+    thread->run_started = now;
+  }
+  (*guard).threads.reweigh(thread, nice);
+  // Others may be due before it now.
+  if (thread->state == Thread::State::Running) request_reschedule(cpu_at(thread->cpu));
+}
+
 void Scheduler::inherit(Thread* child) {
   const Thread* const parent = Thread::current();
   ThreadQueueGuard guard(parent);

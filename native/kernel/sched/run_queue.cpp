@@ -27,6 +27,10 @@ uint64_t weighted_runtime(uint64_t used, int nice) {
   return nice == 0 ? used : used * kWeightOfNice0 / weight_of(nice);
 }
 
+uint64_t reweighted_runtime(uint64_t weighted, int before, int after) {
+  return before == after ? weighted : weighted * weight_of(before) / weight_of(after);
+}
+
 void RunQueue::add(RunQueueEntry* entry) {
   RunQueueEntry* later = entries_.front();
   while (later && later->virtual_runtime <= entry->virtual_runtime) later = entries_.next(later);
@@ -74,6 +78,17 @@ void RunQueue::limit_credit(RunQueueEntry* entry, int running) {
   const uint64_t credit = weighted_runtime(kSleeperCredit, max_of(heaviest, 0));
   const uint64_t floor = minimum_ > credit ? minimum_ - credit : 0;
   if (entry->virtual_runtime < floor) entry->virtual_runtime = floor;
+}
+
+void RunQueue::reweigh(RunQueueEntry* entry, int nice) {
+  const bool is_queued = entry->run_node.is_linked();
+  if (is_queued) remove(entry);
+  if (entry->virtual_runtime > minimum_) {
+    const uint64_t ahead = entry->virtual_runtime - minimum_;
+    entry->virtual_runtime = minimum_ + reweighted_runtime(ahead, entry->nice, nice);
+  }
+  entry->nice = nice;
+  if (is_queued) add(entry);
 }
 
 void RunQueue::advance(const RunQueueEntry* entry) {

@@ -20,6 +20,8 @@ struct RunQueueEntry {
 /// Nanoseconds that `used` nanoseconds of the CPU count for a thread of that nice(2) value. Each step is
 /// worth about 10 % of the CPU, a factor of 1.25.
 uint64_t weighted_runtime(uint64_t used, int nice);
+/// What `weighted` nanoseconds that counted for a thread of one nice value count for one of another.
+uint64_t reweighted_runtime(uint64_t weighted, int before, int after);
 
 class RunQueue {
  public:
@@ -43,6 +45,9 @@ class RunQueue {
   /// counted for a few milliseconds. Beside those of little weight, whose time counts a multiple, that is more.
   /// `running` is the nice value of what runs.
   void limit_credit(RunQueueEntry* entry, int running);
+  /// Gives an entry another nice value, whether it is queued or not. What it is ahead is time that it has used: that counts
+  /// as much as it would have from the beginning.
+  void reweigh(RunQueueEntry* entry, int nice);
   /// The queue's time goes on to that of an entry that runs.
   void advance(const RunQueueEntry* entry);
 

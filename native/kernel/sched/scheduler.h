@@ -14,6 +14,8 @@ class Scheduler {
   static void interrupt(Thread* thread);
   /// Lets `thread` run on the CPUs of a mask only, of which one at least must exist.
   static void set_affinity(Thread* thread, uint64_t affinity);
+  /// Gives a thread another nice value, from now on: what it has used so far counts as before.
+  static void set_nice(Thread* thread, int nice);
   /// Gives a new thread, which does not run yet, the calling one's priority, CPUs and CPU time.
   static void inherit(Thread* child);
   /// Gives the CPU to another runnable thread, if there is one; returns when scheduled again.

@@ -4,67 +4,24 @@
 
 #include <utility>
 
+#include "forwarding_platform.h"
+
 namespace runtime {
 namespace {
 
 // node::NewIsolate() registers the isolate with the platform that it is given, and with a libuv
 // loop. This platform stands in for Node's during that call: it registers the delegate instead and
 // passes all else on.
-class DelegatingPlatform final : public node::MultiIsolatePlatform {
+class DelegatingPlatform final : public ForwardingPlatform {
  public:
   DelegatingPlatform(node::MultiIsolatePlatform* inner, node::IsolatePlatformDelegate* delegate)
-      : inner_(inner), delegate_(delegate) {}
+      : ForwardingPlatform(inner), delegate_(delegate) {}
 
   void RegisterIsolate(v8::Isolate* isolate, uv_loop_s*) override {
-    inner_->RegisterIsolate(isolate, delegate_);
-  }
-  void RegisterIsolate(v8::Isolate* isolate, node::IsolatePlatformDelegate* delegate) override {
-    inner_->RegisterIsolate(isolate, delegate);
-  }
-  void UnregisterIsolate(v8::Isolate* isolate) override { inner_->UnregisterIsolate(isolate); }
-  void AddIsolateFinishedCallback(v8::Isolate* isolate, void (*callback)(void*),
-                                  void* data) override {
-    inner_->AddIsolateFinishedCallback(isolate, callback, data);
-  }
-  bool FlushForegroundTasks(v8::Isolate* isolate) override {
-    return inner_->FlushForegroundTasks(isolate);
-  }
-  void DrainTasks(v8::Isolate* isolate) override { inner_->DrainTasks(isolate); }
-
-  v8::PageAllocator* GetPageAllocator() override { return inner_->GetPageAllocator(); }
-  v8::ThreadIsolatedAllocator* GetThreadIsolatedAllocator() override {
-    return inner_->GetThreadIsolatedAllocator();
-  }
-  void OnCriticalMemoryPressure() override { inner_->OnCriticalMemoryPressure(); }
-  int NumberOfWorkerThreads() override { return inner_->NumberOfWorkerThreads(); }
-  std::shared_ptr<v8::TaskRunner> GetForegroundTaskRunner(v8::Isolate* isolate,
-                                                          v8::TaskPriority priority) override {
-    return inner_->GetForegroundTaskRunner(isolate, priority);
-  }
-  bool IdleTasksEnabled(v8::Isolate* isolate) override { return inner_->IdleTasksEnabled(isolate); }
-  double MonotonicallyIncreasingTime() override { return inner_->MonotonicallyIncreasingTime(); }
-  double CurrentClockTimeMillis() override { return inner_->CurrentClockTimeMillis(); }
-  StackTracePrinter GetStackTracePrinter() override { return inner_->GetStackTracePrinter(); }
-  v8::TracingController* GetTracingController() override { return inner_->GetTracingController(); }
-
- protected:
-  std::unique_ptr<v8::JobHandle> CreateJobImpl(v8::TaskPriority priority,
-                                               std::unique_ptr<v8::JobTask> job,
-                                               const v8::SourceLocation& location) override {
-    return inner_->CreateJob(priority, std::move(job), location);
-  }
-  void PostTaskOnWorkerThreadImpl(v8::TaskPriority priority, std::unique_ptr<v8::Task> task,
-                                  const v8::SourceLocation& location) override {
-    inner_->PostTaskOnWorkerThread(priority, std::move(task), location);
-  }
-  void PostDelayedTaskOnWorkerThreadImpl(v8::TaskPriority priority, std::unique_ptr<v8::Task> task,
-                                         double delay_in_seconds,
-                                         const v8::SourceLocation& location) override {
-    inner_->PostDelayedTaskOnWorkerThread(priority, std::move(task), delay_in_seconds, location);
+    inner()->RegisterIsolate(isolate, delegate_);
   }
 
  private:
-  node::MultiIsolatePlatform* const inner_;
   node::IsolatePlatformDelegate* const delegate_;
 };
 

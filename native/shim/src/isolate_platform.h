@@ -3,7 +3,7 @@
 // Node's platform serves an isolate's foreground tasks from a libuv loop. A bare isolate has none,
 // so it is registered with a delegate that names its own task runner
 // (node::IsolatePlatformDelegate). Worker threads and jobs (garbage collection, compilation) stay
-// Node's, shared with the app.
+// Node's, shared with the app; for isolates that others have started see HelpingPlatform.
 #ifndef RUNTIME_SHIM_ISOLATE_PLATFORM_H
 #define RUNTIME_SHIM_ISOLATE_PLATFORM_H
 

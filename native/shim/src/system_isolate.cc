@@ -112,11 +112,11 @@ std::unique_ptr<SystemIsolate> SystemIsolate::Spawn(const RuntimeKernelInterface
                                                     node::MultiIsolatePlatform* platform,
                                                     const node::EmbedderSnapshotData* snapshot,
                                                     const SpawnSettings& settings,
-                                                    LiveFigures* figures, ThreadShare* share) {
+                                                    LiveFigures* figures, IsolateThreads* threads) {
   std::unique_ptr<SystemIsolate> made(new SystemIsolate(
       kernel, platform, snapshot, Role::kSpawned, MakeDoorbell(kernel, settings), settings, figures,
       // Others wait for a driver.
-      settings.device == nullptr ? share : nullptr));
+      settings.device == nullptr ? threads : nullptr));
   made->set_device(settings.device);
   return made->isolate_ == nullptr ? nullptr : std::move(made);
 }
@@ -125,13 +125,13 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
                              node::MultiIsolatePlatform* platform,
                              const node::EmbedderSnapshotData* snapshot, Role role,
                              std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
-                             LiveFigures* figures, ThreadShare* share)
+                             LiveFigures* figures, IsolateThreads* threads)
     : SystemHost(kernel, *doorbell, role == Role::kSpawned ? kSpawnedChannels : kNoLimit),
       started_at_(kernel.monotonic_nanoseconds()),
       role_(role),
       name_(settings.name),
       figures_(figures),
-      share_(share),
+      threads_(threads),
       platform_(platform),
       doorbell_(std::move(doorbell)),
       allocator_(MakeAllocator(role == Role::kSpawned, settings.heap_limit)),
@@ -282,15 +282,15 @@ void SystemIsolate::UpdateFigures() {
 void SystemIsolate::BeginTurn(uint64_t now) {
   turn_started_ = now;
   figures_->turn_started.store(now);
-  if (std::exchange(is_yielding_, false)) share_->SetYielding(false);
+  if (std::exchange(is_yielding_, false)) threads_->SetYielding(false);
 }
 
 // Where its thread comes by in a turn that takes long: when it collects garbage, and when its messages are counted. What
 // computes long, or runs amok, leaves the processor to those that answer; where nobody wants it, it has all of it.
 void SystemIsolate::YieldInLongTurn(uint64_t now) {
-  if (share_ == nullptr || is_yielding_ || now - turn_started_ < kLongTurn) return;
+  if (threads_ == nullptr || is_yielding_ || now - turn_started_ < kLongTurn) return;
   is_yielding_ = true;
-  share_->SetYielding(true);
+  threads_->SetYielding(true);
 }
 
 bool SystemIsolate::MaySend() {

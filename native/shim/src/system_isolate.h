@@ -61,14 +61,14 @@ class SystemIsolate final : private SystemHost {
   /**
    * Makes an isolate for another one.
    * @param figures kept up to date; outlives it
-   * @param share of its thread; outlives it
+   * @param threads that work for it; outlives it
    * @returns nullptr when V8 could not make the isolate
    */
   static std::unique_ptr<SystemIsolate> Spawn(const RuntimeKernelInterface& kernel,
                                               node::MultiIsolatePlatform* platform,
                                               const node::EmbedderSnapshotData* snapshot,
                                               const SpawnSettings& settings, LiveFigures* figures,
-                                              ThreadShare* share);
+                                              IsolateThreads* threads);
   ~SystemIsolate();
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
@@ -122,7 +122,7 @@ class SystemIsolate final : private SystemHost {
   SystemIsolate(const RuntimeKernelInterface& kernel, node::MultiIsolatePlatform* platform,
                 const node::EmbedderSnapshotData* snapshot, Role role,
                 std::unique_ptr<Doorbell> doorbell, const SpawnSettings& settings,
-                LiveFigures* figures, ThreadShare* share);
+                LiveFigures* figures, IsolateThreads* threads);
 
   uint64_t StartedAt() const override { return started_at_; }
   v8::Local<v8::Value> SourceMap() const override;
@@ -189,7 +189,7 @@ class SystemIsolate final : private SystemHost {
   const Role role_;
   const std::string name_;  // of a spawned isolate
   LiveFigures* const figures_;
-  ThreadShare* const share_;  // nullptr when it never yields
+  IsolateThreads* const threads_;  // nullptr when it never yields
   node::MultiIsolatePlatform* const platform_;
   const std::unique_ptr<Doorbell> doorbell_;
   const std::shared_ptr<node::ArrayBufferAllocator> allocator_;

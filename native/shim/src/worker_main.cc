@@ -20,6 +20,7 @@
 #include "compilers.h"
 #include "freezing.h"
 #include "generators.h"
+#include "helping_platform.h"
 #include "isolates/script_file.h"
 #include "kernel.h"
 #include "system_isolate.h"
@@ -82,23 +83,27 @@ int RunWorker() {
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  // V8 and its platform as Node has them: a code cache is refused when a flag differs.
+  // V8's flags as Node has them: a code cache is refused when one differs.
   using Flags = node::ProcessInitializationFlags::Flags;
   const std::shared_ptr<node::InitializationResult> init = node::InitializeOncePerProcess(
-      {"app", "--v8-pool-size=" + std::to_string(WorkerThreads())},
+      {"app"},
       {Flags::kDisableNodeOptionsEnv, Flags::kNoStdioInitialization,
        Flags::kNoDefaultSignalHandling, Flags::kNoInitOpenSSL, Flags::kNoParseGlobalDebugVariables,
-       Flags::kNoAdjustResourceLimits, Flags::kNoUseLargePages});
+       Flags::kNoAdjustResourceLimits, Flags::kNoUseLargePages, Flags::kNoInitializeNodeV8Platform,
+       Flags::kNoInitializeV8});
   for (const std::string& error : init->errors()) Log(kernel, RUNTIME_LOG_ERROR, "app: " + error);
   if (init->early_return()) return init->exit_code();
+  auto* const platform =
+      new HelpingPlatform(node::MultiIsolatePlatform::Create(WorkerThreads()).release());
+  v8::V8::InitializePlatform(platform);
+  v8::V8::Initialize();
   LetCompilersWait();
   LetCompilersRunSoon(kernel);
   if (IsToBeFrozen(kernel)) WatchGenerators();
   // All is left as it is at the end: the platform's threads may still be at work.
   constexpr const node::EmbedderSnapshotData* kSnapshotOfV8 = nullptr;
   SystemIsolate* const isolate =
-      SystemIsolate::Create(kernel, init->platform(), kSnapshotOfV8, SystemIsolate::Role::kApp)
-          .release();
+      SystemIsolate::Create(kernel, platform, kSnapshotOfV8, SystemIsolate::Role::kApp).release();
   if (isolate == nullptr) {
     Log(kernel, RUNTIME_LOG_ERROR, "app: V8 could not make its isolate: out of memory");
     _exit(kFailure);

@@ -4,6 +4,7 @@
 // getauxval(3)) and puts files of the test's choice where the guest's are (it stands in front of
 // open(2) and access(2)):
 //   FAKE_KERNEL_SYSTEM_BUNDLE  for /system/main.js
+//   FAKE_KERNEL_WORKER_BUNDLE  for /worker/main.js, instead of which there is none
 //   FAKE_KERNEL_PRELOAD        for /lib/runtime/preload.cjs
 //   FAKE_KERNEL_VERSION        version that the interface claims, default the true one
 //   FAKE_KERNEL_GENERATION     file whose first 16 bytes are the machine's generation id
@@ -177,6 +178,7 @@ RuntimeKernelInterface& Interface() {
 const char* Redirect(const char* path) {
   const char* to = nullptr;
   if (std::strcmp(path, "/system/main.js") == 0) to = std::getenv("FAKE_KERNEL_SYSTEM_BUNDLE");
+  if (std::strcmp(path, "/worker/main.js") == 0) to = std::getenv("FAKE_KERNEL_WORKER_BUNDLE");
   if (std::strcmp(path, "/lib/runtime/preload.cjs") == 0) to = std::getenv("FAKE_KERNEL_PRELOAD");
   return to == nullptr ? path : to;
 }

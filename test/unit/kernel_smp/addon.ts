@@ -26,6 +26,7 @@ export interface RunQueue {
   leave(name: string): bigint;
   /** @param running nice of what runs */
   limitCredit(name: string, running: number): bigint;
+  reweigh(name: string, nice: number): bigint;
   advance(name: string): bigint;
 }
 

@@ -25,7 +25,7 @@ class Queue : public Napi::ObjectWrap<Queue> {
          InstanceMethod("length", &Queue::length), InstanceMethod("enter", &Queue::enter),
          InstanceMethod("leave", &Queue::leave),
          InstanceMethod("limitCredit", &Queue::limit_credit),
-         InstanceMethod("advance", &Queue::advance)});
+         InstanceMethod("reweigh", &Queue::reweigh), InstanceMethod("advance", &Queue::advance)});
   }
   explicit Queue(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
 
@@ -73,6 +73,11 @@ class Queue : public Napi::ObjectWrap<Queue> {
   /// limitCredit(name, running)
   Napi::Value limit_credit(const Napi::CallbackInfo& info) {
     queue_.limit_credit(&entry(info[0]), info[1].As<Napi::Number>().Int32Value());
+    return runtime_of(info);
+  }
+  /// reweigh(name, nice)
+  Napi::Value reweigh(const Napi::CallbackInfo& info) {
+    queue_.reweigh(&entry(info[0]), info[1].As<Napi::Number>().Int32Value());
     return runtime_of(info);
   }
   Napi::Value advance(const Napi::CallbackInfo& info) {

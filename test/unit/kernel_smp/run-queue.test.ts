@@ -87,6 +87,29 @@ test('beside what has little weight the credit is as much more as its time count
   t.is(credit(-5), 3n * millisecond, 'never less than that');
 });
 
+test('another weight does not make time count that was used before', (t) => {
+  const queue = queueOf(['first', 100n * millisecond]);
+  queue.advance('first');
+  const used = 2n * millisecond;
+  const counted = kernel.weightedRuntime(used, 15);
+  queue.add('helper', 100n * millisecond + counted, everywhere, 15);
+  queue.add('other', 103n * millisecond, everywhere, 0);
+  queue.remove('first');
+  t.is(queue.first(), 'other');
+  const raised = queue.reweigh('helper', 0) - 100n * millisecond;
+  t.true(raised <= used && raised > (used * 99n) / 100n, `${raised} ns of ${used}`);
+  t.is(queue.takeFor(0), 'helper', 'it is in its new place');
+  t.is(queue.takeFor(0), 'other');
+  const lowered = queue.reweigh('helper', 15) - 100n * millisecond;
+  t.true(lowered <= counted && lowered > (counted * 99n) / 100n, 'when it is in no queue as well');
+});
+
+test('who is behind stays there with another weight', (t) => {
+  const queue = queueOf(['first', 100n * millisecond], ['sleeper', 90n * millisecond]);
+  queue.advance('first');
+  t.is(queue.reweigh('sleeper', 10), 90n * millisecond);
+});
+
 test('each step of nice is worth a quarter, in both directions', (t) => {
   t.is(kernel.weightedRuntime(1000n, 0), 1000n);
   const weight = (nice: number) => Number(kernel.weightedRuntime(1_000_000_000n, nice)) / 1e9;

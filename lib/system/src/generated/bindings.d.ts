@@ -52,7 +52,7 @@ export interface DeviceGrant {
  * What an isolate has used so far. Figures of the heap are those of its last collection or pause.
  */
 export interface IsolateFigures {
-  /** CPU time of its thread. */
+  /** CPU time of its threads. */
   cpuNanoseconds: number;
   /** Its JavaScript heap in use, garbage included. */
   heapBytes: number;

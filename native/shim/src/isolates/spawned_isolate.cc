@@ -1,7 +1,5 @@
 #include "spawned_isolate.h"
 
-#include <time.h>
-
 #include <cerrno>
 #include <utility>
 
@@ -14,16 +12,8 @@ namespace {
 
 // Of it JavaScript may use SystemIsolate's share for spawned isolates. Pages that are not touched cost nothing.
 constexpr size_t kStackBytes = 1024 * 1024;
-constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
 // What Linux shows of a thread's name, with the final NUL.
 constexpr size_t kThreadNameBytes = 16;
-
-uint64_t ReadClock(clockid_t clock) {
-  timespec time = {};
-  clock_gettime(clock, &time);
-  return static_cast<uint64_t>(time.tv_sec) * kNanosecondsPerSecond +
-         static_cast<uint64_t>(time.tv_nsec);
-}
 
 }  // namespace
 
@@ -57,18 +47,11 @@ void SpawnedIsolate::FillFigures(RuntimeIsolateFigures* into) const {
   const uint64_t turn = figures_.turn_started.load();
   const uint64_t ready = figures_.ready_at.load();
   const std::lock_guard lock(mutex_);
-  // Before its end is told, the thread is there, and has a clock.
-  clockid_t clock;
-  const bool has_clock = !ending_.has_value() && pthread_getcpuclockid(thread_, &clock) == 0;
   *into = {
-      has_clock ? ReadClock(clock) : figures_.cpu_nanoseconds.load(),
-      figures_.heap_bytes.load(),
-      figures_.external_bytes.load(),
-      figures_.messages_sent.load(),
-      figures_.messages_received.load(),
-      turn == 0 ? 0 : kernel_.monotonic_nanoseconds() - turn,
-      ready == 0 ? 0 : ready - spawned_at_,
-      ending_.has_value() ? 1u : 0u,
+      threads_->CpuNanoseconds(),           figures_.heap_bytes.load(),
+      figures_.external_bytes.load(),       figures_.messages_sent.load(),
+      figures_.messages_received.load(),    turn == 0 ? 0 : kernel_.monotonic_nanoseconds() - turn,
+      ready == 0 ? 0 : ready - spawned_at_, ending_.has_value() ? 1u : 0u,
   };
 }
 
@@ -79,23 +62,24 @@ std::optional<Ending> SpawnedIsolate::ending() const {
 
 void SpawnedIsolate::Main() {
   pthread_setname_np(pthread_self(), settings_.name.substr(0, kThreadNameBytes - 1).c_str());
-  // Who starts it may have taken a back seat while the app starts.
-  share_.Begin();
-  Ending ending = Run();
-  channel_ = {};
-  // None of its code runs any more. Who hears of its end finds the device quiet.
-  if (settings_.device != nullptr) settings_.device->Revoke();
-  figures_.turn_started.store(0);
-  share_.End();
+  Ending ending;
+  {
+    // Who starts it may have taken a back seat while the app starts.
+    const IsolateThreads::Work work(*threads_);
+    ending = Run();
+    channel_ = {};
+    // None of its code runs any more. Who hears of its end finds the device quiet.
+    if (settings_.device != nullptr) settings_.device->Revoke();
+    figures_.turn_started.store(0);
+  }
   const std::lock_guard lock(mutex_);
-  figures_.cpu_nanoseconds.store(ReadClock(CLOCK_THREAD_CPUTIME_ID));
   ending_ = std::move(ending);
   mailbox_->Post({News::Kind::kIsolateEnded, id_});
 }
 
 Ending SpawnedIsolate::Run() {
   std::unique_ptr<SystemIsolate> isolate =
-      SystemIsolate::Spawn(kernel_, platform_, snapshot_, settings_, &figures_, &share_);
+      SystemIsolate::Spawn(kernel_, platform_, snapshot_, settings_, &figures_, threads_.get());
   if (isolate == nullptr) return {RUNTIME_END_LIMIT, "V8 could not make it: out of memory"};
   {
     const std::lock_guard lock(mutex_);

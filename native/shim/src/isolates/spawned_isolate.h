@@ -13,9 +13,9 @@
 #include <string>
 
 #include "channel.h"
+#include "isolate_threads.h"
 #include "kernel_interface.h"
 #include "script_file.h"
-#include "thread_share.h"
 
 namespace runtime {
 
@@ -31,7 +31,7 @@ struct SpawnSettings {
   size_t heap_limit;
   /** Most messages that it may send in a second, 0 for any number. */
   uint32_t message_limit;
-  /** Of its thread, as nice(2) has it. */
+  /** Of its threads, as nice(2) has it. */
   int nice;
   /** The device that it has, if any. */
   std::shared_ptr<DeviceGrant> device;
@@ -45,8 +45,6 @@ struct LiveFigures {
   std::atomic<uint64_t> messages_received = 0;
   /** When the turn of its loop began that it is in; 0 while it sleeps. */
   std::atomic<uint64_t> turn_started = 0;
-  /** CPU time of its thread, once that is about to end. */
-  std::atomic<uint64_t> cpu_nanoseconds = 0;
   /** When its script had run. */
   std::atomic<uint64_t> ready_at = 0;
 };
@@ -73,7 +71,7 @@ class SpawnedIsolate {
         mailbox_(std::move(mailbox)),
         id_(id),
         spawned_at_(kernel.monotonic_nanoseconds()),
-        share_(settings_.nice) {}
+        threads_(std::make_shared<IsolateThreads>(settings_.nice)) {}
   /** Kills it and waits for its thread. */
   ~SpawnedIsolate();
   SpawnedIsolate(const SpawnedIsolate&) = delete;
@@ -83,8 +81,8 @@ class SpawnedIsolate {
   int32_t Start(Endpoint channel);
   /** Stops it, whatever it does. The first reason counts. */
   void Kill(const std::string& reason);
-  /** Gives its thread another share of the CPU, as nice(2) has it. Nothing happens when it has ended. */
-  void SetNice(int nice) { share_.SetNice(nice); }
+  /** Gives its threads another share of the CPU, as nice(2) has it. Nothing happens when it has ended. */
+  void SetNice(int nice) { threads_->SetNice(nice); }
   void FillFigures(RuntimeIsolateFigures* into) const;
   /** Nothing before its end. */
   std::optional<Ending> ending() const;
@@ -108,7 +106,7 @@ class SpawnedIsolate {
   pthread_t thread_ = {};
   bool has_thread_ = false;
   LiveFigures figures_;
-  ThreadShare share_;
+  const std::shared_ptr<IsolateThreads> threads_;
   mutable std::mutex mutex_;          // guards what is below
   SystemIsolate* running_ = nullptr;  // must not go while it is killed
   std::optional<std::string> kill_reason_;

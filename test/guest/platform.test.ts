@@ -59,6 +59,8 @@ function expectDevicesWork(t: ExecutionContext, output: string): void {
   t.deepEqual(last(output, 'dma'), [true, true], 'the device read and wrote the memory');
   t.deepEqual(last(output, 'lines'), [20, 20], 'both who share a line hear each interrupt');
   t.is(last(output, 'unacknowledged'), 1, 'a line is masked until it is acknowledged');
+  t.deepEqual(last(output, 'late'), { others: 10, heard: 1, isQuiet: true, stays: true });
+  t.deepEqual(last(output, 'late again'), { isLet: true, heard: 2 }, 'it has acknowledged at last');
   t.is(last(output, 'entropy'), 64, 'virtio with MSI-X');
   t.deepEqual(last(output, 'mac again'), [0x52, 0x54, 0, 0xab, 0xcd, 0xef]);
 }

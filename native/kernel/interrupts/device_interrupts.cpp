@@ -5,6 +5,7 @@
 #include "platform/service_events.h"
 #include "sync/spinlock.h"
 #include "time/clock.h"
+#include "time/timer.h"
 
 namespace runtime {
 
@@ -15,6 +16,8 @@ constexpr uint32_t kMaximumLines = 32;
 static_assert(kLineVectorBase + kMaximumLines <= kDeviceVectorEnd, "vectors of devices");
 /// A message that nobody wants may be on its way when its interrupt is given back; more are a fault.
 constexpr uint32_t kStorm = 1000;
+/// Who shares a line may take so long to acknowledge before the others go on without.
+constexpr uint64_t kAcknowledgePatience = kNanosecondsPerSecond;
 /// Interrupts of a kernel's line in a second that are more than anything needs, even with a reason.
 constexpr uint32_t kFlood = 20000;
 
@@ -24,6 +27,8 @@ struct Slot {
   Kind kind = Kind::Free;
   uint8_t line = 0;  // index of its line
   bool awaits_acknowledge = false;
+  bool is_quiet = false;  // its device is kept from interrupting until it has acknowledged
+  bool was_reported = false;
   uint8_t word = kServiceWord;  // who is woken
   uint32_t owner = 0;
   uint32_t unexpected = 0;
@@ -33,6 +38,8 @@ struct Line {
   uint32_t number = 0;
   unsigned users = 0;
   unsigned awaited = 0;  // users that have not acknowledged yet; the line is masked until then
+  uint64_t masked_since = 0;
+  bool is_watched = false;  // its timer runs
   // The kernel's own user, who is counted among the users.
   LineHandler handler = nullptr;
   LineStormHandler storm_handler = nullptr;
@@ -50,11 +57,14 @@ struct Table {
   Line lines[kMaximumLines];
   uint32_t* counts = nullptr;
   StormHandler storm_handler = nullptr;
+  LineQuieter line_quieter = nullptr;
   uint64_t unwanted_lines = 0;
 };
 
 SpinLock lock(LockRank::Device);
 Table table;  // guarded by `lock`
+/// For lines that are masked. Another CPU may look at a line whose timer is about to run again: that does no harm.
+Timer line_timers[kMaximumLines];
 
 /// A free id. The one that was used longest ago would be best; the lowest is good enough.
 Result<uint32_t> take_slot(Kind kind) {
@@ -179,22 +189,102 @@ bool serve_kernel_line(uint32_t index, const Line& line) {
   return !has_devices;
 }
 
+/// Lets a device interrupt again that was kept from it.
+void let_interrupt(uint32_t owner) {
+  if (table.line_quieter) table.line_quieter(owner, false);
+}
+
+/// A device that is kept from interrupting is not waited for any more. Returns true when it was the last one.
+bool leave_out(uint32_t id, uint32_t index, uint32_t owner) {
+  bool has_acknowledged = false;
+  bool was_last = false;
+  {
+    SpinGuard guard(lock);
+    Slot& slot = table.slots[id];
+    if (slot.kind != Kind::Line || slot.line != index || slot.owner != owner) return false;
+    has_acknowledged = !slot.is_quiet;
+    if (!has_acknowledged) was_last = settle(&slot);
+  }
+  if (has_acknowledged) let_interrupt(owner);  // which came before it was kept from it
+  return was_last;
+}
+
+/// Takes a user out that has not acknowledged in time. Returns true when the others need not wait any more.
+bool quiet_late_user(uint32_t id, uint32_t index) {
+  uint32_t owner;
+  bool is_news;
+  {
+    SpinGuard guard(lock);
+    Slot& slot = table.slots[id];
+    if (slot.kind != Kind::Line || slot.line != index || !slot.awaits_acknowledge ||
+        slot.owner == kNoOwner)
+      return false;
+    slot.is_quiet = true;
+    owner = slot.owner;
+    is_news = !slot.was_reported;
+    slot.was_reported = true;
+  }
+  table.line_quieter(owner, true);
+  if (is_news)
+    log(LogLevel::Warn,
+        "interrupt %u has not been acknowledged for a second: its device is kept from interrupting "
+        "until it is, for the others on its line",
+        id);
+  return leave_out(id, index, owner);
+}
+
+void start_line_timer(uint32_t index, uint64_t at);
+
+/// Looks at a line that was masked a while ago.
+void watch_line(Timer* timer) {
+  const auto index = static_cast<uint32_t>(timer - line_timers);
+  uint64_t later = 0;
+  uint32_t number;
+  {
+    SpinGuard guard(lock);
+    Line& line = table.lines[index];
+    number = line.number;
+    const uint64_t end = line.masked_since + kAcknowledgePatience;
+    if (line.awaited > 0 && monotonic_nanoseconds() < end) later = end;
+    line.is_watched = later != 0;
+    if (line.awaited == 0 || !table.line_quieter) return;
+  }
+  if (later) return start_line_timer(index, later);
+  bool is_free = false;
+  for (uint32_t id = 0; id < kMaximumInterrupts; ++id)
+    if (quiet_late_user(id, index)) is_free = true;
+  if (is_free) apic_mask_line(number, false);
+}
+
+void start_line_timer(uint32_t index, uint64_t at) {
+  line_timers[index].callback = watch_line;
+  start_timer(&line_timers[index], Deadline::at_nanoseconds(at));
+}
+
 void line_fired(uint32_t index) {
   const Line line = line_at(index);
   if (line.handler && serve_kernel_line(index, line)) return;
   apic_mask_line(line.number, true);  // before anybody can see the count and acknowledge
   uint32_t woken = 0;                 // a bit for each event word
+  uint64_t watched_until = 0;
   {
     SpinGuard guard(lock);
+    Line& fired = table.lines[index];
+    fired.masked_since = monotonic_nanoseconds();
+    if (fired.users > 1 && !fired.is_watched) {
+      fired.is_watched = true;
+      watched_until = fired.masked_since + kAcknowledgePatience;
+    }
     for (uint32_t id = 0; id < kMaximumInterrupts; ++id) {
       Slot& slot = table.slots[id];
-      if (slot.kind != Kind::Line || slot.line != index) continue;
+      if (slot.kind != Kind::Line || slot.line != index || slot.is_quiet) continue;
       count(id);
       woken |= 1u << slot.word;
       if (!slot.awaits_acknowledge) ++table.lines[index].awaited;
       slot.awaits_acknowledge = true;
     }
   }
+  if (watched_until) start_line_timer(index, watched_until);
   for (uint32_t word = 0; word < kEventWords; ++word)
     if (woken >> word & 1) notify_event_word(word, RUNTIME_EVENT_INTERRUPT);
 }
@@ -224,6 +314,11 @@ void set_storm_handler(StormHandler handler) {
   table.storm_handler = handler;
 }
 
+void set_line_quieter(LineQuieter quieter) {
+  SpinGuard guard(lock);
+  table.line_quieter = quieter;
+}
+
 Result<uint32_t> open_message_interrupt(uint32_t owner) {
   SpinGuard guard(lock);
   Result<uint32_t> id = take_slot(Kind::Message);
@@ -239,7 +334,7 @@ void direct_interrupt(uint32_t id, uint32_t word) {
 
 unsigned message_vector(uint32_t id) { return kDeviceVectorBase + id; }
 
-Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
+Result<uint32_t> open_line_interrupt(const InterruptLine& line, uint32_t owner) {
   if (!apic_has_line(line.number)) return Errno::NoDeviceOrAddress;
   uint32_t index = 0;
   uint32_t id = 0;
@@ -251,6 +346,7 @@ Result<uint32_t> open_line_interrupt(const InterruptLine& line) {
     if (slot.is_error()) return slot.error();
     id = slot.value();
     table.slots[id].line = static_cast<uint8_t>(index);
+    table.slots[id].owner = owner;
     if (is_new) table.lines[index] = Line();
     table.lines[index].number = line.number;
     ++table.lines[index].users;
@@ -309,11 +405,16 @@ uint64_t unwanted_line_interrupts() {
 void acknowledge_interrupt(uint32_t id) {
   if (id >= kMaximumInterrupts) return;
   uint32_t number = kNoLine;
+  uint32_t kept = kNoOwner;
   {
     SpinGuard guard(lock);
     Slot& slot = table.slots[id];
-    if (slot.kind == Kind::Line && settle(&slot)) number = table.lines[slot.line].number;
+    if (slot.kind != Kind::Line) return;
+    if (slot.is_quiet) kept = slot.owner;
+    slot.is_quiet = false;
+    if (settle(&slot)) number = table.lines[slot.line].number;
   }
+  if (kept != kNoOwner) let_interrupt(kept);
   if (number != kNoLine) apic_mask_line(number, false);
 }
 

@@ -4,8 +4,9 @@
 //
 // Messages (MSI, MSI-X) have a vector for each id. Lines have one for each line: it may be shared by
 // several ids. A line that fires is masked before its interrupt ends, and let go when all its ids
-// have acknowledged. An interrupt that nobody opened is counted; one that does not stop is turned off
-// at its source.
+// have acknowledged. Who has not after a second is taken out: its device is kept from interrupting until it
+// does, and the others go on. An interrupt that nobody opened is counted; one that does not stop is turned
+// off at its source.
 #pragma once
 
 #include <stdint.h>
@@ -23,9 +24,16 @@ constexpr uint32_t kMaximumInterrupts = 64;  // RUNTIME_INTERRUPT_MAXIMUM
 /// more. `owner` is who opened it last. Runs in interrupt context.
 using StormHandler = void (*)(uint32_t owner);
 
+/// Keeps a device from interrupting by line, or lets it again. Runs in interrupt context, also of several CPUs
+/// at once.
+using LineQuieter = void (*)(uint32_t owner, bool is_quiet);
+/// Owner of a line interrupt that cannot be kept from interrupting by itself.
+constexpr uint32_t kNoOwner = UINT32_MAX;
+
 /// Names where counts go, kMaximumInterrupts of them; null: nowhere.
 void set_interrupt_counts(uint32_t* counts);
 void set_storm_handler(StormHandler handler);
+void set_line_quieter(LineQuieter quieter);
 
 /// Opens an interrupt by message; `owner` is for the storm handler. Returns its id. Errors: NoSpace.
 Result<uint32_t> open_message_interrupt(uint32_t owner);
@@ -34,8 +42,9 @@ Result<uint32_t> open_message_interrupt(uint32_t owner);
 void direct_interrupt(uint32_t id, uint32_t word);
 /// The vector of a message interrupt.
 unsigned message_vector(uint32_t id);
-/// Opens an interrupt by line. Returns its id. Errors: NoDeviceOrAddress (no such line), NoSpace.
-Result<uint32_t> open_line_interrupt(const InterruptLine& line);
+/// Opens an interrupt by line; `owner` is for the line quieter. Returns its id. Errors: NoDeviceOrAddress (no
+/// such line), NoSpace.
+Result<uint32_t> open_line_interrupt(const InterruptLine& line, uint32_t owner = kNoOwner);
 /// Moves an interrupt that was opened on line `from` to another line, when it turns out to be connected
 /// there. Nothing happens when `id` is not open on `from` any more. Errors: NoDeviceOrAddress, NoSpace.
 Result<void> move_line_interrupt(uint32_t id, uint32_t from, const InterruptLine& to);

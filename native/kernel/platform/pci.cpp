@@ -9,6 +9,7 @@
 #include "memory/address_space.h"
 #include "platform/pci_bars.h"
 #include "sync/mutex.h"
+#include "sync/spinlock.h"
 
 namespace runtime {
 
@@ -38,6 +39,9 @@ bool is_searched = false;
 Mutex search_mutex(MutexRank::PciSearch);
 Mutex bars_mutex(
     MutexRank::PciBars);  // places and maps registers, which drivers do from several threads
+
+/// Guards what is changed in command registers, and PciFunction::is_quiet.
+SpinLock command_lock(LockRank::PciCommand);
 
 /// The search of one root: buses that were visited, so that bridges which point back do no harm.
 struct Search {
@@ -170,8 +174,11 @@ void disable_messages(const PciAddress& address) {
 }
 
 void stop(PciFunction* function) {
-  const uint32_t command = read(*function, kPciCommand, 2);
-  write(*function, kPciCommand, 2, (command & ~kPciCommandBusMaster) | kPciCommandNoLine);
+  {
+    SpinGuard guard(command_lock);
+    const uint32_t command = read(*function, kPciCommand, 2);
+    write(*function, kPciCommand, 2, (command & ~kPciCommandBusMaster) | kPciCommandNoLine);
+  }
   disable_messages(function->address);
   function->is_used = false;
 }
@@ -212,7 +219,14 @@ Result<void> pci_write(uint32_t index, uint32_t offset, uint32_t width, uint32_t
   if (!pci_register_exists(offset, width)) return Errno::Invalid;
   if (is_placement(*function, offset, width)) return Errno::Perm;
   function->is_used = true;
-  write(*function, offset, width, value);
+  // Widths divide offsets: what concerns the command register begins in it.
+  if (offset != kPciCommand && offset != kPciCommand + 1) {
+    write(*function, offset, width, value);
+    return {};
+  }
+  SpinGuard guard(command_lock);
+  const uint32_t kept = function->is_quiet ? kPciCommandNoLine >> 8 * (offset - kPciCommand) : 0;
+  write(*function, offset, width, value | kept);
   return {};
 }
 
@@ -355,11 +369,12 @@ Result<uint32_t> pci_open_line_interrupt(uint32_t index) {
   InterruptLine line;
   bool is_noted = false;
   if (!find_line(*function, &line, &is_noted)) return Errno::NoDeviceOrAddress;
-  const Result<uint32_t> id = open_line_interrupt(line);
+  set_line_quieter(pci_quiet_line);
+  const Result<uint32_t> id = open_line_interrupt(line, index);
   if (id.is_error()) return id.error();
   if (is_noted) (void)noted_lines.push({index, id.value(), line.number}).is_error();
   function->is_used = true;
-  write(*function, kPciCommand, 2, read(*function, kPciCommand, 2) & ~kPciCommandNoLine);
+  pci_quiet_line(index, false);
   return id.value();
 }
 
@@ -395,6 +410,15 @@ bool pci_stop(uint32_t index) {
   while (read(*function, express + kExpressStatus, 2) & kTransactionsPending)
     if (monotonic_nanoseconds() >= end) return false;
   return true;
+}
+
+void pci_quiet_line(uint32_t index, bool is_quiet) {
+  PciFunction* const function = find(index);
+  if (!function) return;
+  SpinGuard guard(command_lock);
+  function->is_quiet = is_quiet;
+  const uint32_t command = read(*function, kPciCommand, 2) & ~kPciCommandNoLine;
+  write(*function, kPciCommand, 2, is_quiet ? command | kPciCommandNoLine : command);
 }
 
 void pci_silence(uint32_t index) {

@@ -56,6 +56,8 @@ void pci_stop_all();
 /// The same for one function, whether or not it was used; waits, a tenth of a second at most, until what
 /// it has under way is done. Returns false when it still is not, or there is no such function.
 bool pci_stop(uint32_t function);
+/// Keeps a function from interrupting by line, or lets it again. Interrupt-safe.
+void pci_quiet_line(uint32_t function, bool is_quiet);
 /// Keeps a function from sending messages. Interrupt-safe.
 void pci_silence(uint32_t function);
 

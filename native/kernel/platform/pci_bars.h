@@ -25,6 +25,7 @@ struct PciFunction {
   bool is_sized = false;    // its registers are described
   bool is_placed = false;   // those that had no address have one, where there was room
   bool is_used = false;     // by a driver, since functions were last stopped
+  bool is_quiet = false;    // kept from interrupting by line, whatever its driver writes
   PciBar bars[6];
 };
 

@@ -6,9 +6,9 @@ namespace {
 
 // In the order of the enumerations.
 const char* const kLockNames[] = {
-    "nothing", "FileTable", "FileSystem", "Pipe",         "Memory",    "FileContent",
-    "Signal",  "Futex",     "AcpiEvents", "AcpiHardware", "WaitQueue", "Readiness",
-    "Timer",   "Scheduler", "Heap",       "Frames",       "Device",    "Log",
+    "nothing", "FileTable",  "FileSystem",   "Pipe",      "Memory",    "FileContent", "Signal",
+    "Futex",   "AcpiEvents", "AcpiHardware", "WaitQueue", "Readiness", "Timer",       "Scheduler",
+    "Heap",    "Frames",     "PciCommand",   "Device",    "Log",
 };
 const char* const kMutexNames[] = {
     "nothing",         "PciSearch",      "PciNotes",       "PciBars",       "BrokerLife",

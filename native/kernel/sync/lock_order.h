@@ -28,6 +28,7 @@ enum class LockRank : uint8_t {
   Scheduler,      // one CPU's run queue, the table of threads
   Heap,           // the kernel heap
   Frames,         // the physical frame allocator
+  PciCommand,     // command registers of PCI functions
   Device,         // PCI configuration ports, I/O APICs, the table of device interrupts
   Log,            // log ring and console
 };

@@ -147,7 +147,26 @@ async function tryLines(first: PciFunctionAccess, second: PciFunctionAccess): Pr
   words[edu.raise] = 1;
   await sleep(20_000);
   report('unacknowledged', heard);
+  // The other one goes on without it.
+  const before = counts[1] as number;
+  const { words: others } = lines[1] as (typeof lines)[0];
+  for (let round = 0; round < 10; round += 1) {
+    others[edu.raise] = 1;
+    while ((others[edu.status] as number) !== 0) await sleep(100);
+  }
+  const isQuiet = (): boolean => (first.read(command, 2) & lineDisable) !== 0;
+  const late = { others: (counts[1] as number) - before, heard, isQuiet: isQuiet(), stays: false };
+  first.write(command, 2, first.read(command, 2) & ~lineDisable);
+  late.stays = isQuiet();
+  report('late', late);
   words[edu.lower] = 1;
+  line.acknowledge();
+  const isLet = !isQuiet();
+  words[edu.raise] = 1;
+  while (heard < 2) await sleep(100);
+  words[edu.lower] = 1;
+  line.acknowledge();
+  report('late again', { isLet, heard });
   for (const each of lines) each.line.release();
 }
 

@@ -163,6 +163,9 @@ void SystemIsolate::Abandon() {
   const std::string why = ending_.report.substr(0, ending_.report.find('\n'));
   channels().Clear(why.empty() ? RoleName() + " has ended" : name_ + ": " + why);
   mailbox().Close();
+  tasks_->Close();
+  // It keeps what the kernel knows of the thread, with its stack.
+  doorbell_->Close();
 }
 
 SystemIsolate::~SystemIsolate() {
@@ -180,7 +183,6 @@ SystemIsolate::~SystemIsolate() {
     buffers_.clear();
   }
   SetCurrent(nullptr);
-  tasks_->Close();
   platform_->DisposeIsolate(isolate_);
 }
 

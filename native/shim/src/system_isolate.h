@@ -113,7 +113,7 @@ class SystemIsolate final : private SystemHost {
    * freed, and this object has to stay. After Run().
    */
   bool IsLost() const { return has_run_out_of_memory_ && collections_ > 0; }
-  /** Closes its channels, when it has to stay. */
+  /** Closes its channels, and lets go of its thread, when it has to stay. */
   void Abandon();
   /** How a spawned isolate has ended. After Run(). */
   const Ending& ending() const { return ending_; }

@@ -21,6 +21,8 @@ class Doorbell {
    * @param deadline on the kernel's monotonic clock, RUNTIME_NO_DEADLINE for none
    */
   virtual void Wait(uint64_t deadline) = 0;
+  /** Gives back what the kernel has for it, in place of the destructor. Nobody waits or rings from now on. */
+  virtual void Close() {}
 };
 
 /** The kernel's event word, which interrupts and sockets ring, too. There is one, for one thread. */
@@ -39,13 +41,18 @@ class ThreadDoorbell final : public Doorbell {
  public:
   explicit ThreadDoorbell(const RuntimeKernelInterface& kernel)
       : kernel_(kernel), bell_(kernel.bell_open()) {}
-  ~ThreadDoorbell() override { kernel_.bell_close(bell_); }
+  ~ThreadDoorbell() override { ThreadDoorbell::Close(); }
   void Ring() override;
   void Wait(uint64_t deadline) override;
+  void Close() override {
+    if (is_open_) kernel_.bell_close(bell_);
+    is_open_ = false;
+  }
 
  private:
   const RuntimeKernelInterface& kernel_;
   const uint64_t bell_;
+  bool is_open_ = true;
   std::atomic<bool> is_rung_ = false;
 };
 

@@ -8,6 +8,8 @@ import { type Part, processorsGroup, takeTurns } from './part.ts';
 const processors = 2;
 /** Workers take much of it. */
 const memory = 2048;
+/** As many as fit. */
+const mostWorkers = 40;
 
 const kinds = [
   { what: 'isolate', measure: measureIsolates },
@@ -57,7 +59,8 @@ export const isolates: Part = {
   without: ['bare', 'slim', 'cloud', 'host', 'other'],
   async run(bench) {
     const { recorder, options } = bench;
-    const counts = { isolates: options.isolates, workers: Math.ceil(options.isolates / 5) };
+    const workers = Math.min(Math.ceil(options.isolates / 5), mostWorkers);
+    const counts = { isolates: options.isolates, workers };
     const turns = { from: 1, to: options.rounds };
     const items = bench.systems.flatMap((system) => kinds.map((kind) => ({ system, ...kind })));
     const title = `Starting ${counts.isolates} isolates, and ${counts.workers} Workers`;

@@ -40,9 +40,15 @@ function fillHeap(megabytes: number): number {
   return kept.length;
 }
 
-// V8's threads give way in the first moments.
-const priorities = () => readdirSync('/proc/self/task').map((id) => getPriority(Number(id)));
-while (priorities().some((priority) => priority !== 0)) await setTimeout(100);
+/** V8's threads give way in the first moments; a thread may end while it is looked at. */
+function isEven(thread: string): boolean {
+  try {
+    return getPriority(Number(thread)) === 0;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR';
+  }
+}
+while (!readdirSync('/proc/self/task').every(isEven)) await setTimeout(100);
 
 console.log(
   `warm ${JSON.stringify({

@@ -54,7 +54,7 @@ void WaitFrozen(const RuntimeKernelInterface& kernel) {
   SeedGenerators();
 }
 
-bool FreezeProcess(const RuntimeKernelInterface& kernel) {
+bool AwaitFrozenThreads(const RuntimeKernelInterface& kernel) {
   const uint64_t begun = kernel.monotonic_nanoseconds();
   while (threads_on_their_way.load() > 0) {
     Sleep();
@@ -63,6 +63,11 @@ bool FreezeProcess(const RuntimeKernelInterface& kernel) {
         "the process cannot be frozen: the system isolate has not started");
     return false;
   }
+  return true;
+}
+
+bool FreezeProcess(const RuntimeKernelInterface& kernel) {
+  if (!AwaitFrozenThreads(kernel)) return false;
   FindGenerators();
   const int32_t result = kernel.freeze_process();
   if (result < 0) {

@@ -22,6 +22,12 @@ void ExpectFrozenThread();
 /** For such a thread: the place from which it goes on, once the process has been frozen and resumed. */
 void WaitFrozen(const RuntimeKernelInterface& kernel);
 /**
+ * Waits until all threads that were announced are where they wait: flags of V8, which a code cache must agree with, are
+ * changed after that only.
+ * @returns false when they do not come, which the log says
+ */
+bool AwaitFrozenThreads(const RuntimeKernelInterface& kernel);
+/**
  * Freezes the process once all threads that were announced are where they wait, and goes on when it was
  * resumed.
  * @returns false when it cannot be frozen, which the log says

@@ -41,8 +41,8 @@ void DrainQueues(v8::Isolate* isolate, Local<Context> context, Local<v8::Object>
   }
 }
 
-void Prepare(v8::Isolate* isolate, Local<Context> context, node::MultiIsolatePlatform* platform,
-             Local<Value> process, Local<Value> require) {
+void Prepare(const RuntimeKernelInterface& kernel, v8::Isolate* isolate, Local<Context> context,
+             node::MultiIsolatePlatform* platform, Local<Value> process, Local<Value> require) {
   const v8::TryCatch caught(isolate);
   const std::optional<std::string> source = ReadFile(kPreparePath);
   if (!source.has_value()) Fail(isolate, String::NewFromUtf8Literal(isolate, "it cannot be read"));
@@ -78,6 +78,7 @@ void Prepare(v8::Isolate* isolate, Local<Context> context, node::MultiIsolatePla
     platform->DrainTasks(isolate);
   }
   if (promise->State() == Promise::kRejected) Fail(isolate, promise->Result());
+  if (!AwaitFrozenThreads(kernel)) std::_Exit(1);
   // The collector forgets what was compiled and does not run.
   CollectBeforeFreezing(isolate);
   Local<Value> compile;
@@ -119,7 +120,7 @@ void FreezeNode(const RuntimeKernelInterface& kernel, node::Environment* environ
   const v8::HandleScope handle_scope(isolate);
   const Local<Context> context = node::GetMainContext(environment);
   const Context::Scope scope(context);
-  Prepare(isolate, context, node::GetMultiIsolatePlatform(environment), process, require);
+  Prepare(kernel, isolate, context, node::GetMultiIsolatePlatform(environment), process, require);
   if (!FreezeProcess(kernel)) std::_Exit(1);
   TakeVariables(isolate);
   if (!IsHeapLimited()) {

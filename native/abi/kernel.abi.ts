@@ -305,5 +305,20 @@ export const kernelInterface: KernelInterface = {
       returns: 'i32',
       returnsDoc: '0, or -errno: EPERM when this process is not to be frozen',
     }),
+    kernelFunction({
+      name: 'await_memory_shortage',
+      doc:
+        'Blocks the calling thread until memory is short (less is free than a quarter of what the image leaves, 4 to 64 ' +
+        'MiB) and a time has passed, or until a thread waits for a page of which there is none. One thread of the process ' +
+        'calls it, and then has memory given back: without it, a thread that finds no page ends the machine.',
+      parameters: [
+        parameter(
+          'not_before',
+          'u64',
+          'On the clock of monotonic_nanoseconds(): until then threads that wait for a page count alone.',
+        ),
+      ],
+      returns: 'nothing',
+    }),
   ],
 };

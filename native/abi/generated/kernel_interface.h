@@ -883,8 +883,17 @@ struct RuntimeKernelInterface {
    * @returns 0, or -errno: EPERM when this process is not to be frozen
    */
   int32_t (*freeze_process)(void);
+  /**
+   * Blocks the calling thread until memory is short (less is free than a quarter of what the image
+   * leaves, 4 to 64 MiB) and a time has passed, or until a thread waits for a page of which there
+   * is none. One thread of the process calls it, and then has memory given back: without it, a
+   * thread that finds no page ends the machine.
+   * @param not_before On the clock of monotonic_nanoseconds(): until then threads that wait for a
+   * page count alone.
+   */
+  void (*await_memory_shortage)(uint64_t not_before);
 };
-static_assert(sizeof(RuntimeKernelInterface) == 632, "size of RuntimeKernelInterface");
+static_assert(sizeof(RuntimeKernelInterface) == 640, "size of RuntimeKernelInterface");
 static_assert(offsetof(RuntimeKernelInterface, log) == 8, "layout of RuntimeKernelInterface::log");
 static_assert(offsetof(RuntimeKernelInterface, monotonic_nanoseconds) == 16, "layout of RuntimeKernelInterface::monotonic_nanoseconds");
 static_assert(offsetof(RuntimeKernelInterface, wall_clock_nanoseconds) == 24, "layout of RuntimeKernelInterface::wall_clock_nanoseconds");
@@ -963,5 +972,6 @@ static_assert(offsetof(RuntimeKernelInterface, serial_close) == 600, "layout of 
 static_assert(offsetof(RuntimeKernelInterface, generation_id) == 608, "layout of RuntimeKernelInterface::generation_id");
 static_assert(offsetof(RuntimeKernelInterface, process_origin) == 616, "layout of RuntimeKernelInterface::process_origin");
 static_assert(offsetof(RuntimeKernelInterface, freeze_process) == 624, "layout of RuntimeKernelInterface::freeze_process");
+static_assert(offsetof(RuntimeKernelInterface, await_memory_shortage) == 632, "layout of RuntimeKernelInterface::await_memory_shortage");
 
 #endif  // RUNTIME_KERNEL_INTERFACE_H

@@ -15,6 +15,7 @@
 #include "linux/signals_internal.h"
 #include "lockup/lockup.h"
 #include "memory/address_space.h"
+#include "memory/shortage.h"
 #include "memory/user.h"
 #include "profile/profile.h"
 #include "sched/scheduler.h"
@@ -68,8 +69,10 @@ uint8_t access_of(uint64_t error) {
 void application_page_fault(TrapFrame* frame, uint64_t address) {
   switch (AddressSpace::handle_fault(address, access_of(frame->error))) {
     case FaultOutcome::Resolved:
+      notice_memory_shortage();
       return;
     case FaultOutcome::OutOfMemory:
+      if (await_free_memory()) return;  // and faults again
       out_of_memory(frame, address);
     case FaultOutcome::NoMapping:
       raise_fault(frame, kSignalSegmentation, kCodeMapping, address);
@@ -141,7 +144,11 @@ void kernel_exception(TrapFrame* frame, uint64_t address) {
   if (frame->vector == kPageFault && address < kUserEnd) {
     const FaultOutcome outcome = AddressSpace::handle_fault(address, access_of(frame->error));
     if (outcome == FaultOutcome::Resolved) return;
-    if (outcome == FaultOutcome::OutOfMemory) out_of_memory(frame, address);
+    if (outcome == FaultOutcome::OutOfMemory) {
+      const bool may_wait = frame->rflags & kFlagInterrupt;
+      if (may_wait && await_free_memory()) return;
+      out_of_memory(frame, address);
+    }
   }
   if (apply_fixup(frame) || end_contained_call(frame, address)) return;
   panic_with_frame(

@@ -15,6 +15,7 @@
 #include "linux/vfs.h"
 #include "memory/frames.h"
 #include "memory/kernel_map.h"
+#include "memory/shortage.h"
 #include "platform/service_events.h"
 #include "sched/bell.h"
 #include "sched/thread.h"
@@ -104,6 +105,10 @@ void bell_wait(uint64_t deadline) { wait_for_bell(Deadline::at_nanoseconds(deadl
 
 uint32_t process_origin() { return static_cast<uint32_t>(runtime::process_origin()); }
 int32_t freeze_process() { return freeze_begin(); }
+
+void await_memory_shortage(uint64_t not_before) {
+  runtime::await_memory_shortage(Deadline::at_nanoseconds(not_before));
+}
 
 void power_off(int32_t code) { end_machine(code & 0xff, "power off", EndKind::Wanted); }
 void reboot() { restart_machine(); }

@@ -13,6 +13,7 @@
 #include "freezing.h"
 #include "freezing_node.h"
 #include "kernel.h"
+#include "memory_watch.h"
 
 namespace runtime {
 namespace {
@@ -47,6 +48,9 @@ void Run(const std::string& source, const RuntimeKernelInterface& kernel,
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope handle_scope(isolate);
   const v8::TryCatch caught(isolate);
+  node::AddEnvironmentCleanupHook(
+      isolate, [](void* watched) { delete static_cast<MemoryWatched*>(watched); },
+      new MemoryWatched(isolate));
   const Local<Context> context = node::GetMainContext(environment);
   Local<String> text;
   Local<Function> function;

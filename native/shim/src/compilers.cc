@@ -18,7 +18,6 @@ constexpr char kThreadName[] = "node-V8Worker\n";
 constexpr int kLeast = 19;
 constexpr int kOrdinary = 0;
 constexpr timespec kFirstMoments = {2, 0};
-constexpr timespec kLook = {0, 1'000'000};  // the thread is asleep in the frozen state
 
 void SetPriority(int nice) {
   DIR* const tasks = opendir("/proc/self/task");
@@ -32,9 +31,7 @@ void SetPriority(int nice) {
 }
 
 void RestorePriority(void* kernel) {
-  while (IsToBeFrozen(*static_cast<const RuntimeKernelInterface*>(kernel))) {
-    nanosleep(&kLook, nullptr);
-  }
+  SleepUntilResumed(*static_cast<const RuntimeKernelInterface*>(kernel));
   nanosleep(&kFirstMoments, nullptr);
   SetPriority(kOrdinary);
 }

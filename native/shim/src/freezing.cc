@@ -47,10 +47,13 @@ void CollectBeforeFreezing(v8::Isolate* isolate) {
   v8::V8::SetFlagsFromString("--flush-bytecode");
 }
 
-// Sleeps rather than waits for somebody: this also is where the thread is in the frozen state.
+void SleepUntilResumed(const RuntimeKernelInterface& kernel) {
+  while (IsToBeFrozen(kernel)) Sleep();
+}
+
 void WaitFrozen(const RuntimeKernelInterface& kernel) {
   threads_on_their_way.fetch_sub(1);
-  while (IsToBeFrozen(kernel)) Sleep();
+  SleepUntilResumed(kernel);
   SeedGenerators();
 }
 
@@ -75,7 +78,7 @@ bool FreezeProcess(const RuntimeKernelInterface& kernel) {
         std::string("the process cannot be frozen: ") + std::strerror(-result));
     return false;
   }
-  while (IsToBeFrozen(kernel)) Sleep();
+  SleepUntilResumed(kernel);
   SeedGenerators();
   return true;
 }

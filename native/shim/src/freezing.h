@@ -15,6 +15,9 @@ inline bool IsToBeFrozen(const RuntimeKernelInterface& kernel) {
   return kernel.process_origin() == RUNTIME_PROCESS_TO_BE_FROZEN;
 }
 
+/** Sleeps while this process is to be frozen: this also is where the thread is in the frozen state. */
+void SleepUntilResumed(const RuntimeKernelInterface& kernel);
+
 /** Has an isolate that is to be frozen collect its garbage; keeps what was compiled. From its thread. */
 void CollectBeforeFreezing(v8::Isolate* isolate);
 /** Announces a thread that calls WaitFrozen() later. Before it is started. */

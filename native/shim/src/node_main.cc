@@ -31,6 +31,7 @@
 #include "generators.h"
 #include "isolates/node_host.h"
 #include "kernel.h"
+#include "memory_watch.h"
 #include "openssl_random.h"
 #include "system_thread.h"
 
@@ -107,6 +108,7 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
     // V8's platform goes away in process.exit(): no other thread may run JavaScript by then.
     node::SetProcessExitHandler(environment.get(), [&system](Environment* exiting, int code) {
       NodeHost::StopCurrent();
+      StopWatchingMemory();
       if (system != nullptr) system->Stop();
       node::DefaultProcessExitHandler(exiting, code);
     });
@@ -161,6 +163,7 @@ int RunNode(int argc, char** argv) {
   if (kernel != nullptr) TakeRandomNumbersFromKernel();
   if (kernel != nullptr && IsToBeFrozen(*kernel)) WatchGenerators();
   if (kernel != nullptr) LetCompilersWait();
+  if (kernel != nullptr) WatchMemory(*kernel);
   uv_loop_configure(uv_default_loop(), UV_METRICS_IDLE_TIME);
   const int code = RunApp(*init, kernel);
   node::TearDownOncePerProcess();

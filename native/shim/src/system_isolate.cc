@@ -30,7 +30,7 @@ constexpr uintptr_t kScriptStackBytes = 1024 * 1024;
 // half of the memory, too late: an array that grows there needs more at once than is left, and V8 ends
 // the process.
 constexpr size_t kHeapShare = 8;
-constexpr size_t kAppHeapShare = 2;
+constexpr size_t kAppHeapQuarters = 3;
 constexpr size_t kLeastHeapBytes = 64 * 1024 * 1024;
 // A spawned isolate: of its thread's stack, of 1 MiB; and channels that it may make.
 constexpr uintptr_t kSpawnedScriptStackBytes = 384 * 1024;
@@ -82,9 +82,9 @@ std::shared_ptr<node::ArrayBufferAllocator> MakeAllocator(bool is_limited, size_
 size_t ShareOfHeap(const RuntimeKernelInterface& kernel, SystemIsolate::Role role) {
   RuntimeMemoryStatistics memory = {};
   kernel.memory_statistics(&memory);
-  return role == SystemIsolate::Role::kApp
-             ? memory.total / kAppHeapShare
-             : std::max<size_t>(memory.total / kHeapShare, kLeastHeapBytes);
+  const size_t usable = memory.total - memory.image;
+  return role == SystemIsolate::Role::kApp ? usable / 4 * kAppHeapQuarters
+                                           : std::max<size_t>(usable / kHeapShare, kLeastHeapBytes);
 }
 
 std::unique_ptr<Doorbell> MakeDoorbell(const RuntimeKernelInterface& kernel,
@@ -143,6 +143,7 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
       messages_(settings.message_limit),
       log_lines_(role == Role::kSpawned ? kLogLines : 0) {
   if (isolate_ == nullptr) return;
+  watched_.emplace(isolate_);
   SetCurrent(this);
   const v8::Locker locker(isolate_);
   const v8::Isolate::Scope isolate_scope(isolate_);
@@ -158,6 +159,7 @@ SystemIsolate::SystemIsolate(const RuntimeKernelInterface& kernel,
 }
 
 void SystemIsolate::Abandon() {
+  watched_.reset();
   set_children(nullptr);
   // Peers are told why; where in its code is for who has started it.
   const std::string why = ending_.report.substr(0, ending_.report.find('\n'));

@@ -21,6 +21,7 @@
 #include "isolates/rate.h"
 #include "isolates/script_file.h"
 #include "isolates/spawned_isolate.h"
+#include "memory_watch.h"
 #include "shared_memory.h"
 #include "system_globals.h"
 #include "system_host.h"
@@ -198,6 +199,7 @@ class SystemIsolate final : private SystemHost {
   Timers timers_;
   TimerHost timer_host_;
   v8::Isolate* const isolate_;
+  std::optional<MemoryWatched> watched_;
   // The `data:` URL of the bundle's source map, in the bundle; made a string when somebody asks.
   std::string_view source_map_;
   v8::Global<v8::Function> news_;

@@ -23,6 +23,7 @@
 #include "helping_platform.h"
 #include "isolates/script_file.h"
 #include "kernel.h"
+#include "memory_watch.h"
 #include "system_isolate.h"
 
 namespace runtime {
@@ -99,6 +100,7 @@ int RunWorker() {
   v8::V8::Initialize();
   LetCompilersWait();
   LetCompilersRunSoon(kernel);
+  WatchMemory(kernel);
   if (IsToBeFrozen(kernel)) WatchGenerators();
   // All is left as it is at the end: the platform's threads may still be at work.
   constexpr const node::EmbedderSnapshotData* kSnapshotOfV8 = nullptr;

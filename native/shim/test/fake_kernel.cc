@@ -75,6 +75,15 @@ void Memory(RuntimeMemoryStatistics* into) {
   *into = {512 << 20, 256 << 20, 117 << 20, 1 << 20, 2 << 20, 64 << 20, 4096, 12345, 678};
 }
 
+/** FAKE_KERNEL_SHORTAGE: memory is short from the beginning. */
+void AwaitMemoryShortage(uint64_t) {
+  if (std::getenv("FAKE_KERNEL_SHORTAGE") == nullptr) {
+    for (;;) pause();
+  }
+  constexpr useconds_t kMoment = 20'000;
+  usleep(kMoment);
+}
+
 void Cpu(RuntimeCpuStatistics* into) { *into = {2, 11, 22, 33, 44, 1ull << 60, 55, 66}; }
 
 size_t LogRead(uint64_t* cursor, char* buffer, size_t capacity) {
@@ -160,6 +169,7 @@ RuntimeKernelInterface& Interface() {
     made.uptime_nanoseconds = Monotonic;
     made.memory_statistics = Memory;
     made.cpu_statistics = Cpu;
+    made.await_memory_shortage = AwaitMemoryShortage;
     made.kernel_log_read = LogRead;
     made.wait_for_events = Wait;
     made.notify_events = Notify;

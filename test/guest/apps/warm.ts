@@ -41,14 +41,15 @@ function fillHeap(megabytes: number): number {
 }
 
 /** V8's threads give way in the first moments; a thread may end while it is looked at. */
-function isEven(thread: string): boolean {
+function givesWay(thread: string): boolean {
   try {
-    return getPriority(Number(thread)) === 0;
+    return getPriority(Number(thread)) > 0;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR';
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR') return false;
+    throw error;
   }
 }
-while (!readdirSync('/proc/self/task').every(isEven)) await setTimeout(100);
+while (readdirSync('/proc/self/task').some(givesWay)) await setTimeout(100);
 
 console.log(
   `warm ${JSON.stringify({

@@ -142,7 +142,7 @@ export async function watchWorker(
   return withFiles({ ...files, 'kernel.log': '' }, async (folder) => {
     const log = path.join(folder, 'kernel.log');
     let id = 0;
-    let isOver = false;
+    let hasEnded = false;
     const run = runNode({ kind: 'kernel', log }, [], {
       cwd: folder,
       environment: {
@@ -154,14 +154,15 @@ export async function watchWorker(
       },
     });
     const ended = run.then(({ stderr, signal }) => {
-      if (!isOver) throw new Error(`the app has ended: ${signal} ${stderr}`);
+      hasEnded = true;
+      throw new Error(`the app has ended: ${signal} ${stderr}`);
     });
     try {
       await Promise.race([watch(id, () => readFile(log, 'utf8')), ended]);
-      isOver = true;
-      process.kill(id, 'SIGKILL');
     } finally {
-      await ended;
+      // Also when an assertion failed: nothing else ends it.
+      if (!hasEnded) process.kill(id, 'SIGKILL');
+      await run;
     }
     return readFile(log, 'utf8');
   });

@@ -138,9 +138,10 @@ shareTest('what V8 does beside an isolate has its share, and is on its account',
       return helpers > 1e6 && figure > own + 0.8 * helpers && figure <= own + helpers;
     });
     t.true(isCharged, seen);
-    t.true(nices.has(4), [...nices].join());
+    t.true(nices.has(4) || nices.has(19), [...nices].join());
     t.deepEqual(
-      [...nices].filter((nice) => nice !== 0 && nice !== 4),
+      // On a busy host a turn may take so long that the isolate yields.
+      [...nices].filter((nice) => ![0, 4, 19].includes(nice)),
       [],
       'when it waits for work it has an ordinary share',
     );

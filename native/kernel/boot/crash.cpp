@@ -19,6 +19,8 @@
 #include "linux/vfs.h"
 #include "memory/address_space.h"
 #include "memory/frames.h"
+#include "memory/page_table.h"
+#include "memory/physical.h"
 #include "memory/user.h"
 #include "sched/thread.h"
 #include "smp/cpus.h"
@@ -32,27 +34,29 @@ namespace {
 constexpr uint64_t kPageFaultVector = 14;
 
 KernelSymbols kernel_symbols;
-bool is_panicking = false;
+/// Whose panic is reported.
+const CpuLocal* panicking_cpu = nullptr;
 
 /// Reports are long; the log's lines are short. They go straight to the console, line by line.
 class Report {
  public:
   Report() : text_(buffer_, sizeof(buffer_)) {}
   TextBuilder& text() { return text_; }
+  /// Prints what has come since the last time.
   /// @param ends_machine it is shown on the screen, too, whatever was there
   void print(bool ends_machine) {
-    if (ends_machine) screen_take_back();
-    size_t rows = 0;
-    const char* start = buffer_;
+    if (ends_machine && printed_ == 0) screen_take_back();
+    const char* start = buffer_ + printed_;
     const char* end = buffer_ + text_.length();
+    printed_ = text_.length();
     while (start < end) {
       const char* line_end = start;
       while (line_end < end && *line_end != '\n') ++line_end;
       console_write("[runtime] ", 10);
       console_write(start, static_cast<size_t>(line_end - start));
       console_write("\r\n", 2);
-      rows += 1 + static_cast<size_t>(line_end - start) / kScreenColumns;
-      if (ends_machine && rows <= kScreenRows) {
+      rows_ += 1 + static_cast<size_t>(line_end - start) / kScreenColumns;
+      if (ends_machine && rows_ <= kScreenRows) {
         screen_write(start, static_cast<size_t>(line_end - start));
         screen_write("\n", 1);
       }
@@ -67,6 +71,8 @@ class Report {
 
   static char buffer_[16384];
   TextBuilder text_;
+  size_t printed_ = 0;
+  size_t rows_ = 0;
 };
 char Report::buffer_[16384];
 
@@ -109,11 +115,29 @@ size_t resolve(void*, uint64_t address, char* buffer, size_t capacity) {
   if (address >= reinterpret_cast<uint64_t>(kernel_text_start) &&
       address < reinterpret_cast<uint64_t>(kernel_text_end))
     return resolve_kernel(address, buffer, capacity);
-  if (is_panicking) return 0;  // the area set's lock may be held
   return resolve_application(address, buffer, capacity);
 }
 
 const ReportAccess kAccess = {read_word, resolve, nullptr};
+
+size_t resolve_kernel_only(void*, uint64_t address, char* buffer, size_t capacity) {
+  if (address < reinterpret_cast<uint64_t>(kernel_text_start) ||
+      address >= reinterpret_cast<uint64_t>(kernel_text_end))
+    return 0;
+  return resolve_kernel(address, buffer, capacity);
+}
+
+/// In a panic nothing may fault: on the stack of a non-maskable interrupt that is a wild stack pointer, and what
+/// serves a fault takes locks that may be held.
+bool read_present_word(void*, uint64_t address, uint64_t* value) {
+  if (address % 8 || address < kLowestAddress || !PageTable(root_table()).translates(address))
+    return false;
+  *value = *reinterpret_cast<const uint64_t*>(address);
+  return true;
+}
+
+/// Names of the app's functions are behind locks, too.
+const ReportAccess kPanicAccess = {read_present_word, resolve_kernel_only, nullptr};
 
 /// On the stack of non-maskable interrupts nothing may fault: the kernel's stack alone is read.
 bool read_own_stack(void*, uint64_t address, uint64_t* value) {
@@ -123,13 +147,6 @@ bool read_own_stack(void*, uint64_t address, uint64_t* value) {
     return false;
   *value = *reinterpret_cast<const uint64_t*>(address);
   return true;
-}
-
-size_t resolve_kernel_only(void*, uint64_t address, char* buffer, size_t capacity) {
-  if (address < reinterpret_cast<uint64_t>(kernel_text_start) ||
-      address >= reinterpret_cast<uint64_t>(kernel_text_end))
-    return 0;
-  return resolve_kernel(address, buffer, capacity);
 }
 
 const ReportAccess kStuckAccess = {read_own_stack, resolve_kernel_only, nullptr};
@@ -150,6 +167,27 @@ void append_memory(TextBuilder& text) {
   report_memory(text, memory);
 }
 
+void append_cause(TextBuilder& text, const TrapFrame& frame) {
+  text.append("vector %llu, error 0x%llx, address 0x%llx",
+              static_cast<unsigned long long>(frame.vector),
+              static_cast<unsigned long long>(frame.error),
+              static_cast<unsigned long long>(fault_address()));
+}
+
+/// A panic in the report of another one, which was printed as far as it came.
+[[noreturn]] void end_in_report(const TrapFrame& frame, const char* what) {
+  static bool has_begun = false;
+  if (has_begun) machine_power_off();
+  has_begun = true;
+  char line[512];
+  TextBuilder text(line, sizeof(line));
+  text.append("[runtime] panic inside a panic: %s\r\n[runtime] ", what);
+  append_cause(text, frame);
+  text.append(", rip 0x%llx\r\n", static_cast<unsigned long long>(frame.rip));
+  console_write_now(line, text.length());
+  end_machine(255, "panic");
+}
+
 }  // namespace
 
 void set_kernel_symbols(StringView file) {
@@ -158,11 +196,12 @@ void set_kernel_symbols(StringView file) {
 
 void panic_with_frame(const TrapFrame* frame, const char* what) {
   disable_interrupts();
-  if (is_panicking) {
-    console_write("[runtime] panic inside a panic\r\n", 32);
-    end_machine(255, "panic");
+  const CpuLocal* reporting = nullptr;
+  if (!__atomic_compare_exchange_n(&panicking_cpu, &reporting, &this_cpu(), false, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_ACQUIRE)) {
+    if (reporting != &this_cpu()) stop_this_cpu();  // that CPU's report ends the machine
+    end_in_report(*frame, what);
   }
-  is_panicking = true;
   stop_other_cpus();
   log_enter_panic();
   console_enter_panic();
@@ -170,13 +209,12 @@ void panic_with_frame(const TrapFrame* frame, const char* what) {
   TextBuilder& text = report.text();
   const Thread* thread = Thread::current();
   text.append("kernel panic: %s\n", what);
-  text.append("vector %llu, error 0x%llx, address 0x%llx, thread %d (%s), kernel at 0x%llx\n",
-              static_cast<unsigned long long>(frame->vector),
-              static_cast<unsigned long long>(frame->error),
-              static_cast<unsigned long long>(fault_address()), thread ? thread->id() : -1,
+  append_cause(text, *frame);
+  text.append(", thread %d (%s), kernel at 0x%llx\n", thread ? thread->id() : -1,
               thread ? thread->name : "none", static_cast<unsigned long long>(kernel_base()));
   report_registers(text, *frame);
-  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kAccess);
+  report.print(true);  // what follows looks into memory
+  report_backtrace(text, frame->rip, frame->rbp, frame->rsp, kPanicAccess);
   report.print(true);
   end_machine(255, "panic");
 }
@@ -194,7 +232,7 @@ void panic(const char* pattern, ...) {
   frame.rbp = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
   frame.rsp = frame.rbp + 16;
   uint64_t caller_frame = 0;
-  if (read_word(nullptr, frame.rbp, &caller_frame)) frame.rbp = caller_frame;
+  if (read_present_word(nullptr, frame.rbp, &caller_frame)) frame.rbp = caller_frame;
   panic_with_frame(&frame, message);
 }
 

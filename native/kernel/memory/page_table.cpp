@@ -27,6 +27,21 @@ uint64_t* PageTable::find(uint64_t address) {
   return &table_at(table)[level_index(address, 1)];
 }
 
+bool PageTable::translates(uint64_t address) const {
+  constexpr unsigned kUnusedBits = 64 - (12 + 9 * kLevels);
+  // All of them are as the highest used one.
+  if (static_cast<uint64_t>(static_cast<int64_t>(address << kUnusedBits) >> kUnusedBits) != address)
+    return false;
+  PhysAddr table = root_;
+  for (unsigned level = kLevels; level > 0; --level) {
+    const uint64_t entry = table_at(table)[level_index(address, level)];
+    if (!(entry & kPagePresent)) return false;
+    if (entry & kPageLarge) return true;
+    table = target(entry);
+  }
+  return true;
+}
+
 Result<uint64_t*> PageTable::descend(uint64_t address, unsigned to_level) {
   PhysAddr table = root_;
   for (unsigned level = kLevels; level > to_level; --level) {

@@ -18,6 +18,8 @@ class PageTable {
   /// The entry that maps the 4 KiB page at `address`, or null when a table on the way is missing or
   /// the address lies in a large page.
   uint64_t* find(uint64_t address);
+  /// Whether reading at `address` would not fault. Of any address, also one that is not canonical.
+  bool translates(uint64_t address) const;
   /// As `find`, creating tables on the way; splits a large page. Errors: NoMemory.
   Result<uint64_t*> find_or_create(uint64_t address);
   /// The level-2 entry for `address`, creating tables above it. Errors: NoMemory.

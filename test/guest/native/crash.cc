@@ -102,6 +102,14 @@ void crash_in_thread() {
   *hidden(static_cast<volatile char*>(page)) = 2;
 }
 
+/// Runs on with a frame pointer that points nowhere, as code without frame pointers may.
+[[gnu::noinline]] void spin_without_frame() {
+  __asm__ volatile(
+      "movabs $0x123456789000, %rbp\n"
+      "1: pause\n"
+      "jmp 1b");
+}
+
 struct Kind {
   const char* name;
   void (*run)();
@@ -125,6 +133,7 @@ const Kind kKinds[] = {
     {"crashInThread", crash_in_thread},
     {"writeProtected", write_protected},
     {"abort", abort},
+    {"spinWithoutFrame", spin_without_frame},
 };
 
 }  // namespace

@@ -54,6 +54,7 @@ export interface PageTable {
   map(address: bigint, entry: bigint): ErrorNumber;
   mapLarge(address: bigint, entry: bigint): ErrorNumber;
   find(address: bigint): bigint | undefined;
+  translates(address: bigint): boolean;
   walk(start: bigint, end: bigint): { error: ErrorNumber; leaves: Leaf[] };
   clear(start: bigint, end: bigint): { error: ErrorNumber; leaves: Leaf[] };
   freeTables(start: bigint, end: bigint): void;

@@ -24,8 +24,9 @@ class PageTable : public Napi::ObjectWrap<PageTable> {
     return DefineClass(
         env, "PageTable",
         {InstanceMethod("map", &PageTable::map), InstanceMethod("mapLarge", &PageTable::map_large),
-         InstanceMethod("find", &PageTable::find), InstanceMethod("walk", &PageTable::walk),
-         InstanceMethod("clear", &PageTable::clear),
+         InstanceMethod("find", &PageTable::find),
+         InstanceMethod("translates", &PageTable::translates),
+         InstanceMethod("walk", &PageTable::walk), InstanceMethod("clear", &PageTable::clear),
          InstanceMethod("freeTables", &PageTable::free_tables),
          InstanceMethod("tableBytes", &PageTable::table_bytes)});
   }
@@ -56,6 +57,10 @@ class PageTable : public Napi::ObjectWrap<PageTable> {
     const uint64_t* entry = tables_.find(long_of(info[0]));
     if (!entry) return info.Env().Undefined();
     return to_long(info.Env(), *entry);
+  }
+  /// translates(address): boolean.
+  Napi::Value translates(const Napi::CallbackInfo& info) {
+    return Napi::Boolean::New(info.Env(), tables_.translates(long_of(info[0])));
   }
   /// walk(start, end): { error, leaves: [page, entry, size][] }.
   Napi::Value walk(const Napi::CallbackInfo& info) { return visit(info, false); }

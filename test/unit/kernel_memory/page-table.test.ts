@@ -48,6 +48,22 @@ test('an empty tree holds nothing', (t) => {
   t.is(tableFrames(), 0);
 });
 
+test('addresses are told apart that can be read without a fault', (t) => {
+  const tables = freshTables();
+  const high = 0xffff_8000_0000_0000n;
+  t.is(tables.map(PAGE, frame(0) | PRESENT), 0);
+  t.is(tables.map(2n * PAGE, frame(1) | PARKED), 0);
+  t.is(tables.mapLarge(GIGABYTE, frame(512) | PRESENT), 0);
+  t.is(tables.map(high, frame(2) | PRESENT), 0);
+  const readable = [PAGE, 2n * PAGE - 1n, GIGABYTE, GIGABYTE + LARGE_PAGE - 1n, high, high + 4095n];
+  for (const address of readable) t.true(tables.translates(address), address.toString(16));
+  const unreadable = [
+    ...[0n, PAGE - 1n, 2n * PAGE, 3n * PAGE, GIGABYTE + LARGE_PAGE, ROOT_SPAN, high + PAGE],
+    ...[USER_END, USER_END + PAGE, (1n << 63n) + PAGE, high - PAGE, (1n << 64n) - 1n],
+  ];
+  for (const address of unreadable) t.false(tables.translates(address), address.toString(16));
+});
+
 test('a page is found under its address and nowhere else', (t) => {
   const tables = freshTables();
   const pages = [0n, PAGE, LARGE_PAGE, GIGABYTE, ROOT_SPAN, USER_END - PAGE];

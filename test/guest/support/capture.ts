@@ -22,9 +22,15 @@ export interface CaptureVerdict {
   readonly faults: readonly string[];
 }
 
-const checksums = ['ip', 'tcp', 'udp', 'icmp', 'icmpv6', 'igmp'].map(
-  (protocol) => `${protocol}.checksum.status == "Bad"`,
-);
+/** Frames whose checksums are wrong. @param own the filter for frames of the guest */
+function wrongChecksums(own: string): string[] {
+  // Linux writes 0 as 0xffff for TCP as it does for UDP (skb_checksum_help), which receivers cannot tell apart.
+  const isLinux = `(tcp.checksum.ffff && !(${own}))`;
+  return [
+    ...['ip', 'udp', 'icmp', 'icmpv6', 'igmp'].map((name) => `${name}.checksum.status == "Bad"`),
+    `(tcp.checksum.status == "Bad" && !${isLinux})`,
+  ];
+}
 
 /** What apps send is theirs: what tshark would make of it by the numbers of the ports is no fault. */
 const asData = ['tcp.port==1-65535,data', 'udp.port==1024-65535,data'];
@@ -45,7 +51,7 @@ export async function examineCapture(facts: CaptureFacts): Promise<CaptureVerdic
   await takeVirtioHeadersAway(facts);
   const own = `eth.src == ${facts.mac}`;
   const rules = [
-    ...(facts.offload ? [] : checksums),
+    ...(facts.offload ? [] : wrongChecksums(own)),
     // What the TAP device sent before the guest ran was recorded without such a header.
     `(eth.addr == ${facts.mac} && _ws.malformed)`,
     `(${own} && tcp.analysis.ack_lost_segment)`,

@@ -1,5 +1,10 @@
 /** Data in both directions: segments, windows, acknowledgements (RFC 9293, sections 3.7 and 3.8.6). */
+import { loopbackV4 } from '@runtimejs/net/address.ts';
+import { HostMemory, internetChecksum } from '@runtimejs/net/memory.ts';
+import { Packet } from '@runtimejs/net/packet.ts';
+import { Segment } from '@runtimejs/net/tcp/segment.ts';
 import test from 'ava';
+import { fakeHeader } from './support/fake-transports.ts';
 import { TcpScript } from './support/tcp-script.ts';
 
 const full = { mss: 1460, ws: 7, sackOk: true } as const;
@@ -350,4 +355,26 @@ test('TCP_INFO tells state, options and sizes', (t) => {
   t.is(view.getUint32(16, true), 1448);
   t.is(view.getUint32(24, true), 1);
   t.is(script.connection.info(new Uint8Array(104)), 104);
+});
+
+test('a checksum of 0 is right in both its forms: Linux writes it as 0xffff', (t) => {
+  const memory = new HostMemory(4096);
+  const packet = new Packet(1024, 2048, 0, () => {});
+  packet.reset(0);
+  const header = new Uint8Array([
+    0, 80, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0,
+  ]);
+  const rest = ~internetChecksum(header, 0, header.length, 0) & 0xffff;
+  const written = new Uint8Array([...header, rest >> 8, rest & 0xff]);
+  packet.end = packet.start + written.length;
+  const received = { ...fakeHeader(loopbackV4, loopbackV4), payloadLength: written.length };
+  for (const [checksum, defect] of [
+    [0, null],
+    [0xffff, null],
+    [1, 'dropChecksum'],
+  ] as const) {
+    written.set([checksum >> 8, checksum & 0xff], 16);
+    memory.bytes.set(written, packet.start);
+    t.is(new Segment().parse(memory, packet, received), defect, `${checksum}`);
+  }
 });

@@ -3,11 +3,11 @@ import { access, glob } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
+import { AvaReport, addCounts, describeCounts, type TestCounts } from './ava-report.ts';
 import { build } from './build.ts';
 import { lint } from './lint.ts';
 import { acceleratorVariable, detectAccelerator } from './machine.ts';
 import { inRepository, nodeBinary, repository } from './paths.ts';
-import { addCounts, describeCounts, FailureCollector, TapReader, type TestCounts } from './tap.ts';
 
 /**
  * Kinds of tests, in the order they run. Guest tests boot machines, each of which needs about a processor of
@@ -39,20 +39,19 @@ export async function test(options: TestOptions): Promise<number> {
   const linted = options.lint ? await lint() : true;
 
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
-  const failures = new FailureCollector();
+  const failures: string[] = [];
   for (const { folder, boots } of suites) {
     const files = await testFiles(folder, options.files);
     if (files.length === 0) continue;
     if (boots) process.env[acceleratorVariable] = await detectAccelerator(); // so that it is said once
     console.log(`\n${folder}`);
-    const show = (line: string) => {
-      failures.take(line);
-      console.log(`  ${line}`);
-    };
-    counts = addCounts(counts, await runFiles(files, boots, show));
+    const show = (line: string) => console.log(`  ${line}`);
+    const found = await runFiles(files, boots, show);
+    counts = addCounts(counts, found.counts);
+    failures.push(...found.failures);
   }
 
-  if (failures.lines.length > 0) console.log(['\nWhat failed', ...failures.lines].join('\n  '));
+  if (failures.length > 0) console.log(['\nWhat failed', ...failures].join('\n  '));
   if (!linted) console.log('\nThe lint failed; see its messages above.');
   if (counts.passed + counts.failed === 0) console.log('\nNo test ran.');
   if (counts.skipped > 0) console.log(`\n${counts.skipped} skipped`);
@@ -75,6 +74,13 @@ async function testFiles(folder: string, patterns: readonly string[]): Promise<s
   return all.filter((file) => wanted.has(file)).sort();
 }
 
+/** What became of tests. */
+interface Results {
+  readonly counts: TestCounts;
+  /** What was shown of those that failed. */
+  readonly failures: readonly string[];
+}
+
 /** Most files at a time. */
 const mostLanes = 2;
 
@@ -86,7 +92,8 @@ async function runFiles(
   files: readonly string[],
   serial: boolean,
   show: (line: string) => void,
-): Promise<TestCounts> {
+): Promise<Results> {
+  const failures: string[] = [];
   let counts: TestCounts = { passed: 0, failed: 0, skipped: 0 };
   const waiting = [...files];
   const lanes = Math.min(mostLanes, availableParallelism(), files.length);
@@ -95,11 +102,12 @@ async function runFiles(
       const lines: string[] = [];
       const found = await runAva(file, serial, lanes === 1 ? show : (line) => lines.push(line));
       lines.forEach(show);
-      counts = addCounts(counts, found);
+      counts = addCounts(counts, found.counts);
+      failures.push(...found.failures);
     }
   };
   await Promise.all(Array.from({ length: lanes }, runLane));
-  return counts;
+  return { counts, failures };
 }
 
 /** Runs the tests of a file. */
@@ -107,24 +115,25 @@ async function runAva(
   file: string,
   serial: boolean,
   show: (line: string) => void,
-): Promise<TestCounts> {
+): Promise<Results> {
   const ava = inRepository('node_modules/.bin/ava');
-  const child = execa(nodeBinary, [ava, '--tap', ...(serial ? ['--serial'] : []), file], {
+  const child = execa(nodeBinary, [ava, ...(serial ? ['--serial'] : []), file], {
     cwd: repository,
     stdin: 'ignore',
     stderr: 'inherit',
     buffer: false,
     reject: false,
   });
-  const reader = new TapReader(`${path.basename(file, '.test.ts')} › `);
+  const report = new AvaReport(`${path.basename(file, '.test.ts')} › `);
   for await (const line of child) {
-    const shown = reader.take(line);
+    const shown = report.take(line);
     if (shown !== undefined) show(shown);
   }
   const { failed } = await child;
-  const { counts } = reader;
-  if (!failed || counts.failed > 0) return counts;
+  const { counts, failures } = report;
+  if (!failed || counts.failed > 0) return { counts, failures };
   // A run that broke down or hung before it could blame a test still is a failure.
-  show(`✘ ${file}: its process broke down or hung, after ${describeCounts(counts)}; see above`);
-  return { ...counts, failed: 1 };
+  const what = `✘ ${file}: its process broke down or hung, after ${describeCounts(counts)}; see above`;
+  show(what);
+  return { counts: { ...counts, failed: 1 }, failures: [...failures, what] };
 }

@@ -34,6 +34,9 @@ async function prepareSystem(system: SystemName, settings: Settings): Promise<st
     case 'bare':
     case 'warm':
     case 'warm-bare':
+    case 'shared':
+    case 'warm-shared':
+    case 'warm-bare-shared':
       return describeVersion();
     case 'other':
       return settings.bench.against ?? '';

@@ -144,7 +144,10 @@ export function benchCommand(run: (settings: Settings) => Promise<void>): Comman
         "  cloud  Debian's kernel for clouds, everything in an initramfs\n" +
         '  host   Node on this Linux, without a virtual machine\n' +
         '  other  another build of ours, with --against\n' +
-        '  bare   ours with a bare app instead of Node\n',
+        '  bare   ours with a bare app instead of Node\n' +
+        '  warm, warm-bare              ours and bare, from warm images\n' +
+        '  shared, warm-shared, warm-bare-shared\n' +
+        '         the same with --share-base: Node in a file that machines share\n',
     )
     .action((parts: string[], given: Given) => run(settingsOf(parts, given)));
 }

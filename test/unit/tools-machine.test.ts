@@ -22,6 +22,18 @@ test('the default machine', (t) => {
   t.false(parameters.includes('-S'));
 });
 
+test('a base that is shared is persistent memory beside the RAM', (t) => {
+  const apart = { kernel: 'k', base: 'b,1', baseSize: 120 << 20 };
+  const parameters = machineArguments({ runtime: 'r', initrd: 'i' }, 'tcg', '/tmp/status', apart);
+  t.deepEqual(valuesOf(parameters, '-machine'), ['pc,nvdimm=on']);
+  t.deepEqual(valuesOf(parameters, '-m'), ['512,slots=1,maxmem=1656M']);
+  t.deepEqual(valuesOf(parameters, '-kernel'), ['k']);
+  t.deepEqual(valuesOf(parameters, '-object'), [
+    'memory-backend-file,id=base,share=on,readonly=on,mem-path=b,,1,size=125829120',
+  ]);
+  t.true(valuesOf(parameters, '-device').includes('nvdimm,memdev=base,unarmed=on'));
+});
+
 test('options reach QEMU', (t) => {
   const parameters = machineArguments(
     {

@@ -6,13 +6,14 @@ import { constants } from 'node:fs';
 import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type SplitRuntime, splitRuntime } from '@runtimejs/base/split.ts';
 import { execa } from 'execa';
 import { ToolError } from './command.ts';
 import { findProgram, installQemu } from './host.ts';
 import { interruptMachine, terminalOptions } from './interrupts.ts';
 import { addForwards, watchListeners } from './listener.ts';
 import { escapeComma, type NetworkOptions, networkArguments, type PortForward } from './network.ts';
-import { initrdImage, runtimeImage } from './paths.ts';
+import { initrdImage, runtimeImage, sharedBaseFolder } from './paths.ts';
 import { controlArguments } from './qmp.ts';
 
 /** The program that runs machines. */
@@ -46,6 +47,11 @@ export interface MachineOptions {
   readonly runtime?: string;
   /** The initrd with the app, by default dist/initrd; null boots without one. */
   readonly initrd?: string | null;
+  /**
+   * Maps the base into the machine from a file, as an NVDIMM, instead of copying it into the machine's memory: the
+   * machine needs that much less, and all machines of this host share it.
+   */
+  readonly sharesBase?: boolean;
   /** Memory in MiB, by default 512. */
   readonly memoryMegabytes?: number;
   /** Processors, by default 1. */
@@ -149,11 +155,35 @@ function firstLine(text: string): string | undefined {
     ?.trim();
 }
 
+/** Kernel and base as files of their own, if the base is to be shared. */
+async function takeApart(options: MachineOptions): Promise<SplitRuntime | undefined> {
+  if (!options.sharesBase) return undefined;
+  if (options.disk !== undefined) {
+    throw new ToolError('A disk brings its own base, which cannot be shared: drop --share-base.');
+  }
+  return splitRuntime(options.runtime ?? runtimeImage, sharedBaseFolder);
+}
+
+/** RAM, and a shared base beside it. */
+function memoryArguments(megabytes: number, apart: SplitRuntime | undefined): string[] {
+  if (apart === undefined) return ['-machine', 'pc', '-m', String(megabytes)];
+  const { base, baseSize } = apart;
+  // An NVDIMM has its place at the next whole GiB.
+  const most = megabytes + Math.ceil(baseSize / 2 ** 20) + 1024;
+  const file = `mem-path=${escapeComma(base)},size=${baseSize}`;
+  return [
+    ...['-machine', 'pc,nvdimm=on', '-m', `${megabytes},slots=1,maxmem=${most}M`],
+    ...['-object', `memory-backend-file,id=base,share=on,readonly=on,${file}`],
+    ...['-device', 'nvdimm,memdev=base,unarmed=on'],
+  ];
+}
+
 /** What the machine boots from. */
-function bootArguments({ disk, runtime, initrd = initrdImage, append }: MachineOptions): string[] {
+function bootArguments(options: MachineOptions, apart: SplitRuntime | undefined): string[] {
+  const { disk, runtime, initrd = initrdImage, append } = options;
   if (disk === undefined) {
     return [
-      ...['-kernel', runtime ?? runtimeImage],
+      ...['-kernel', apart?.kernel ?? runtime ?? runtimeImage],
       ...(initrd === null ? [] : ['-initrd', initrd]),
       ...(append ? ['-append', append] : []),
     ];
@@ -171,12 +201,14 @@ function bootArguments({ disk, runtime, initrd = initrdImage, append }: MachineO
  * @param options the machine
  * @param withAccelerator what detectAccelerator() found
  * @param statusFile where QEMU writes what the kernel says on port 0xe9
+ * @param apart the runtime's parts, when the base is shared
  * @returns the arguments, without the name of the program
  */
 export function machineArguments(
   options: MachineOptions,
   withAccelerator: Accelerator,
   statusFile: string,
+  apart?: SplitRuntime,
 ): string[] {
   const { processors = 1 } = options;
   const processor =
@@ -188,7 +220,7 @@ export function machineArguments(
           ...['-smp', processors === 1 ? '1,maxcpus=2' : String(processors)],
         ];
   return [
-    ...['-machine', 'pc', ...processor, '-m', String(options.memoryMegabytes ?? 512)],
+    ...[...memoryArguments(options.memoryMegabytes ?? 512, apart), ...processor],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...(options.serial === undefined
       ? consoleArguments(options.consoleLog)
@@ -196,7 +228,7 @@ export function machineArguments(
     ...['-chardev', `file,id=status,path=${escapeComma(statusFile)}`],
     ...['-device', 'isa-debugcon,iobase=0xe9,chardev=status'],
     ...networkArguments(options.network),
-    ...bootArguments(options),
+    ...bootArguments(options, apart),
     ...(options.gdb ? ['-gdb', `tcp:localhost:${gdbPort}`, '-S'] : []),
     ...(options.extraArguments ?? []),
   ];
@@ -294,7 +326,10 @@ export async function startMachine(options: BootOptions = {}): Promise<RunningMa
   const statusFile = path.join(folder, 'status');
   const [program = emulator, ...parameters] = [
     ...(options.launcher ?? []),
-    ...[emulator, ...machineArguments(options, withAccelerator, statusFile)],
+    ...[
+      emulator,
+      ...machineArguments(options, withAccelerator, statusFile, await takeApart(options)),
+    ],
   ];
   let output = '';
   const child = execa(program, parameters, {
@@ -401,7 +436,12 @@ export async function runOnTerminal(options: TerminalOptions = {}): Promise<Term
     const forwards = network?.forward ?? [];
     const atStart = held && network ? { ...network, forward: [] } : network;
     const machine = { ...options, append, network: atStart };
-    const parameters = machineArguments(machine, withAccelerator, statusFile);
+    const parameters = machineArguments(
+      machine,
+      withAccelerator,
+      statusFile,
+      await takeApart(options),
+    );
     const button = path.join(path.dirname(statusFile), 'button');
     parameters.push(...controlArguments(button));
     const monitor = path.join(path.dirname(statusFile), 'monitor');

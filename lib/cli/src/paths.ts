@@ -20,6 +20,8 @@ export const cacheFolder: string = path.join(
   process.env.XDG_CACHE_HOME || path.join(homedir(), '.cache'),
   'runtimejs',
 );
+/** Bases as files of their own, which machines share. */
+export const sharedBaseFolder: string = path.join(cacheFolder, 'base');
 /** What the build leaves for users. */
 export const distFolder: string = inRepository('dist');
 

@@ -18,7 +18,8 @@ namespace runtime {
 /// Where the image is linked to be in physical memory; a loader may have moved it.
 constexpr uint64_t kLinkedPhysical = 0x200000;
 
-/// Where the packer says that the base archive is (section .runtime.base), in an image that was not moved.
+/// Where the packer says that the base archive is (section .runtime.base), in an image that was not moved. Without
+/// an address it is elsewhere, see boot/shared_base.h.
 struct BaseImageDescriptor {
   uint64_t physical_address;
   uint64_t size;

@@ -26,6 +26,7 @@
 #include "boot/machine_settings.h"
 #include "boot/screen.h"
 #include "boot/settings.h"
+#include "boot/shared_base.h"
 #include "broker/arena_pages.h"
 #include "broker/broker.h"
 #include "interrupts/apic.h"
@@ -345,8 +346,10 @@ extern "C" [[noreturn]] void boot_main() {
   require(read_boot_information(boot_kind, boot_information, &information));
   if (information.has_rsdp_copy)
     information.rsdp = PhysAddr(physical_in_image(information.rsdp_copy));
-  const uint64_t base_start = base_image.physical_address - kLinkedPhysical + kernel_physical();
-  information.base = {base_start, base_start + base_image.size};
+  if (base_image.physical_address) {
+    const uint64_t start = base_image.physical_address - kLinkedPhysical + kernel_physical();
+    information.base = {start, start + base_image.size};
+  }
   if (information.command_line_was_cut)
     refuse("the kernel's command line is longer than 4095 bytes");
   if (!parse_command_line(information.command_line, &command_line, message, sizeof(message)))
@@ -368,6 +371,8 @@ extern "C" [[noreturn]] void boot_main() {
   kernel_map_initialise(command_line.fixed_layout);
   screen_initialise();
   acpi_initialise(information.rsdp);
+  // Without a size the kernel was not packed, which start_files() says.
+  if (base_image.size && !information.base.size()) require(find_shared_base(&information.base));
   require(apic_initialise());
   reset_other_cpus();
   random_find_generation();

@@ -16,6 +16,8 @@ namespace {
 
 constexpr uint64_t kDirectMapRegion = 0xffff800000000000ull;
 constexpr uint64_t kIdentityMapped = 1ull << 32;
+/// What the direct map has room for, whatever its random step.
+constexpr uint64_t kPhysicalLimit = 1ull << 46;
 /// Below this lie the real-mode vectors, BIOS data and the loader's tables.
 constexpr uint64_t kLowMemory = 0x100000;
 /// Node and, beside it, drivers and network do not get through their start with less.
@@ -238,6 +240,28 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
   if (frame_statistics().free < kSmallestApplication)
     return too_small(information, "not enough is left for the application");
   return nullptr;
+}
+
+bool map_persistent_memory(const PhysicalRange& range) {
+  if (range.end > kPhysicalLimit) return false;
+  constexpr uint64_t kTableFlags = kPagePresent | kPageWrite;
+  for (uint64_t address = align_down(range.start, kLargePageSize); address < range.end;
+       address += kLargePageSize) {
+    const uint64_t target = direct_map_base + address;
+    PhysAddr table = root_table();
+    for (unsigned level = 4; level > 2; --level) {
+      uint64_t& entry = static_cast<uint64_t*>(phys_to_virt(table))[level_index(target, level)];
+      if (!entry) {
+        Result<PhysAddr> made = allocate_frame();
+        if (made.is_error()) return false;
+        entry = made.value().value | kTableFlags;
+      }
+      table = PhysAddr(entry & kPageAddressMask);
+    }
+    uint64_t& leaf = static_cast<uint64_t*>(phys_to_virt(table))[level_index(target, 2)];
+    leaf = address | kPagePresent | kPageNoExecute | kPageGlobal | kPageLarge;
+  }
+  return true;
 }
 
 uint64_t physical_memory_size() { return memory_size; }

@@ -18,6 +18,10 @@ namespace runtime {
 /// sentence that says what is missing.
 const char* physical_memory_initialise(const BootInformation& information, bool fixed_layout);
 
+/// Makes memory that is no RAM visible through phys_to_virt, for reading. Returns false when there is no memory for
+/// page tables, or the range does not fit beside the application's half.
+bool map_persistent_memory(const PhysicalRange& range);
+
 /// Bytes of physical memory that the machine has.
 uint64_t physical_memory_size();
 /// Physical address of the root page table.

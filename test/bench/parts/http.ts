@@ -2,6 +2,7 @@
 
 import type { WrkOptions } from '../load/wrk.ts';
 import type { Goal } from '../support/recorder.ts';
+import { bareSystems } from '../support/subjects.ts';
 import { type LoadKind, loadKind, measureLoads } from './load.ts';
 import type { Part } from './part.ts';
 
@@ -33,7 +34,7 @@ function requests({ title, pathname, wrk, goal }: Request): LoadKind {
       p999: { suffix: 'p99.9', unit: 'ms', better: 'less' },
       errors: { suffix: 'errors', unit: 'per window', better: 'less' },
     },
-    without: pathname === '/' ? [] : ['bare', 'warm-bare'],
+    without: pathname === '/' ? [] : bareSystems,
     run: (subject, seconds) => subject.wrk(pathname, { ...wrk, seconds }),
   });
 }

@@ -7,7 +7,7 @@ import { buildNativeAddon } from '../../guest/support/native.ts';
 import { systemMachine } from '../../guest/support/systems.ts';
 import { namedThreads, virtualProcessorTimes } from '../support/processor-time.ts';
 import type { Measure } from '../support/recorder.ts';
-import { type SystemName, titles } from '../support/subjects.ts';
+import { bareSystems, type SystemName, titles } from '../support/subjects.ts';
 import { type Bench, type Part, processorsGroup, takeTurns } from './part.ts';
 
 type Report =
@@ -121,7 +121,7 @@ export const kernel: Part = {
   name: 'kernel',
   description:
     'context switch, wake-up, page fault, system call, thread, and what a second processor brings',
-  without: ['host', 'bare', 'warm-bare'],
+  without: ['host', ...bareSystems],
   async run(bench) {
     await buildNativeAddon('microbench');
     const items = bench.systems.map((system) => ({ system }));

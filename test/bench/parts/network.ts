@@ -1,4 +1,6 @@
 // Other protocols than HTTP, by our own load generators.
+
+import { bareSystems } from '../support/subjects.ts';
 import { type LoadKind, loadKind, measureLoads } from './load.ts';
 import type { BenchOptions, Part } from './part.ts';
 
@@ -44,7 +46,7 @@ function bulk({ megabytes }: BenchOptions): LoadKind[] {
 export const network: Part = {
   name: 'network',
   description: 'TLS handshakes, WebSocket, UDP, and bulk TCP each way',
-  without: ['bare', 'warm-bare'],
+  without: bareSystems,
   async run(bench) {
     await measureLoads(bench, 'network', [
       handshakes,

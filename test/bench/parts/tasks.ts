@@ -1,6 +1,7 @@
 // What the app does by itself: JavaScript that computes, files of the image, messages between threads.
 import { kernels } from '../apps/kernels.ts';
 import { geometricMean } from '../support/statistics.ts';
+import { bareSystems } from '../support/subjects.ts';
 import { type LoadKind, loadKind, measureLoads } from './load.ts';
 import type { Part } from './part.ts';
 
@@ -48,20 +49,20 @@ const messages = loadKind({
 export const cpu: Part = {
   name: 'cpu',
   description: 'JavaScript that only computes: integers, floats, objects, text, collections, bytes',
-  without: ['bare', 'warm-bare'],
+  without: bareSystems,
   run: (bench) => measureLoads(bench, 'cpu', [computing], [1]),
 };
 
 export const fileReads: Part = {
   name: 'files',
   description: 'files of the image, read again and again',
-  without: ['bare', 'warm-bare'],
+  without: bareSystems,
   run: (bench) => measureLoads(bench, 'files', [files], [1]),
 };
 
 export const workers: Part = {
   name: 'workers',
   description: 'messages between threads',
-  without: ['bare', 'warm-bare'],
+  without: bareSystems,
   run: (bench) => measureLoads(bench, 'workers', [messages]),
 };

@@ -9,6 +9,7 @@ import { guestInitrd, unpackInitrd } from '../../guest/support/guest.ts';
 import { Namespace, site, whyNoNamespace } from '../../guest/support/namespace.ts';
 import type { Program } from '../../guest/support/program.ts';
 import {
+  type MachineSystem,
   machineSystems,
   type SystemMachine,
   systemMachine,
@@ -23,6 +24,7 @@ import { makeData } from './data.ts';
  * - other: another build of ours (--against)
  * - bare: ours with a bare app, which runs without Node and knows the hello only
  * - warm, warm-bare: ours and bare, from warm images
+ * - shared, warm-shared, warm-bare-shared: with Node in a file that machines share
  * - host: Node on this Linux, without a virtual machine: the ceiling
  */
 export const systemNames = [
@@ -31,6 +33,9 @@ export const systemNames = [
   'bare',
   'warm',
   'warm-bare',
+  'shared',
+  'warm-shared',
+  'warm-bare-shared',
   'host',
 ] as const;
 export type SystemName = (typeof systemNames)[number];
@@ -42,8 +47,20 @@ export const titles: Readonly<Record<SystemName, string>> = {
   bare: 'Runtime.JS, bare app',
   warm: 'Runtime.JS, warm image',
   'warm-bare': 'Runtime.JS, bare app, warm image',
+  shared: 'Runtime.JS, shared base',
+  'warm-shared': 'Runtime.JS, warm image, shared base',
+  'warm-bare-shared': 'Runtime.JS, bare app, warm image, shared base',
   host: 'Linux on the host',
 };
+
+/** Systems that know the hello only. */
+export const bareSystems: readonly SystemName[] = ['bare', 'warm-bare', 'warm-bare-shared'];
+const warmSystems: readonly SystemName[] = ['warm', 'warm-bare', 'warm-shared', 'warm-bare-shared'];
+const sharingSystems: readonly SystemName[] = ['shared', 'warm-shared', 'warm-bare-shared'];
+
+function isMachineSystem(system: SystemName): system is MachineSystem {
+  return (machineSystems as readonly SystemName[]).includes(system);
+}
 
 /** The apps that are booted: a hello over HTTP alone, or everything (apps/). */
 export type AppName = 'hello' | 'servers';
@@ -183,12 +200,14 @@ export async function prepareMachine(
 ): Promise<SystemMachine> {
   if (system === 'host') throw new ToolError('The host is no virtual machine.');
   const { app, processors, memoryMegabytes, extraArguments = [], against } = options;
-  const isWarm = system === 'warm' || system === 'warm-bare';
-  const isBare = system === 'bare' || system === 'warm-bare';
-  const machine = await systemMachine(
+  const isWarm = warmSystems.includes(system);
+  const isBare = bareSystems.includes(system);
+  const sharesBase = sharingSystems.includes(system);
+  const made = await systemMachine(
     { ...bundleOf(app, isBare), ...network, processors, memoryMegabytes, extraArguments },
-    system === 'other' || isBare || isWarm ? 'ours' : system,
+    isMachineSystem(system) ? system : 'ours',
   );
+  const machine = sharesBase ? { ...made, sharesBase } : made;
   if (isWarm) return warmMachine(machine, memoryMegabytes);
   if (system !== 'other') return machine;
   if (against === undefined || !existsSync(against)) {

@@ -38,6 +38,7 @@ export function register(program: Command): void {
         'Examples:',
         '  runtime build                        dist/runtime and dist/initrd, for QEMU -kernel and -initrd',
         '  runtime build -f raw qcow2           disk images, for BIOS and UEFI',
+        '  runtime build -f nvdimm              Node in a file that machines of a host share',
         '  runtime build --warm                 machines skip the start of Node',
         '  runtime build --json | jq .total     for scripts',
       ].join('\n'),

@@ -20,6 +20,7 @@ import {
 export interface MachineChoice {
   readonly memory?: number;
   readonly cpus?: number;
+  readonly shareBase?: boolean;
   readonly port?: readonly PortForward[];
   readonly kvm?: boolean;
   readonly trace?: boolean;
@@ -38,6 +39,7 @@ export function addMachineOptions(command: Command): Command {
   return command
     .option('-m, --memory <MiB>', 'memory, such as 256 or 2G (default: the config)', parseMegabytes)
     .option('-c, --cpus <number>', 'processors (default: the config)', parseProcessors)
+    .option('--share-base', 'map Node from a file that all machines share (NVDIMM)')
     .option(
       '-p, --port <host:guest>',
       'port of this host that leads to one of the guest; repeatable (default: the config)',
@@ -115,6 +117,7 @@ export async function describeMachine(
     accelerator: await chooseAccelerator(choice.kvm),
     memoryMegabytes: choice.memory ?? app.memoryMegabytes,
     processors: choice.cpus ?? app.cpus,
+    sharesBase: choice.shareBase ?? false,
     network: await chooseNetwork({
       ...choice,
       port: isWanted && choice.tap === undefined ? ports : choice.port,

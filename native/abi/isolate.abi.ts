@@ -81,6 +81,19 @@ export const isolateConstants = [
     "Bus of grantDevice: one of the platform's devices.",
   ),
   constant('RUNTIME_GRANT_SERIAL', 'u32', 2, 'Bus of grantDevice: a serial port.'),
+  constant(
+    'RUNTIME_KEYBOARD_NOTES_OFFSET',
+    'u32',
+    2048,
+    'Where the bytes that an isolate has read from its keyboard controller are, in its memory, whose first word counts ' +
+      'them: 16 bits each, the byte and above it the status that was read before.',
+  ),
+  constant(
+    'RUNTIME_KEYBOARD_NOTES',
+    'u32',
+    1024,
+    'How many of these there are: byte number n is at n modulo this.',
+  ),
   constant('RUNTIME_NEWS_CHANNEL', 'u32', 1, 'Kind of news: a channel should be looked at.'),
   constant('RUNTIME_NEWS_ISOLATE_ENDED', 'u32', 2, 'Kind of news: an isolate has ended.'),
   constant('RUNTIME_END_FINISHED', 'u32', 1, 'How an isolate ended: there was nothing left to do.'),

@@ -506,7 +506,9 @@ const grant = bindingGroup(
     }),
     spawned({
       name: 'memory',
-      doc: 'Gives the memory that this isolate shares with the device, and with who has started it.',
+      doc:
+        'Gives the memory that this isolate shares with the device, and with who has started it. Of a keyboard ' +
+        'controller the host notes there what is read from its data port: see RUNTIME_KEYBOARD_NOTES_OFFSET.',
       calls: { host: 'GrantedMemory' },
       arguments: [],
       returns: { kind: 'memory', doc: 'all of it' },

@@ -1,10 +1,6 @@
 /** Drivers of screens and keyboards, with models of the devices: VGA, PS/2, framebuffers; and devices that lie. */
 import { readFileSync } from 'node:fs';
-import type {
-  KeyboardControllerDevice,
-  PixelLayout,
-  TextScreenDevice,
-} from '@runtimejs/platform/platform.ts';
+import type { PixelLayout } from '@runtimejs/platform/platform.ts';
 import * as ps2 from '@runtimejs/ps2/driver.ts';
 import type { KeyEvent } from '@runtimejs/tty/keyboard/keys.ts';
 import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
@@ -15,84 +11,8 @@ import { Terminal } from '@runtimejs/tty/screen/terminal.ts';
 import * as vga from '@runtimejs/vga/driver.ts';
 import test from 'ava';
 import { fetchFont } from '../../lib/cli/src/font.ts';
-import { FakeInterrupt, FakePlatform } from './support/fake-platform.ts';
-
-/** A keyboard controller with a keyboard; honest unless a test says otherwise. */
-class ControllerModel {
-  readonly interrupt = new FakeInterrupt(0, 0);
-  /** Bytes that wait for the driver, and whether the mouse sent them. */
-  readonly output: { readonly byte: number; readonly isMouse: boolean }[] = [];
-  readonly sent: number[] = [];
-  configuration = 0x43;
-  /** The input buffer never empties. */
-  isStuck = false;
-  /** There is always something to read. */
-  neverStops = false;
-  selfTest = 0x55;
-  ignoresTranslation = false;
-  keyboardAnswers: number[] | undefined = undefined;
-  /** What was typed while the keyboard is off: it comes as soon as it is on. */
-  typedAhead: number[] = [];
-  #awaitsConfiguration = false;
-
-  get device(): KeyboardControllerDevice {
-    return {
-      kind: 'keyboard-controller',
-      number: 0,
-      ports: {
-        size: 2,
-        read: (port) => (port === 1 ? this.#status() : this.#take()),
-        write: (port, _width, value) => (port === 1 ? this.#command(value) : this.#data(value)),
-      },
-      openInterrupt: () => this.interrupt,
-    };
-  }
-
-  /** The keyboard sends bytes. */
-  send(...bytes: readonly number[]): void {
-    for (const byte of bytes) this.output.push({ byte, isMouse: false });
-    this.interrupt.raised += 1;
-  }
-
-  #status(): number {
-    const isFull = this.neverStops || this.output.length > 0;
-    return (
-      (isFull ? 1 : 0) | (this.isStuck ? 2 : 0) | (this.output[0]?.isMouse === true ? 0x20 : 0)
-    );
-  }
-
-  #take(): number {
-    return this.output.shift()?.byte ?? 0;
-  }
-
-  #command(value: number): void {
-    const answer = (byte: number) => this.output.push({ byte, isMouse: false });
-    if (value === 0xaa) answer(this.selfTest);
-    else if (value === 0xab) answer(0);
-    else if (value === 0x20) answer(this.configuration);
-    else if (value === 0x60) this.#awaitsConfiguration = true;
-    else if (value === 0xad) this.configuration |= 0x10;
-    else if (value === 0xae) this.configuration &= ~0x10;
-    this.#type();
-  }
-
-  #type(): void {
-    if ((this.configuration & 0x10) !== 0 || this.typedAhead.length === 0) return;
-    this.send(...this.typedAhead.splice(0));
-  }
-
-  #data(value: number): void {
-    if (this.#awaitsConfiguration) {
-      this.#awaitsConfiguration = false;
-      this.configuration = this.ignoresTranslation ? value & ~0x40 : value;
-      this.#type();
-      return;
-    }
-    this.sent.push(value);
-    const answer = this.keyboardAnswers === undefined ? 0xfa : this.keyboardAnswers.shift();
-    if (answer !== undefined) this.send(answer);
-  }
-}
+import { FakePlatform } from './support/fake-platform.ts';
+import { ControllerModel, TextScreenModel } from './support/pc-models.ts';
 
 function attachKeyboard(model: ControllerModel) {
   const platform = new FakePlatform();
@@ -222,34 +142,13 @@ test('ps2: a keyboard that floods takes no more than its share of a turn', (t) =
   t.true((keyboard?.counters.floods ?? 0) >= 1);
 });
 
-/** A text screen's memory and its CRT controller. */
+/** A text screen with its driver. */
 function textScreen() {
-  const bytes = new Uint8Array(0x8000);
-  const registers = new Map<number, number>();
-  let selected = 0;
-  const device: TextScreenDevice = {
-    kind: 'text-screen',
-    number: 0,
-    memory: {
-      bytes,
-      halves: new Uint16Array(bytes.buffer),
-      words: new Uint32Array(bytes.buffer),
-      size: bytes.length,
-    },
-    ports: {
-      size: 2,
-      read: (port) => (port === 0 ? selected : (registers.get(selected) ?? 0)),
-      write: (port, _width, value) => {
-        if (port === 0) selected = value;
-        else registers.set(selected, value);
-      },
-    },
-  };
+  const { device, registers, cell } = new TextScreenModel();
   const platform = new FakePlatform();
   platform.devices.push(device);
   const [display] = vga.attach(platform);
   if (display === undefined) throw new Error('there is no display');
-  const cell = (column: number, row: number) => device.memory.halves[row * 80 + column] ?? 0;
   return { platform, display, registers, cell };
 }
 

@@ -65,6 +65,14 @@ export class KeyboardController {
     return after !== undefined && (after & translates) === 0 ? 2 : 1;
   }
 
+  /**
+   * Goes on with a controller that start() has set up. It is asked nothing, so that every byte that comes is a key's.
+   * @returns why it cannot be used; undefined when it can
+   */
+  resume(): string | undefined {
+    return this.#command(command.enableKeyboard) ? undefined : 'it does not take commands any more';
+  }
+
   /** Sends a byte to the keyboard. @returns false when the controller does not take it */
   send(byte: number): boolean {
     if (!this.#waitFor(status.inputFull, 0)) return false;

@@ -5,12 +5,12 @@ import type {
   Platform,
 } from '@runtimejs/platform/platform.ts';
 import type { Keyboard, KeyboardLights, KeyEvent } from '@runtimejs/tty/keyboard/keys.ts';
-import { ScancodeDecoder } from '@runtimejs/tty/keyboard/scancodes.ts';
 import { KeyboardController } from './controller.ts';
+import { KeyReader } from './key-reader.ts';
+import type { Ps2Remains } from './remains.ts';
 
-/** Commands to the keyboard, and its answers (IBM PC AT technical reference, section 4). */
+/** Commands to the keyboard (IBM PC AT technical reference, section 4). */
 const command = { setLights: 0xed, enable: 0xf4 } as const;
-const answer = { acknowledge: 0xfa, resend: 0xfe, echo: 0xee, testPassed: 0xaa } as const;
 const mostResends = 3;
 /** How long the keyboard may take to acknowledge a byte, microseconds. */
 const answerTime = 500_000;
@@ -34,8 +34,9 @@ export class Ps2Keyboard implements Keyboard {
   readonly #platform: Platform;
   readonly #controller: KeyboardController;
   readonly #interrupt: Interrupt;
-  readonly #decoder: ScancodeDecoder;
-  readonly #held = new Set<number>();
+  /** The set of scan codes that come. */
+  readonly set: 1 | 2;
+  readonly #keys: KeyReader;
   #take: (event: KeyEvent) => void = () => {};
   #lost: () => void = () => {};
   /** Bytes for the keyboard; the first one has been sent and waits for its acknowledgement. */
@@ -45,20 +46,28 @@ export class Ps2Keyboard implements Keyboard {
   #cancelLook: () => void = () => {};
   #isStopped = false;
 
-  /** Throws when the machine gives no interrupt. */
+  /**
+   * Throws when the machine gives no interrupt.
+   * @param remains of the driver before, which had set the keyboard up
+   */
   constructor(
     platform: Platform,
     device: KeyboardControllerDevice,
     controller: KeyboardController,
     set: 1 | 2,
+    remains?: Ps2Remains,
   ) {
     this.#platform = platform;
     this.#controller = controller;
-    this.#decoder = new ScancodeDecoder(set);
+    this.set = set;
+    this.#keys = new KeyReader(set, remains?.held, remains?.begun);
     this.#interrupt = device.openInterrupt();
     this.#interrupt.onInterrupt(() => this.#onInterrupt());
-    this.#send(command.enable);
     this.#look();
+    // A keyboard that was enabled would forget what it has not sent yet.
+    if (remains === undefined) this.#send(command.enable);
+    // What it has sent meanwhile: the line tells of edges, and nobody has seen that one.
+    else platform.at(platform.now(), () => this.#receive());
   }
 
   listen(take: (event: KeyEvent) => void, lost: () => void): void {
@@ -103,38 +112,30 @@ export class Ps2Keyboard implements Keyboard {
   }
 
   #takeByte(byte: number): void {
-    if (byte === answer.acknowledge) {
-      this.#acknowledged();
-    } else if (byte === answer.resend) {
-      this.#resend();
-    } else if (byte === answer.testPassed && this.#held.size === 0) {
-      // It was plugged in just now, and begins with its keys off. (As a release it means that of left shift.)
-      this.#forget();
-      this.#send(command.enable);
-    } else if (byte !== answer.echo) {
-      this.#takeScancode(byte);
+    const meaning = this.#keys.take(byte);
+    switch (meaning) {
+      case undefined:
+        break;
+      case 'acknowledged':
+        this.#acknowledged();
+        break;
+      case 'resend':
+        this.#resend();
+        break;
+      case 'plugged':
+        this.#lost();
+        this.#send(command.enable);
+        break;
+      case 'unknown':
+        this.counters.unknown += 1;
+        break;
+      case 'overrun':
+        this.counters.overruns += 1;
+        this.#lost();
+        break;
+      default:
+        this.#take(meaning);
     }
-  }
-
-  #takeScancode(byte: number): void {
-    const result = this.#decoder.take(byte);
-    if (result === undefined) return;
-    if (result === 'unknown') {
-      this.counters.unknown += 1;
-    } else if (result === 'overrun') {
-      this.counters.overruns += 1;
-      this.#forget();
-    } else {
-      if (result.isDown) this.#held.add(result.code);
-      else this.#held.delete(result.code);
-      this.#take(result);
-    }
-  }
-
-  #forget(): void {
-    this.#held.clear();
-    this.#decoder.reset();
-    this.#lost();
   }
 
   #send(...bytes: readonly number[]): void {
@@ -186,17 +187,31 @@ export class Ps2Keyboard implements Keyboard {
 
 /** Takes the keyboard, where there is a controller that works. */
 export function attach(platform: Platform): readonly Ps2Keyboard[] {
+  return start(platform, (controller) => controller.start());
+}
+
+/** The same after a driver that has ended, wherever it was: what the keyboard has sent since is not lost. */
+export function resume(platform: Platform, remains: Ps2Remains): readonly Ps2Keyboard[] {
+  return start(platform, (controller) => controller.resume() ?? remains.set, remains);
+}
+
+/** @param setUp gives the set of scan codes that will come, or why the controller cannot be used */
+function start(
+  platform: Platform,
+  setUp: (controller: KeyboardController) => 1 | 2 | string,
+  remains?: Ps2Remains,
+): readonly Ps2Keyboard[] {
   const keyboards: Ps2Keyboard[] = [];
   for (const device of platform.platformDevices()) {
     if (device.kind !== 'keyboard-controller') continue;
     const controller = new KeyboardController(platform, device);
-    const set = controller.start();
+    const set = setUp(controller);
     if (typeof set === 'string') {
       platform.log('warn', `ps2: left out the keyboard controller: ${set}`);
       continue;
     }
     try {
-      keyboards.push(new Ps2Keyboard(platform, device, controller, set));
+      keyboards.push(new Ps2Keyboard(platform, device, controller, set, remains));
     } catch (error) {
       platform.log('error', `ps2: left out the keyboard: ${(error as Error).message}`);
     }

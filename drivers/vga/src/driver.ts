@@ -3,12 +3,22 @@
  * in the CRT controller (IBM VGA technical reference, sections 2 and 4).
  */
 import type { Platform, TextScreenDevice } from '@runtimejs/platform/platform.ts';
+import type { TerminalSize } from '@runtimejs/tty/device.ts';
 import { codeOf } from '@runtimejs/tty/screen/code-page-437.ts';
 import { coloursOf } from '@runtimejs/tty/screen/colours.ts';
 import type { Display, View } from '@runtimejs/tty/screen/display.ts';
 
 const columns = 80;
 const rows = 25;
+/** Cells of the screen. */
+export const size: TerminalSize = { columns, rows };
+/** What it is, whoever drives it. */
+export const identity = {
+  name: 'VGA text screen',
+  isTextScreen: true,
+  replacesTextScreen: false,
+  size,
+} as const;
 /** Registers of the CRT controller. */
 const crt = {
   cursorStart: 0x0a,
@@ -31,10 +41,10 @@ function vgaColour(colour: number): number {
 
 /** The screen. Made by attach(). */
 export class VgaTextDisplay implements Display {
-  readonly name = 'VGA text screen';
-  readonly size = { columns, rows } as const;
-  readonly isTextScreen = true;
-  readonly replacesTextScreen = false;
+  readonly name = identity.name;
+  readonly size = size;
+  readonly isTextScreen = identity.isTextScreen;
+  readonly replacesTextScreen = identity.replacesTextScreen;
   readonly counters = { cells: 0 };
   readonly #device: TextScreenDevice;
   /** What is shown; the adapter's own memory is slow to read. */
@@ -102,11 +112,15 @@ export class VgaTextDisplay implements Display {
   }
 }
 
-/** Takes the text screen, where the machine has one. */
-export function attach(platform: Platform): readonly VgaTextDisplay[] {
+/** The text screen, where the machine has one; it is not touched. */
+export function find(platform: Platform): readonly TextScreenDevice[] {
   return platform
     .platformDevices()
     .filter((device) => device.kind === 'text-screen')
-    .filter(({ memory }) => memory.size >= columns * rows * 2)
-    .map((device) => new VgaTextDisplay(device));
+    .filter(({ memory }) => memory.size >= columns * rows * 2);
+}
+
+/** Takes the text screen, where the machine has one. */
+export function attach(platform: Platform): readonly VgaTextDisplay[] {
+  return find(platform).map((device) => new VgaTextDisplay(device));
 }

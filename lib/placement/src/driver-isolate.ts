@@ -52,9 +52,12 @@ export function startDevice<Device extends Stoppable>(
   return device;
 }
 
-/** What an isolate is started with that replaces another one. */
-export interface TakenOver {
-  readonly state: Json;
+/** What a driver's isolate is started with. */
+export interface DriverArgument {
+  /** Of the version that it replaces; undefined when it replaces none, or one that had no state. */
+  readonly state?: Json;
+  /** What is known of the device since the life before: see PlacedListener.remains(). */
+  readonly remains?: Json;
 }
 
 /** What a driver does about its successor. */
@@ -82,9 +85,8 @@ export class Succession<Device extends Stoppable> {
 
   /** Has the driver take the state of the one before, if there is one. */
   async takeOver(argument: Json): Promise<void> {
-    if (argument === null) return;
-    const { state } = argument as unknown as TakenOver;
-    await this.#driver.takeOver?.(this.#device, state);
+    const { state } = argument as DriverArgument;
+    if (state !== undefined) await this.#driver.takeOver?.(this.#device, state);
   }
 
   /** Takes what the system isolate asks for. */

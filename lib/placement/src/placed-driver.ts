@@ -18,7 +18,7 @@ import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
 import type { ReplaceablePart, State } from '@runtimejs/system/reload/types.ts';
 import { handoverLimit, ReloadFailure, timer } from '@runtimejs/system/reload/within.ts';
-import type { TakenOver } from './driver-isolate.ts';
+import type { DriverArgument } from './driver-isolate.ts';
 import type { DriverMessage, ReplacementMessage } from './messages.ts';
 
 declare global {
@@ -78,6 +78,8 @@ export interface PlacedListener {
   stopped(then: () => void): void;
   /** It has ended, and the device is quiet. */
   ended(): void;
+  /** What the next life is to know of the device; undefined when there is nothing. */
+  remains?(): Json | undefined;
 }
 
 /** A driver that does not start at all is tried for good, but seldom: the machine may be of no use without. */
@@ -120,8 +122,8 @@ export class PlacedDriver implements ReplaceablePart {
   readonly #supervisor: Supervisor;
   #isolate: Isolate | undefined;
   #teller: Teller | undefined;
-  /** What the next life begins with. */
-  #argument: TakenOver | null = null;
+  /** The state that the next life begins with. */
+  #state: Pick<DriverArgument, 'state'> = {};
   #isBeingReplaced = false;
   /** handOver() of the version that runs has failed. */
   #isStateLost = false;
@@ -209,7 +211,7 @@ export class PlacedDriver implements ReplaceablePart {
         const { is } = await this.#next(['stopped'], stopLimit);
         if (is === 'stopped') await this.#untilTaken();
       }
-      this.#argument = state === undefined ? null : { state };
+      this.#state = state === undefined ? {} : { state };
       await this.#startAnew();
       this.#isStateLost = false;
     } finally {
@@ -231,7 +233,7 @@ export class PlacedDriver implements ReplaceablePart {
     const started = this.#next(['ready'], startLimit);
     this.#supervisor.start();
     const news = await started;
-    if (news.is === 'ready') this.#argument = null;
+    if (news.is === 'ready') this.#state = {};
     else if (news.is === 'late') {
       throw new ReloadFailure(`${this.name} has not started after ${startLimit / 1000} s.`);
     } else if ('report' in news) {
@@ -267,13 +269,14 @@ export class PlacedDriver implements ReplaceablePart {
   #begin(): Isolate {
     const problem = this.#reset();
     if (problem !== undefined) throw new Error(problem);
+    const remains = this.#listener.remains?.();
     const isolate = isolates().spawn({
       name: this.name,
       entry: this.#entry,
       device: this.#granted,
       heapLimit,
       turnLimit,
-      argument: this.#argument as Json,
+      argument: { ...this.#state, ...(remains === undefined ? {} : { remains }) } as Json,
     });
     this.#isolate = isolate;
     this.#teller = this.#listener.started(isolate.channel, this.#granted);

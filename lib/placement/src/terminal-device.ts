@@ -9,6 +9,7 @@ import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { SystemContext } from '@runtimejs/system/compose.ts';
 import type { TerminalDevice, TerminalHost, TerminalSize } from '@runtimejs/tty/device.ts';
 import { ByteReader, ByteWriter } from './byte-ring.ts';
+import { LifeCounters } from './life-counters.ts';
 import { Conversation, type DriverMessage, type ReplacementMessage } from './messages.ts';
 import type { PlacedListener } from './placed-driver.ts';
 import { ringAt } from './ring.ts';
@@ -64,9 +65,7 @@ export class PlacedTerminal implements TerminalDevice {
     sentAgain: 0,
     lostInputBytes: 0,
   };
-  /** What the driver counts, in this life and in former ones. */
-  readonly #counted: Record<string, number> = {};
-  #counting: Readonly<Record<string, number>> = {};
+  readonly #counted = new LifeCounters();
   #host: TerminalHost | undefined;
   #voice: Voice | undefined;
   #output: ByteWriter | undefined;
@@ -97,10 +96,7 @@ export class PlacedTerminal implements TerminalDevice {
   }
 
   get counters(): Readonly<Record<string, number>> {
-    const sums: Record<string, number> = { ...this.#counted };
-    for (const [name, count] of Object.entries(this.#counting)) {
-      sums[name] = (sums[name] ?? 0) + count;
-    }
+    const { sums } = this.#counted;
     return { ...sums, ...this.#own, sentBytes: this.#own.sentBytes - this.unsent };
   }
 
@@ -202,10 +198,7 @@ export class PlacedTerminal implements TerminalDevice {
     this.#input = undefined;
     this.#own.driverEnds += 1;
     this.#awaitedUntil = this.#now() + absence;
-    for (const [name, count] of Object.entries(this.#counting)) {
-      this.#counted[name] = (this.#counted[name] ?? 0) + count;
-    }
-    this.#counting = {};
+    this.#counted.end();
     if (this.#left.length > 0) this.#host?.readable();
   }
 
@@ -224,7 +217,7 @@ export class PlacedTerminal implements TerminalDevice {
   told(message: TerminalMessage): void {
     switch (message.is) {
       case 'terminalCounters':
-        this.#counting = message.counters;
+        this.#counted.tell(message.counters);
         break;
       case 'break':
         this.#host?.breakReceived();

@@ -6,6 +6,7 @@ import type { TerminalDevice, TerminalHost } from '@runtimejs/tty/device.ts';
 import { ByteReader, ByteWriter } from './byte-ring.ts';
 import { bareBindings, Succession, systemViolated } from './driver-isolate.ts';
 import { GrantedPlatform } from './granted-platform.ts';
+import { CountersTeller } from './life-counters.ts';
 import {
   Conversation,
   type DriverMessage,
@@ -56,7 +57,7 @@ export function terminalProgram<Device extends TerminalDevice>(
     );
     const bridges = devices.map((device, index) => {
       keepRecord?.(device, memory, terminalPlace(index).record);
-      return new Bridge(device, index, memory, conversation);
+      return new Bridge(device, index, platform, conversation);
     });
     const succession = new Succession(
       {
@@ -105,14 +106,15 @@ class Bridge implements TerminalHost {
   /** The device has said that it has some input. */
   #isReadable = true;
   #isOver = false;
-  #lastCounters = '';
+  readonly #counters: CountersTeller;
 
   constructor(
     device: TerminalDevice,
     index: number,
-    memory: Memory,
+    platform: GrantedPlatform,
     conversation: Conversation<DriverMessage | TerminalMessage, ReplacementMessage>,
   ) {
+    const { memory } = platform;
     const { output, input } = terminalPlace(index);
     this.#device = device;
     this.#index = index;
@@ -120,6 +122,11 @@ class Bridge implements TerminalHost {
     this.#output = new ByteReader(memory, output);
     this.#input = new ByteWriter(memory, input);
     this.#inputSize = input.size;
+    this.#counters = new CountersTeller(
+      () => device.counters,
+      (counters) => conversation.tell({ is: 'terminalCounters', index, counters }),
+      platform,
+    );
   }
 
   start(): void {
@@ -179,11 +186,7 @@ class Bridge implements TerminalHost {
   }
 
   tellCounters(): void {
-    const text = JSON.stringify(this.#device.counters);
-    if (text === this.#lastCounters) return;
-    this.#lastCounters = text;
-    const counters = JSON.parse(text) as Record<string, number>;
-    this.#conversation.tell({ is: 'terminalCounters', index: this.#index, counters });
+    this.#counters.tell();
   }
 
   /** From the device, into the ring. What has no room stays with the device, whose other side waits. */

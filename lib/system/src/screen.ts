@@ -10,16 +10,29 @@ import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { TerminalDevice } from '@runtimejs/tty/device.ts';
 import type { Keyboard } from '@runtimejs/tty/keyboard/keys.ts';
 import { type LayoutName, layoutNames } from '@runtimejs/tty/keyboard/layouts.ts';
-import type { Display, DisplayDriver } from '@runtimejs/tty/screen/display.ts';
-import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
+import type { Display } from '@runtimejs/tty/screen/display.ts';
+import type { Font } from '@runtimejs/tty/screen/font.ts';
 import { ScreenDevice } from '@runtimejs/tty/screen/screen-device.ts';
-import type { Driver } from './compose.ts';
-import type { SystemBindings } from './generated/bindings.d.ts';
+import type { Driver, SystemContext } from './compose.ts';
+import { createFontReader } from './screen-font.ts';
 import { readSetting } from './settings.ts';
 
-/** A driver of keyboards: the module that its package exports as `driver.ts`. */
+/** A driver of keyboards: the module that its package exports as `driver.ts`, or as `own.ts`. */
 export interface KeyboardDriver {
-  attach(platform: Platform): readonly Keyboard[];
+  attach(platform: Platform, context: SystemContext): readonly Keyboard[];
+}
+
+/** A driver of displays: the module that its package exports as `driver.ts`, or as `own.ts`. */
+export interface DisplayDriver {
+  /**
+   * Finds its displays; one that cannot be used is named in the log and left out.
+   * @param font gives the font for pixels; undefined, and a line in the log, when there is none
+   */
+  attach(
+    platform: Platform,
+    font: () => Font | undefined,
+    context: SystemContext,
+  ): readonly Display[];
 }
 
 /** What a screen is put together from. */
@@ -33,7 +46,8 @@ export interface ScreenDrivers {
 /** The driver. */
 export function screen(drivers: ScreenDrivers): Driver<TerminalDevice> {
   return {
-    attach(platform, _memory, { bindings }) {
+    attach(platform, _memory, context) {
+      const { bindings } = context;
       const wanted = readSetting(bindings, 'screen');
       if (wanted === 'off') return [];
       if (wanted !== undefined) {
@@ -43,7 +57,7 @@ export function screen(drivers: ScreenDrivers): Driver<TerminalDevice> {
         );
       }
       const layout = chooseLayout(readSetting(bindings, 'keyboard'), drivers.layout, platform);
-      const device = attachScreen(platform, bindings, { ...drivers, layout });
+      const device = attachScreen(context, { ...drivers, layout });
       return device === undefined ? [] : [device];
     },
   };
@@ -70,18 +84,18 @@ function isLayout(name: string): name is LayoutName {
  * @returns undefined when there is no display: a keyboard without one is left alone
  */
 export function attachScreen(
-  platform: Platform,
-  bindings: SystemBindings,
+  context: SystemContext,
   { displays: displayDrivers, keyboards: keyboardDrivers, layout = 'us' }: ScreenDrivers,
 ): TerminalDevice | undefined {
-  const font = createFontReader(platform, bindings);
+  const { platform } = context;
+  const font = createFontReader(platform, context.bindings.device);
   const found = displayDrivers.flatMap((driver) =>
-    tryAttach(platform, () => driver.attach(platform, font)),
+    tryAttach(platform, () => driver.attach(platform, font, context)),
   );
   const displays = visible(found);
   if (displays.length === 0) return undefined;
   const keyboards = keyboardDrivers.flatMap((driver) =>
-    tryAttach(platform, () => driver.attach(platform)),
+    tryAttach(platform, () => driver.attach(platform, context)),
   );
   for (const { name, size } of displays) {
     platform.log('info', `screen: ${name}, ${size.columns} by ${size.rows} characters`);
@@ -108,25 +122,4 @@ function visible(displays: readonly Display[]): readonly Display[] {
   ) as [Display[], Display[]];
   for (const display of hidden) display.stop();
   return shown;
-}
-
-/** Reads the font when it is first asked for; a machine with a text screen alone never needs it. */
-function createFontReader(
-  platform: Platform,
-  { device }: Pick<SystemBindings, 'device'>,
-): () => Font | undefined {
-  let font: Font | string | undefined;
-  return () => {
-    if (font === undefined) {
-      try {
-        font = parseFont(new Uint8Array(device.font()));
-      } catch (error) {
-        font = (error as Error).message;
-      }
-      if (typeof font === 'string') {
-        platform.log('error', `screen: framebuffers are left out, for there is no font: ${font}`);
-      }
-    }
-    return typeof font === 'string' ? undefined : font;
-  };
 }

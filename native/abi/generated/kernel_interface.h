@@ -78,6 +78,13 @@ static const uint32_t RUNTIME_GRANT_FUNCTION = 0u;
 static const uint32_t RUNTIME_GRANT_PLATFORM = 1u;
 /** Bus of grantDevice: a serial port. */
 static const uint32_t RUNTIME_GRANT_SERIAL = 2u;
+/**
+ * Where the bytes that an isolate has read from its keyboard controller are, in its memory, whose
+ * first word counts them: 16 bits each, the byte and above it the status that was read before.
+ */
+static const uint32_t RUNTIME_KEYBOARD_NOTES_OFFSET = 2048u;
+/** How many of these there are: byte number n is at n modulo this. */
+static const uint32_t RUNTIME_KEYBOARD_NOTES = 1024u;
 /** Kind of news: a channel should be looked at. */
 static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
 /** Kind of news: an isolate has ended. */

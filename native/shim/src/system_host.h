@@ -130,7 +130,7 @@ class SystemHost {
   int32_t MapGrantedPlatform(uint32_t index, RuntimeMemoryRange* into) const;
   int32_t OpenGrantedPlatformLine(uint32_t index);
   uint32_t GrantedPlatformPorts(uint32_t index) const;
-  uint32_t ReadGrantedPlatformPort(uint32_t index, uint32_t port) const;
+  uint32_t ReadGrantedPlatformPort(uint32_t index, uint32_t port);
   int32_t WriteGrantedPlatformPort(uint32_t index, uint32_t port, uint32_t value);
   int32_t GrantedFramebuffer(uint32_t index, RuntimeFramebuffer* into) const;
   int32_t GrantedFont(RuntimeMemoryRange* into) const;

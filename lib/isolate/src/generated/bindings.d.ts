@@ -429,7 +429,9 @@ export interface GrantBindings {
   interruptCount(id: number): number;
 
   /**
-   * Gives the memory that this isolate shares with the device, and with who has started it.
+   * Gives the memory that this isolate shares with the device, and with who has started it. Of a
+   * keyboard controller the host notes there what is read from its data port: see
+   * RUNTIME_KEYBOARD_NOTES_OFFSET.
    * @returns all of it
    * @throws an Error with the error's name in `code` when the kernel refuses
    */

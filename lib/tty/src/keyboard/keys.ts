@@ -67,6 +67,8 @@ export interface Keyboard {
   /** For the log: where it is. */
   readonly name: string;
   readonly counters: Readonly<Record<string, number>>;
+  /** Its driver is being started again: a key that counts as held may have been released. Left out: it never is. */
+  readonly isAway?: boolean;
   /**
    * Names who gets the keys; once. Repeats of a key that is held are left out: who listens repeats it.
    * @param lost runs when events were lost, so that no key counts as held any more

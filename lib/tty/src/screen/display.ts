@@ -1,7 +1,5 @@
 /** Where a terminal's cells are shown: a text screen, or pixels. */
-import type { Platform } from '@runtimejs/platform/platform.ts';
 import type { TerminalSize } from '../device.ts';
-import type { Font } from './font.ts';
 import type { Grid } from './grid.ts';
 
 /** What is to be seen. */
@@ -11,15 +9,6 @@ export interface View {
   readonly cursor: { readonly column: number; readonly row: number } | undefined;
   /** Colours are swapped everywhere. */
   readonly reverseVideo: boolean;
-}
-
-/** A driver of displays: the module that its package exports as `driver.ts`. */
-export interface DisplayDriver {
-  /**
-   * Finds its displays; one that cannot be used is named in the log and left out.
-   * @param font gives the font for pixels; undefined, and a line in the log, when there is none
-   */
-  attach(platform: Platform, font: () => Font | undefined): readonly Display[];
 }
 
 /** A display, as drivers make it. */
@@ -33,6 +22,8 @@ export interface Display {
   /** How many cells it has. */
   readonly size: TerminalSize;
   readonly counters: Readonly<Record<string, number>>;
+  /** It has not shown all that it was told to draw, because that takes time. Left out: it never is. */
+  readonly isBehind?: boolean;
   /** Names who hears that `size` has changed, or that everything has to be drawn again; once. */
   onChange(changed: () => void): void;
   /** Shows the rows that changed (grid.changed), and the cursor. Leaves grid.changed as it is. */

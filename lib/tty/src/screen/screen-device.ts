@@ -102,7 +102,8 @@ export class ScreenDevice implements TerminalDevice {
 
   /** What was taken is in the picture, but the picture may not be shown yet. */
   get unsent(): number {
-    return bytesPerFrame - this.#room;
+    const undrawn = bytesPerFrame - this.#room;
+    return undrawn === 0 && this.#displays.some(({ isBehind }) => isBehind) ? 1 : undrawn;
   }
 
   read(into: Uint8Array): number {
@@ -178,10 +179,17 @@ export class ScreenDevice implements TerminalDevice {
 
   #repeated = 0;
 
-  #repeat(code: number, delay: number): void {
+  /** @param wasAway a keyboard's driver was not there when it should have been typed last */
+  #repeat(code: number, delay: number, wasAway = false): void {
     this.#repeated = code;
     this.#cancelRepeat = this.#clock.at(this.#clock.now() + delay, () => {
       if (!this.#typist.isHeld(code)) return;
+      const isAway = this.#keyboards.some((keyboard) => keyboard.isAway);
+      if (isAway || wasAway) {
+        // A release that has waited for the driver comes first.
+        this.#repeat(code, isAway ? repeatPeriod : repeatDelay, isAway);
+        return;
+      }
       const { text } = this.#typist.type(code, this.#terminal.modes);
       // Nobody reads: a key that is held must not fill what is left for others.
       if (text !== '' && this.#input.length < inputCapacity / 2) this.#receive(encodeUtf8(text));

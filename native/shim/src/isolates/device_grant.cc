@@ -1,4 +1,4 @@
-// Source: PCI Local Bus 3.0, chapter 6.
+// Sources: PCI Local Bus 3.0, chapter 6; IBM PC AT technical reference, section 1.4 (keyboard controller).
 #include "device_grant.h"
 
 #include <cerrno>
@@ -29,6 +29,9 @@ constexpr uint32_t kAddressHigh = 8;
 constexpr uint32_t kData32 = 8;
 constexpr uint32_t kData64 = 12;
 constexpr uint32_t kIs64Bit = 1 << 7;
+// Ports of a keyboard controller, as the kernel numbers them.
+constexpr uint32_t kKeyboardData = 0;
+constexpr uint32_t kKeyboardStatus = 1;
 // What ends a wait.
 constexpr uint32_t kEvents = RUNTIME_EVENT_WAKE | RUNTIME_EVENT_INTERRUPT;
 
@@ -66,6 +69,13 @@ int32_t CheckDevice(const RuntimeKernelInterface& kernel, const DevicePlace& pla
   return -EINVAL;
 }
 
+bool IsKeyboardController(const RuntimeKernelInterface& kernel, const DevicePlace& place) {
+  RuntimePlatformDevice described = {};
+  return place.bus == DevicePlace::Bus::kPlatform &&
+         kernel.platform_device_at(place.index, &described) >= 0 &&
+         described.kind == RUNTIME_PLATFORM_DEVICE_KEYBOARD_CONTROLLER;
+}
+
 }  // namespace
 
 std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& kernel,
@@ -86,6 +96,16 @@ std::shared_ptr<DeviceGrant> DeviceGrant::Create(const RuntimeKernelInterface& k
   return std::shared_ptr<DeviceGrant>(
       new DeviceGrant(kernel, place, arena, block, static_cast<uint32_t>(*error)));
 }
+
+DeviceGrant::DeviceGrant(const RuntimeKernelInterface& kernel, const DevicePlace& place,
+                         const RuntimeMemoryRange& arena, const RuntimeArenaBlock& block,
+                         uint32_t word)
+    : kernel_(kernel),
+      place_(place),
+      arena_(arena),
+      block_(block),
+      word_(word),
+      is_keyboard_controller_(IsKeyboardController(kernel, place)) {}
 
 DeviceGrant::~DeviceGrant() {
   Revoke();
@@ -260,8 +280,22 @@ uint32_t DeviceGrant::PortCount(uint32_t index) const {
   return IsOwnPlatformDevice(index) ? kernel_.platform_device_ports(place_.index) : 0;
 }
 
-uint32_t DeviceGrant::ReadPlatformPort(uint32_t index, uint32_t port) const {
-  return IsOwnPlatformDevice(index) ? kernel_.platform_port_read(place_.index, port) : kNothing;
+uint32_t DeviceGrant::ReadPlatformPort(uint32_t index, uint32_t port) {
+  if (!IsOwnPlatformDevice(index)) return kNothing;
+  const uint32_t value = kernel_.platform_port_read(place_.index, port);
+  if (is_keyboard_controller_ && port == kKeyboardData) NoteKeyboardByte(value);
+  if (is_keyboard_controller_ && port == kKeyboardStatus) keyboard_status_ = value;
+  return value;
+}
+
+// Reading takes the byte from the controller: without a note it would be lost with the isolate.
+void DeviceGrant::NoteKeyboardByte(uint32_t byte) const {
+  const uint64_t notes = memory().address;
+  auto* const entries = reinterpret_cast<uint16_t*>(notes + RUNTIME_KEYBOARD_NOTES_OFFSET);
+  const uint32_t count = std::atomic_ref(*reinterpret_cast<uint32_t*>(notes)).load();
+  entries[count % RUNTIME_KEYBOARD_NOTES] =
+      static_cast<uint16_t>((keyboard_status_ & 0xff) << 8 | (byte & 0xff));
+  AddToCount(0, 1);
 }
 
 int32_t DeviceGrant::WritePlatformPort(uint32_t index, uint32_t port, uint32_t value) const {

@@ -84,7 +84,8 @@ class DeviceGrant {
   int32_t MapPlatform(uint32_t index, RuntimeMemoryRange* into) const;
   int32_t OpenPlatformLine(uint32_t index);
   uint32_t PortCount(uint32_t index) const;
-  uint32_t ReadPlatformPort(uint32_t index, uint32_t port) const;
+  /** What comes from a keyboard controller is noted in the memory, whatever becomes of the isolate meanwhile. */
+  uint32_t ReadPlatformPort(uint32_t index, uint32_t port);
   int32_t WritePlatformPort(uint32_t index, uint32_t port, uint32_t value) const;
   int32_t Framebuffer(uint32_t index, RuntimeFramebuffer* into) const;
   int32_t Font(RuntimeMemoryRange* into) const;
@@ -112,8 +113,7 @@ class DeviceGrant {
   };
 
   DeviceGrant(const RuntimeKernelInterface& kernel, const DevicePlace& place,
-              const RuntimeMemoryRange& arena, const RuntimeArenaBlock& block, uint32_t word)
-      : kernel_(kernel), place_(place), arena_(arena), block_(block), word_(word) {}
+              const RuntimeMemoryRange& arena, const RuntimeArenaBlock& block, uint32_t word);
 
   bool IsOwnFunction(uint32_t index) const {
     return index == 0 && is_function() && is_taken_.load();
@@ -129,6 +129,7 @@ class DeviceGrant {
   int32_t Open(int place, const Interrupt& opened);
   int32_t OpenLineOf(int32_t (*open)(uint32_t index));
   void AddToCount(size_t word, uint32_t count) const;
+  void NoteKeyboardByte(uint32_t byte) const;
   bool MayWrite(uint32_t offset, uint32_t width, uint32_t value) const;
   bool IsOwnMessage(uint32_t capability, uint32_t offset, uint32_t width, uint32_t value) const;
 
@@ -137,6 +138,8 @@ class DeviceGrant {
   const RuntimeMemoryRange arena_;
   const RuntimeArenaBlock block_;
   const uint32_t word_;  // the event word that its interrupts set
+  const bool is_keyboard_controller_;
+  uint32_t keyboard_status_ = 0;  // as it was read last
   std::atomic<bool> is_taken_ = false;
   std::array<Interrupt, 16> interrupts_;
 };

@@ -113,7 +113,7 @@ uint32_t SystemHost::GrantedPlatformPorts(uint32_t index) const {
   return device_ == nullptr ? 0 : device_->PortCount(index);
 }
 
-uint32_t SystemHost::ReadGrantedPlatformPort(uint32_t index, uint32_t port) const {
+uint32_t SystemHost::ReadGrantedPlatformPort(uint32_t index, uint32_t port) {
   return device_ == nullptr ? UINT32_MAX : device_->ReadPlatformPort(index, port);
 }
 

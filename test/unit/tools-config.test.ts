@@ -249,11 +249,24 @@ test('the composition holds what the config names, and nothing else', async (t) 
   t.regex(isolated, /import \* as driver0 from "@runtimejs\/virtio-rng\/driver\.ts"/);
   await t.throwsAsync(
     async () => {
-      const choice = "[{ driver: '@runtimejs/vga', placement: 'own' }]";
-      composition(await load(t, `export default { drivers: ${choice} };`));
+      const choice = "[{ driver: './src/driver.ts', placement: 'own' }]";
+      const files = { 'src/driver.ts': 'export const attach = () => [];' };
+      composition(await load(t, `export default { drivers: ${choice} };`, files));
     },
-    { message: /@runtimejs\/vga cannot have an isolate of its own: there is no module own\.ts/ },
+    { message: /driver\.ts cannot have an isolate of its own: there is no module own\.ts/ },
   );
+  const shown = `export default {
+    screen: {
+      displays: [{ driver: '@runtimejs/vga', placement: 'own' }, '@runtimejs/framebuffer/bochs.ts'],
+      keyboards: [{ driver: '@runtimejs/ps2', placement: 'own' }],
+    },
+  };`;
+  const screens = composition(await load(t, shown)) ?? '';
+  t.regex(screens, /import \* as display0 from "@runtimejs\/vga\/own\.ts"/);
+  t.regex(screens, /import \* as display1 from "@runtimejs\/framebuffer\/bochs\.ts"/);
+  t.regex(screens, /import \* as keyboard0 from "@runtimejs\/ps2\/own\.ts"/);
+  t.regex(screens, /screen\(\{ displays: \[display0, display1\], keyboards: \[keyboard0\] \}\)/);
+  t.notRegex(screens, /virtio-(gpu|input)/);
   const other = composition(await load(t, "export default { network: 'none' };")) ?? '';
   for (const name of ['uart', 'virtio-console', 'vga', 'framebuffer', 'virtio-gpu', 'ps2'])
     t.true(other.includes(`@runtimejs/${name}/`), `what was not asked to go stays: ${name}`);

@@ -7,5 +7,6 @@ export {
   type MetadataProvider,
   type RestartPolicy,
   type RuntimeConfig,
+  type ScreenChoice,
   type StaticNetwork,
 } from './config/config.ts';

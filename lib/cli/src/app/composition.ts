@@ -17,24 +17,20 @@ import { type ComposedServices, composeServices } from './services.ts';
 const defaultNetworkDrivers = ['@runtimejs/virtio-net', '@runtimejs/e1000'];
 const defaultTerminalDrivers = ['@runtimejs/uart', '@runtimejs/virtio-console'];
 const defaultDrivers = ['@runtimejs/virtio-rng'];
-/** Graphics adapters in the order in which they are looked for, by name of their module. */
-const displays = {
-  vga: '@runtimejs/vga/driver.ts',
-  framebuffer: '@runtimejs/framebuffer/driver.ts',
-  bochs: '@runtimejs/framebuffer/bochs.ts',
-  virtioGpu: '@runtimejs/virtio-gpu/driver.ts',
-} as const;
-const keyboards = {
-  ps2: '@runtimejs/ps2/driver.ts',
-  virtioInput: '@runtimejs/virtio-input/driver.ts',
-} as const;
-const screenModules = Object.entries({ ...displays, ...keyboards });
+/** Graphics adapters in the order in which they are looked for. */
+const defaultDisplays = [
+  '@runtimejs/vga',
+  '@runtimejs/framebuffer',
+  '@runtimejs/framebuffer/bochs.ts',
+  '@runtimejs/virtio-gpu',
+];
+const defaultKeyboards = ['@runtimejs/ps2', '@runtimejs/virtio-input'];
 
 /** Drivers that this version has. */
 export const availableDrivers: readonly string[] = [
   ...new Set([
     ...[...defaultNetworkDrivers, ...defaultTerminalDrivers, ...defaultDrivers],
-    ...screenModules.map(([, module]) => module.split('/').slice(0, 2).join('/')),
+    ...[...defaultDisplays, ...defaultKeyboards].map((name) => name.split('/', 2).join('/')),
   ]),
 ].sort();
 
@@ -86,7 +82,7 @@ function isDefault(app: App): boolean {
     app.network === 'dhcp' &&
     app.networkDrivers === undefined &&
     app.terminalDrivers === undefined &&
-    app.screen &&
+    app.screen === true &&
     app.drivers === undefined &&
     app.services.length === 0
   );
@@ -136,13 +132,12 @@ export function composition(app: App, isReloadable = false): string | undefined 
     imports.push(socketsImport);
     configuration.push('sockets()');
   }
-  if (app.screen) {
-    terminals.push(
-      `screen({ displays: [${Object.keys(displays)}], keyboards: [${Object.keys(keyboards)}] })`,
-    );
-    for (const [name, module] of screenModules) {
-      imports.push(`import * as ${name} from ${JSON.stringify(module)};`);
-    }
+  if (app.screen !== false) {
+    const { displays = defaultDisplays, keyboards = defaultKeyboards } =
+      app.screen === true ? {} : app.screen;
+    const shown = bring(displays, 'display').join(', ');
+    const typed = bring(keyboards, 'keyboard').join(', ');
+    terminals.push(`screen({ displays: [${shown}], keyboards: [${typed}] })`);
     imports.push("import { screen } from '@runtimejs/system/screen.ts';");
   }
   if (terminals.length > 0) {

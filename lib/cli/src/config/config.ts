@@ -45,6 +45,14 @@ export type DriverChoice =
       readonly placement?: 'system' | 'own';
     };
 
+/** What a screen is put together from. A list that is left out has all drivers that there are. */
+export interface ScreenChoice {
+  /** Drivers of graphics adapters, such as `@runtimejs/vga`, in the order in which they are looked for. */
+  readonly displays?: readonly DriverChoice[];
+  /** Drivers of keyboards, such as `@runtimejs/ps2`. */
+  readonly keyboards?: readonly DriverChoice[];
+}
+
 /** When a service's isolate is started anew after it has ended. */
 export interface ServiceRestart {
   /** After which ends; by default `always`. */
@@ -123,11 +131,11 @@ export interface RuntimeConfig {
    * that export `attach`. Default: `@runtimejs/uart` and `@runtimejs/virtio-console`.
    */
   readonly terminalDrivers?: readonly DriverChoice[];
-  /** Whether graphics adapters and keyboards have drivers. Default: true. */
-  readonly screen?: boolean;
+  /** Whether graphics adapters and keyboards have drivers, or which ones. Default: true, for all of them. */
+  readonly screen?: boolean | ScreenChoice;
   /**
    * Drivers of other devices. Default: `@runtimejs/virtio-rng`. An entry may be an object that says where a driver
-   * runs, here, in `networkDrivers` and in `terminalDrivers`.
+   * runs, here, in `networkDrivers`, in `terminalDrivers` and in `screen`.
    */
   readonly drivers?: readonly DriverChoice[];
   /**

@@ -25,6 +25,7 @@ import type {
   MetadataProvider,
   RestartPolicy,
   RuntimeConfig,
+  ScreenChoice,
   ServiceChoice,
   StaticNetwork,
 } from './config.ts';
@@ -56,7 +57,7 @@ export interface App {
   readonly network: 'dhcp' | 'none' | StaticNetwork;
   readonly networkDrivers: readonly DriverChoice[] | undefined;
   readonly terminalDrivers: readonly DriverChoice[] | undefined;
-  readonly screen: boolean;
+  readonly screen: boolean | ScreenChoice;
   readonly drivers: readonly DriverChoice[] | undefined;
   readonly services: readonly ServiceChoice[];
   /** What a bare app may call. */

@@ -106,6 +106,12 @@ const staticNetwork = z.strictObject({
   searchDomains: list('domains, such as "example.com"').optional(),
 });
 
+const screenText = 'true, false, or an object { displays, keyboards } with lists of drivers';
+const screen = z.strictObject({
+  displays: drivers('"@runtimejs/vga"').optional(),
+  keyboards: drivers('"@runtimejs/ps2"').optional(),
+});
+
 const network =
   '"dhcp", "none", or an object { addresses, gateways, nameServers, searchDomains } for a static address';
 
@@ -164,7 +170,7 @@ const config = z.strictObject(
       .optional(),
     networkDrivers: drivers('"@runtimejs/virtio-net"').optional(),
     terminalDrivers: drivers('"@runtimejs/uart"').optional(),
-    screen: z.boolean(allowed('true or false')).optional(),
+    screen: z.union([z.boolean(), screen], allowed(screenText)).optional(),
     drivers: drivers('"@runtimejs/virtio-rng" or "./src/driver.ts"').optional(),
     services: services.optional(),
     endpoints: list('names of services').optional(),
@@ -256,6 +262,7 @@ function describe(issue: Issue, whole: unknown): string {
 /** The object that a key is of. */
 function schemaAt(place: readonly string[]): z.ZodObject {
   if (place[0] === 'network') return staticNetwork;
+  if (place[0] === 'screen') return screen;
   if (place[0] !== 'services') return config;
   return place.includes('restart') ? serviceRestart : placedService;
 }

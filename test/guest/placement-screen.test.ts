@@ -1,5 +1,6 @@
 // Screens and keyboards whose drivers have isolates of their own: what these cannot reach, and what becomes of the picture
 // and of the keys when they are killed and replaced while both flow.
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { composeSystem } from './support/compose-system.ts';
 import { bootApp, expectEnd, reported } from './support/endings.ts';
@@ -106,3 +107,49 @@ test.serial('VGA and PS/2: no key is lost or doubled, and the picture is back', 
     await machine.stop();
   }
 });
+
+test.serial(
+  'bochs-display and virtio keyboard: both are back, and so is the picture',
+  async (t) => {
+    t.timeout(600_000);
+    const system = await composeSystem('placed-pixels');
+    const initrd = await guestInitrd('placed-pixels', 'apps/waiting.ts', { system });
+    const devices = ['bochs-display', 'virtio-keyboard-pci'];
+    const extraArguments = ['-vga', 'none', ...devices.flatMap((device) => ['-device', device])];
+    const machine = await ScreenMachine.start({ initrd, append: 'log=info', extraArguments });
+    try {
+      await machine.untilOutput(/screen: ready/);
+      t.regex(machine.output(), /bochs-display0: at PCI .*, in an isolate of its own/);
+      t.regex(machine.output(), /virtio-input0: at PCI .*, in an isolate of its own/);
+      let expected = '';
+      const ended = (): number =>
+        Math.min(endsOf(machine, 'bochs-display0'), endsOf(machine, 'virtio-input0'));
+      while (ended() < 3 || expected.length < letters.length) {
+        const letter = letters[expected.length % letters.length]!;
+        expected += letter;
+        // The device drops what is typed while it has no driver.
+        const deadline = Date.now() + 120_000;
+        while (typed(machine).length < expected.length && Date.now() < deadline) {
+          await machine.press(letter);
+          await sleep(500);
+        }
+        t.is(typed(machine), expected);
+      }
+      await machine.until('the key', async () => {
+        await machine.press('ctrl-l', 200);
+        await sleep(500);
+        return typed(machine).endsWith('\f');
+      });
+      const before = endsOf(machine, 'bochs-display0');
+      await machine.until('its end', () => endsOf(machine, 'bochs-display0') > before);
+      await machine.until('the picture', async () => {
+        const rows = await machine.pixelText();
+        const isWhole = rows[47] === '.'.repeat(127) && /^tick \d+/.test(rows[11] ?? '');
+        return isWhole && rows[4] === 'bold faint underlined inverse red green blue';
+      });
+      t.notRegex(machine.output(), /broke the rules|isolate failed|is not replaced/);
+    } finally {
+      await machine.stop();
+    }
+  },
+);

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { KeyEvent } from '@runtimejs/tty/keyboard/keys.ts';
 import { type Font, parseFont } from '@runtimejs/tty/screen/font.ts';
 import { Grid } from '@runtimejs/tty/screen/grid.ts';
+import { deviceType } from '@runtimejs/virtio/constants.ts';
+import { findPlaceable, openPlace } from '@runtimejs/virtio/placement.ts';
 import * as virtioGpu from '@runtimejs/virtio-gpu/driver.ts';
 import * as virtioInput from '@runtimejs/virtio-input/driver.ts';
 import test from 'ava';
@@ -93,6 +95,19 @@ test('virtio-input: mice and tablets are left alone, without a word', (t) => {
   t.is(keyboard, undefined);
   t.deepEqual(platform.messages, []);
   t.is(model.status, 0, 'it is reset');
+});
+
+test('virtio-input: a keyboard is known before it is placed, and left reset; a tablet is none', (t) => {
+  for (const hasEnter of [true, false]) {
+    const platform = new FakePlatform();
+    const model = keyboardModel(platform, hasEnter);
+    const [place] = findPlaceable(platform, deviceType.input, 'virtio-input');
+    const transport = openPlace(place!, deviceType.input);
+    if (typeof transport === 'string') throw new Error(transport);
+    const name = virtioInput.identify(platform, transport);
+    t.is(name, hasEnter ? `virtio keyboard at ${transport.name}` : undefined);
+    t.is(model.status, 0);
+  }
 });
 
 test('virtio-input: a device that lies is given up, and held keys are let go of', (t) => {

@@ -257,13 +257,16 @@ test('the composition holds what the config names, and nothing else', async (t) 
   );
   const shown = `export default {
     screen: {
-      displays: [{ driver: '@runtimejs/vga', placement: 'own' }, '@runtimejs/framebuffer/bochs.ts'],
+      displays: [
+        { driver: '@runtimejs/vga', placement: 'own' },
+        { driver: '@runtimejs/framebuffer/bochs.ts', placement: 'own' },
+      ],
       keyboards: [{ driver: '@runtimejs/ps2', placement: 'own' }],
     },
   };`;
   const screens = composition(await load(t, shown)) ?? '';
   t.regex(screens, /import \* as display0 from "@runtimejs\/vga\/own\.ts"/);
-  t.regex(screens, /import \* as display1 from "@runtimejs\/framebuffer\/bochs\.ts"/);
+  t.regex(screens, /import \* as display1 from "@runtimejs\/framebuffer\/bochs-own\.ts"/);
   t.regex(screens, /import \* as keyboard0 from "@runtimejs\/ps2\/own\.ts"/);
   t.regex(screens, /screen\(\{ displays: \[display0, display1\], keyboards: \[keyboard0\] \}\)/);
   t.notRegex(screens, /virtio-(gpu|input)/);

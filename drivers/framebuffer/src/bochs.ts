@@ -4,6 +4,7 @@
  */
 import { findFunctions, type PciFunction } from '@runtimejs/pci/function.ts';
 import type { PixelLayout, Platform } from '@runtimejs/platform/platform.ts';
+import type { TerminalSize } from '@runtimejs/tty/device.ts';
 import type { Display } from '@runtimejs/tty/screen/display.ts';
 import type { Font } from '@runtimejs/tty/screen/font.ts';
 import { LinearFramebuffer } from './linear.ts';
@@ -34,6 +35,8 @@ const id = 0xb0c0;
 
 const wanted = { width: 1024, height: 768 } as const;
 const bitsPerPixel = 32;
+/** Cells of the picture, with the smallest glyphs that are readable. */
+export const most: TerminalSize = { columns: wanted.width / 4, rows: wanted.height / 6 };
 
 /** Sets a mode up. @returns why that cannot be, in words */
 function start(found: PciFunction, font: Font): Display | string {
@@ -72,14 +75,31 @@ function start(found: PciFunction, font: Font): Display | string {
     green: { position: 8, size: 8 },
     blue: { position: 0, size: 8 },
   };
-  const name = `bochs-display at PCI ${found.name}`;
-  return new LinearFramebuffer(name, found.memory(0), layout, font, false);
+  return new LinearFramebuffer(nameOf(found), found.memory(0), layout, font, false);
+}
+
+function nameOf({ name }: PciFunction): string {
+  return `bochs-display at PCI ${name}`;
+}
+
+/** What a display is, whoever drives it; it is not touched. */
+export function identify(found: PciFunction, font: Font) {
+  const size = {
+    columns: Math.floor(wanted.width / font.width),
+    rows: Math.floor(wanted.height / font.height),
+  };
+  return { name: nameOf(found), isTextScreen: false, replacesTextScreen: false, size };
+}
+
+/** Every bochs-display of the machine; none is touched. */
+export function find(platform: Platform): readonly PciFunction[] {
+  return findFunctions(platform, { vendor, devices: [device], class: displayClass });
 }
 
 /** Takes every bochs-display of the machine. */
 export function attach(platform: Platform, font: () => Font | undefined): readonly Display[] {
   const displays: Display[] = [];
-  for (const found of findFunctions(platform, { vendor, devices: [device], class: displayClass })) {
+  for (const found of find(platform)) {
     const glyphs = font();
     if (glyphs === undefined) return [];
     const display = start(found, glyphs);

@@ -63,7 +63,7 @@ export class VirtioKeyboard implements Keyboard {
 
   /** @param device negotiated. Throws when it cannot be started. */
   constructor(device: VirtioDevice) {
-    this.name = `virtio keyboard at ${device.transport.name}`;
+    this.name = nameOf(device.transport);
     this.#platform = device.platform;
     this.#device = device;
     const size = device.queueSize(queue.event, mostEvents);
@@ -220,6 +220,26 @@ function isKeyboard(transport: VirtioTransport): boolean {
   if (size <= byte || configuration.data + byte >= configurationBytes) return false;
   const bits = transport.readConfiguration(configuration.data + byte, 1);
   return ((bits >> (key.enter & 7)) & 1) === 1;
+}
+
+function nameOf({ name }: VirtioTransport): string {
+  return `virtio keyboard at ${name}`;
+}
+
+/**
+ * Tells what a keyboard is called, and leaves the device reset.
+ * @returns undefined when it is another input device
+ * @throws Error when it cannot be used
+ */
+export function identify(platform: Platform, transport: VirtioTransport): string | undefined {
+  const device = new VirtioDevice(platform, transport, 'virtio-input');
+  try {
+    const problem = device.negotiate(wishes);
+    if (problem !== undefined) throw new Error(problem);
+    return isKeyboard(transport) ? nameOf(transport) : undefined;
+  } finally {
+    device.stop();
+  }
 }
 
 function probe(

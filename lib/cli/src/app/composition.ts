@@ -215,12 +215,14 @@ export function servicesOf(app: App): ComposedServices {
   });
 }
 
-/** The module that places a driver: beside its `driver.ts`. */
+/** The module that places a driver, beside it: of `other.ts` it is `other-own.ts`, or else `own.ts`. */
 function placedModuleOf(specifier: string, app: App): string {
-  const module = moduleOf(specifier, app, true);
-  const own = path.posix.join(path.posix.dirname(module), 'own.ts');
-  const file = path.isAbsolute(own) ? own : resolveModule(own, app);
-  if (file !== undefined && existsSync(file)) return own;
+  const { dir, name } = path.posix.parse(moduleOf(specifier, app, true));
+  for (const each of [`${name}-own.ts`, 'own.ts']) {
+    const own = path.posix.join(dir, each);
+    const file = path.isAbsolute(own) ? own : resolveModule(own, app);
+    if (file !== undefined && existsSync(file)) return own;
+  }
   throw new ToolError(
     `${specifier} cannot have an isolate of its own: there is no module own.ts beside its driver. ` +
       "Leave out placement: 'own', or write that module (drivers/README.md says how).",

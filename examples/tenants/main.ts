@@ -24,7 +24,7 @@ class Tenant {
           options: () => ({
             entry: new URL('./tenant.ts', import.meta.url),
             heapLimit: 16 * 1024 * 1024,
-            turnLimit: 5000,
+            turnLimit: 2000,
           }),
           started: (isolate) => {
             const connection = connect<TenantService>(isolate.channel);

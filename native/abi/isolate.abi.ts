@@ -43,9 +43,19 @@ export const isolateFigures = structure(
     field('messages_sent', 'u64', 'Messages that it sent.'),
     field('messages_received', 'u64', 'Messages that it received.'),
     field(
-      'busy_nanoseconds',
+      'taken_nanoseconds',
       'u64',
-      'How long the turn of its loop takes that it is in now; 0 when it sleeps.',
+      'When these figures were taken, on a clock that never goes back.',
+    ),
+    field(
+      'turn_nanoseconds',
+      'u64',
+      'When the turn of its loop began that it is in, on the same clock; 0 when it sleeps, or one ended just now.',
+    ),
+    field(
+      'turn_cpu_nanoseconds',
+      'u64',
+      'CPU time of the thread that its turns are on, and of no other.',
     ),
     field('started_nanoseconds', 'u64', 'How long it took from spawn() to the end of its script.'),
     field('has_ended', 'u32', '1 when its thread is about to end, or has.'),

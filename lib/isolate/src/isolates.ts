@@ -14,12 +14,14 @@
  */
 import type { Channel } from '@runtimejs/rpc/channel.ts';
 import { Channels, IsolateChannel } from './channel.ts';
+import type { IsolateFigures } from './generated/node-bindings.d.ts';
 import type { Ending, EndingKind, Life } from './life.ts';
 import type { Json } from './program.ts';
 import { ReportMaps } from './report.ts';
 import type { StartMessage } from './start-message.ts';
 import { findStarter, type Starter } from './starter.ts';
 import { type ChildSpecification, Supervisor, type SupervisorPolicy } from './supervisor.ts';
+import { TurnLimit } from './turn-limit.ts';
 
 /** A URL, of whichever library. */
 interface ModuleUrl {
@@ -45,7 +47,11 @@ export interface SpawnOptions {
   readonly cpuShare?: number;
   /** Most messages that it may send in a second. By default any number: channels slow down who sends too much. */
   readonly messageLimit?: number;
-  /** Most milliseconds that a turn of its event loop may take. By default any: kill() ends what does not end. */
+  /**
+   * Most milliseconds of processor time that a turn of its event loop may take, on the isolate's own thread. One that does
+   * not run at all, because it waits for memory that nobody changes, is ended after as long, and 10 s at least. By default
+   * any: kill() ends what does not end.
+   */
   readonly turnLimit?: number;
   /** The device that it drives. It has it until its end, at which the device is stopped. */
   readonly device?: GrantedDevice;
@@ -98,8 +104,6 @@ const kinds: readonly (EndingKind | undefined)[] = [
   'limit',
   'killed',
 ];
-/** How often turns that have a limit are looked at: so many times within the limit. */
-const looksWithinLimit = 4;
 /** What a turn that has taken a quarter of its limit has of the processor, until it ends. */
 const shareInLongTurn = 0.035;
 
@@ -356,16 +360,8 @@ class SpawnedIsolate implements Isolate {
 
   usage(): IsolateUsage {
     if (this.#lastUsage !== undefined) return this.#lastUsage;
-    const figures = this.#starter.isolates.figures(this.#id, {
-      cpuNanoseconds: 0,
-      heapBytes: 0,
-      externalBytes: 0,
-      messagesSent: 0,
-      messagesReceived: 0,
-      busyNanoseconds: 0,
-      startedNanoseconds: 0,
-      hasEnded: 0,
-    });
+    const figures = this.#figures();
+    const { takenNanoseconds: taken, turnNanoseconds: turn } = figures;
     return {
       name: this.name,
       cpuTime: figures.cpuNanoseconds / 1e6,
@@ -373,22 +369,42 @@ class SpawnedIsolate implements Isolate {
       buffers: figures.externalBytes,
       messagesSent: figures.messagesSent,
       messagesReceived: figures.messagesReceived,
-      busy: figures.busyNanoseconds / 1e6,
+      busy: turn === 0 ? 0 : Math.max(taken - turn, 0) / 1e6,
       startTime: figures.startedNanoseconds / 1e6,
     };
   }
 
-  /** Kills it when a turn of its event loop takes longer. */
+  #figures(): IsolateFigures {
+    return this.#starter.isolates.figures(this.#id, {
+      cpuNanoseconds: 0,
+      heapBytes: 0,
+      externalBytes: 0,
+      messagesSent: 0,
+      messagesReceived: 0,
+      takenNanoseconds: 0,
+      turnNanoseconds: 0,
+      turnCpuNanoseconds: 0,
+      startedNanoseconds: 0,
+      hasEnded: 0,
+    });
+  }
+
+  /** Kills it when a turn of its event loop takes more processor time. */
   limitTurns(milliseconds: number): void {
-    this.#endWatch = this.#starter.every(milliseconds / looksWithinLimit, () => {
-      const { busy } = this.usage();
-      if (busy > milliseconds) {
-        this.kill(`a turn of its event loop took more than ${milliseconds} ms`);
+    const turns = new TurnLimit(milliseconds);
+    this.#endWatch = this.#starter.every(turns.interval, () => {
+      const { takenNanoseconds, turnNanoseconds, turnCpuNanoseconds } = this.#figures();
+      const { excess, isLong } = turns.look({
+        now: takenNanoseconds / 1e6,
+        turn: turnNanoseconds / 1e6,
+        cpu: turnCpuNanoseconds / 1e6,
+      });
+      if (excess !== undefined) {
+        this.kill(excess);
         return;
       }
-      const isInLongTurn = busy > milliseconds / looksWithinLimit;
-      if (isInLongTurn === this.#isInLongTurn) return;
-      this.#isInLongTurn = isInLongTurn;
+      if (isLong === this.#isInLongTurn) return;
+      this.#isInLongTurn = isLong;
       this.#setNice();
     });
   }

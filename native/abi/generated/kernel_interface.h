@@ -333,22 +333,31 @@ struct RuntimeIsolateFigures {
   uint64_t messages_sent;
   /** Messages that it received. */
   uint64_t messages_received;
-  /** How long the turn of its loop takes that it is in now; 0 when it sleeps. */
-  uint64_t busy_nanoseconds;
+  /** When these figures were taken, on a clock that never goes back. */
+  uint64_t taken_nanoseconds;
+  /**
+   * When the turn of its loop began that it is in, on the same clock; 0 when it sleeps, or one
+   * ended just now.
+   */
+  uint64_t turn_nanoseconds;
+  /** CPU time of the thread that its turns are on, and of no other. */
+  uint64_t turn_cpu_nanoseconds;
   /** How long it took from spawn() to the end of its script. */
   uint64_t started_nanoseconds;
   /** 1 when its thread is about to end, or has. */
   uint32_t has_ended;
 };
-static_assert(sizeof(RuntimeIsolateFigures) == 64, "size of RuntimeIsolateFigures");
+static_assert(sizeof(RuntimeIsolateFigures) == 80, "size of RuntimeIsolateFigures");
 static_assert(offsetof(RuntimeIsolateFigures, cpu_nanoseconds) == 0, "layout of RuntimeIsolateFigures::cpu_nanoseconds");
 static_assert(offsetof(RuntimeIsolateFigures, heap_bytes) == 8, "layout of RuntimeIsolateFigures::heap_bytes");
 static_assert(offsetof(RuntimeIsolateFigures, external_bytes) == 16, "layout of RuntimeIsolateFigures::external_bytes");
 static_assert(offsetof(RuntimeIsolateFigures, messages_sent) == 24, "layout of RuntimeIsolateFigures::messages_sent");
 static_assert(offsetof(RuntimeIsolateFigures, messages_received) == 32, "layout of RuntimeIsolateFigures::messages_received");
-static_assert(offsetof(RuntimeIsolateFigures, busy_nanoseconds) == 40, "layout of RuntimeIsolateFigures::busy_nanoseconds");
-static_assert(offsetof(RuntimeIsolateFigures, started_nanoseconds) == 48, "layout of RuntimeIsolateFigures::started_nanoseconds");
-static_assert(offsetof(RuntimeIsolateFigures, has_ended) == 56, "layout of RuntimeIsolateFigures::has_ended");
+static_assert(offsetof(RuntimeIsolateFigures, taken_nanoseconds) == 40, "layout of RuntimeIsolateFigures::taken_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, turn_nanoseconds) == 48, "layout of RuntimeIsolateFigures::turn_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, turn_cpu_nanoseconds) == 56, "layout of RuntimeIsolateFigures::turn_cpu_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, started_nanoseconds) == 64, "layout of RuntimeIsolateFigures::started_nanoseconds");
+static_assert(offsetof(RuntimeIsolateFigures, has_ended) == 72, "layout of RuntimeIsolateFigures::has_ended");
 
 /**
  * The functions that the kernel offers to the code that embeds Node. Its address is in the

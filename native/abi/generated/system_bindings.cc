@@ -301,7 +301,9 @@ void IsolatesFigures(const v8::FunctionCallbackInfo<v8::Value>& info) {
         arguments.Set(into, "externalBytes", static_cast<double>(into_figures.external_bytes)) &&
         arguments.Set(into, "messagesSent", static_cast<double>(into_figures.messages_sent)) &&
         arguments.Set(into, "messagesReceived", static_cast<double>(into_figures.messages_received)) &&
-        arguments.Set(into, "busyNanoseconds", static_cast<double>(into_figures.busy_nanoseconds)) &&
+        arguments.Set(into, "takenNanoseconds", static_cast<double>(into_figures.taken_nanoseconds)) &&
+        arguments.Set(into, "turnNanoseconds", static_cast<double>(into_figures.turn_nanoseconds)) &&
+        arguments.Set(into, "turnCpuNanoseconds", static_cast<double>(into_figures.turn_cpu_nanoseconds)) &&
         arguments.Set(into, "startedNanoseconds", static_cast<double>(into_figures.started_nanoseconds)) &&
         arguments.Set(into, "hasEnded", static_cast<double>(into_figures.has_ended)))) return;
   arguments.Return(into);

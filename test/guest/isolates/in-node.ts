@@ -14,6 +14,7 @@ const calculator = {
 };
 const misbehave = new URL('./app/misbehave.ts', import.meta.url);
 const echo = new URL('./app/echo.ts', import.meta.url);
+const patient = new URL('./app/patient.ts', import.meta.url);
 
 const ended = (isolate: Isolate): Promise<Ending> =>
   new Promise((resolve) => isolate.onEnded(resolve));
@@ -32,6 +33,42 @@ async function fate(
   const { how, report } = await ended(
     isolates().spawn({ name: argument, entry: misbehave, argument, ...limits }),
   );
+  return `${how}: ${report.split('\n')[0]}`;
+}
+
+/** Waits for a message of an isolate. */
+function heard({ channel }: Isolate): Promise<void> {
+  return new Promise((resolve) => {
+    channel.start({
+      readable() {
+        while (channel.receive() !== undefined) resolve();
+      },
+      writable() {},
+      closed() {},
+    });
+  });
+}
+
+/** Has a turn last four times its limit, for which others leave it next to nothing of the processor. */
+async function beingOutdone(): Promise<string> {
+  const turnLimit = 500;
+  const isolate = isolates().spawn({ name: 'patient', entry: patient, turnLimit });
+  const end = ended(isolate);
+  await heard(isolate);
+  const others = Array.from({ length: 4 }, () =>
+    isolates().spawn({ name: 'other', entry: misbehave, argument: 'loop' }),
+  );
+  isolate.setCpuShare(0.02);
+  const flag = new Int32Array(new SharedArrayBuffer(4));
+  isolate.channel.send(new Uint8Array(1), [flag.buffer]);
+  const until = setInterval(() => {
+    if (isolate.usage().busy > 4 * turnLimit) Atomics.store(flag, 0, 1);
+    // It may end in peace then.
+    if (flag[0] === 1) for (const other of others) other.kill();
+  }, 20);
+  const { how, report } = await end;
+  clearInterval(until);
+  for (const other of others) other.kill();
   return `${how}: ${report.split('\n')[0]}`;
 }
 
@@ -90,6 +127,7 @@ const checks: Readonly<Record<string, () => Promise<unknown>>> = {
 
   exception: () => fate('exception', {}),
   loop: () => fate('loop', { turnLimit: 300 }),
+  outdone: beingOutdone,
   heap: () => fate('heap', { heapLimit: 16 << 20 }),
 
   async restarts() {

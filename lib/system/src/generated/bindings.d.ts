@@ -62,8 +62,15 @@ export interface IsolateFigures {
   messagesSent: number;
   /** Messages that it received. */
   messagesReceived: number;
-  /** How long the turn of its loop takes that it is in now; 0 when it sleeps. */
-  busyNanoseconds: number;
+  /** When these figures were taken, on a clock that never goes back. */
+  takenNanoseconds: number;
+  /**
+   * When the turn of its loop began that it is in, on the same clock; 0 when it sleeps, or one
+   * ended just now.
+   */
+  turnNanoseconds: number;
+  /** CPU time of the thread that its turns are on, and of no other. */
+  turnCpuNanoseconds: number;
   /** How long it took from spawn() to the end of its script. */
   startedNanoseconds: number;
   /** 1 when its thread is about to end, or has. */

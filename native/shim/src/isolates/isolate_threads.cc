@@ -79,6 +79,11 @@ uint64_t IsolateThreads::CpuNanoseconds() const {
   return all;
 }
 
+uint64_t IsolateThreads::OwnCpuNanoseconds() const {
+  const std::lock_guard lock(mutex_);
+  return members_.empty() ? 0 : ReadClock(members_.front().clock) - members_.front().before;
+}
+
 void IsolateThreads::Apply(const Member& member) const {
   const int share = std::min(nice_ + (yields_ ? kYield : 0), kLowest);
   Renice(member.thread, member.is_raised ? kOrdinary : share);

@@ -43,6 +43,8 @@ class IsolateThreads : public std::enable_shared_from_this<IsolateThreads> {
 
   /** CPU time of all that was done for it so far, in nanoseconds. */
   uint64_t CpuNanoseconds() const;
+  /** Likewise, of the thread that has come first and is still there: the isolate's own, as long as it lives. */
+  uint64_t OwnCpuNanoseconds() const;
 
  private:
   struct Member {

@@ -43,15 +43,26 @@ void SpawnedIsolate::Kill(const std::string& reason) {
   if (running_ != nullptr) running_->Kill(reason);
 }
 
+// The turn's limit is held against CPU time that the turn has taken for certain: the clock is read before it, and a turn
+// that began meanwhile is none.
 void SpawnedIsolate::FillFigures(RuntimeIsolateFigures* into) const {
+  const uint64_t taken = kernel_.monotonic_nanoseconds();
   const uint64_t turn = figures_.turn_started.load();
+  const uint64_t turn_cpu = threads_->OwnCpuNanoseconds();
+  const bool is_same_turn = figures_.turn_started.load() == turn;
   const uint64_t ready = figures_.ready_at.load();
   const std::lock_guard lock(mutex_);
   *into = {
-      threads_->CpuNanoseconds(),           figures_.heap_bytes.load(),
-      figures_.external_bytes.load(),       figures_.messages_sent.load(),
-      figures_.messages_received.load(),    turn == 0 ? 0 : kernel_.monotonic_nanoseconds() - turn,
-      ready == 0 ? 0 : ready - spawned_at_, ending_.has_value() ? 1u : 0u,
+      threads_->CpuNanoseconds(),
+      figures_.heap_bytes.load(),
+      figures_.external_bytes.load(),
+      figures_.messages_sent.load(),
+      figures_.messages_received.load(),
+      taken,
+      is_same_turn ? turn : 0,
+      turn_cpu,
+      ready == 0 ? 0 : ready - spawned_at_,
+      ending_.has_value() ? 1u : 0u,
   };
 }
 

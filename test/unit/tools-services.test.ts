@@ -98,17 +98,15 @@ test('a bare app has its services beside it, apart from it when it is to be repl
   t.is(await buildWorkerParts(await load(t, '[]', { manifest: bare })), undefined);
 });
 
-test('a bare app calls what there is, and an app in Node nothing', async (t) => {
+test('an app calls what there is, a bare one and one in Node', async (t) => {
   const config = ", endpoints: ['counted']";
   const app = await load(t, "['./src/counter.ts']", { manifest: bare, config });
   t.throws(() => servicesOf(app), {
     message:
       /^The app is to call "counted", which is nothing that it could\. Did you mean "counter"\? There is: sockets, clock, counter\.$/,
   });
-  await t.throwsAsync(load(t, '[]', { config }), {
-    message:
-      /endpoints: an app in Node reaches services over the network; only a bare app calls them\.$/,
-  });
+  const inNode = await load(t, "['./src/counter.ts']", { config: ", endpoints: ['counter']" });
+  t.regex(composition(inNode) ?? '', /appEndpoints\(\["counter"\]\)/);
 });
 
 test('nobody who does not need it has the endpoints of the system', async (t) => {

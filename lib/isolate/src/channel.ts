@@ -8,7 +8,14 @@ import type {
   Sent,
 } from '@runtimejs/rpc/channel.ts';
 import { checkMessage } from '@runtimejs/rpc/channels/check.ts';
-import type { ChannelBindings } from './generated/bindings.d.ts';
+import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
+import type { ChannelBindings as SharedBindings } from './generated/bindings.d.ts';
+import type { NodeBindings } from './generated/node-bindings.d.ts';
+
+/** What there is for channels, in some isolates only. */
+export type ChannelBindings = SharedBindings &
+  Partial<Pick<NodeBindings['channel'], 'callSystem'>> &
+  Partial<Pick<SystemBindings['channel'], 'listen' | 'accept'>>;
 
 /** MessageRing::kLongestMessage and the most attachments of channel_table.cc in native/shim. */
 const longestMessage = 16 * 1024;
@@ -19,8 +26,9 @@ const results: readonly (Sent | undefined)[] = [undefined, 'sent', 'full', 'clos
 const attachmentMark = 0x4000_0000;
 /** RUNTIME_RECEIVED_LAST: nothing follows a message that no news will come of. */
 const lastMark = 0x2000_0000;
-/** Kind of the news that an isolate has ended. */
+/** Kinds of news: an isolate has ended, and threads of the app call the system isolate. */
 const isolateEnded = 2;
+const calls = 3;
 /** Closure::Cause in native/shim. */
 const died = 2;
 /** Messages that are taken without a turn of the event loop: a peer that floods must not stop all else. */
@@ -45,12 +53,14 @@ export class Channels {
   readonly #host: ChannelHost;
   readonly #ends = new Map<number, IsolateChannel>();
   #ended: (isolate: number) => void = () => {};
+  #called: (channel: Channel) => void = () => {};
 
   constructor(bindings: ChannelBindings, host: ChannelHost) {
     this.#bindings = bindings;
     this.#host = host;
     bindings.onNews((kind, id) => {
       if (kind === isolateEnded) this.#ended(id);
+      else if (kind === calls) this.#accept();
       else this.#ends.get(id)?.look();
     });
   }
@@ -68,6 +78,29 @@ export class Channels {
   create(): [Channel, Channel] {
     const { first, second } = this.#bindings.create({ first: 0, second: 0 });
     return [this.adopt(first), this.adopt(second)];
+  }
+
+  /**
+   * In a thread of an app in Node: makes a channel to the system isolate, this life's or the next one's.
+   * @returns this side's end
+   * @throws Error with the code ENOENT when there is no system isolate, ENOMEM when there is no memory
+   */
+  call(): Channel {
+    const { callSystem } = this.#bindings;
+    if (callSystem === undefined) throw new Error('Apps in Node call the system isolate.');
+    return this.adopt(callSystem());
+  }
+
+  /** In the system isolate: names who gets the channels of threads of the app that call. */
+  onCaller(listener: (channel: Channel) => void): void {
+    this.#called = listener;
+    this.#bindings.listen?.();
+  }
+
+  #accept(): void {
+    for (let id = this.#bindings.accept?.(); id; id = this.#bindings.accept?.()) {
+      this.#called(this.adopt(id));
+    }
   }
 
   /** Takes in an end that this isolate was given. */

@@ -133,6 +133,8 @@ export class Isolates {
   readonly #starter: Starter;
   readonly #running = new Map<number, SpawnedIsolate>();
   readonly #maps = new ReportMaps();
+  /** How often hold() was called that has not ended. */
+  #held = 0;
 
   /** @param starter where this is */
   constructor(starter: Starter) {
@@ -146,11 +148,21 @@ export class Isolates {
     });
   }
 
+  /** Has Node's event loop go on. @returns what ends that; to be called once */
+  hold(): () => void {
+    this.#held++;
+    if (this.#held === 1) this.#keepAlive();
+    return () => {
+      this.#held--;
+      if (this.#held === 0) this.#keepAlive();
+    };
+  }
+
   /** Node's event loop goes on as long as an isolate runs that has not been told otherwise. */
   readonly #keepAlive = (): void => {
     const { keepAlive } = this.#starter.isolates;
     if (keepAlive === undefined) return;
-    const isNeeded = this.#running.values().some(({ isRef }) => isRef);
+    const isNeeded = this.#held > 0 || this.#running.values().some(({ isRef }) => isRef);
     keepAlive(isNeeded ? 1 : 0);
   };
 

@@ -1,11 +1,11 @@
 /** What isolates need that start others: the bindings of the shim, timers and a clock. */
 import type { SystemBindings } from '@runtimejs/system/generated/bindings.d.ts';
-import type { ChannelHost } from './channel.ts';
+import type { ChannelBindings, ChannelHost } from './channel.ts';
 import type { NodeBindings } from './generated/node-bindings.d.ts';
 
 /** One kind of isolate, as seen by what starts others in it. */
 export interface Starter extends ChannelHost {
-  readonly channel: NodeBindings['channel'];
+  readonly channel: ChannelBindings;
   /** `keepAlive` is for Node, whose event loop ends by itself; devices are the system isolate's. */
   readonly isolates: Omit<NodeBindings['isolates'], 'keepAlive'> &
     Partial<

@@ -89,6 +89,8 @@ static const uint32_t RUNTIME_KEYBOARD_NOTES = 1024u;
 static const uint32_t RUNTIME_NEWS_CHANNEL = 1u;
 /** Kind of news: an isolate has ended. */
 static const uint32_t RUNTIME_NEWS_ISOLATE_ENDED = 2u;
+/** Kind of news: a thread of the app calls the system isolate. */
+static const uint32_t RUNTIME_NEWS_CALLER = 3u;
 /** How an isolate ended: there was nothing left to do. */
 static const uint32_t RUNTIME_END_FINISHED = 1u;
 /** How an isolate ended: an exception escaped. */

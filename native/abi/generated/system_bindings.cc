@@ -219,6 +219,24 @@ void ChannelOnNews(const v8::FunctionCallbackInfo<v8::Value>& info) {
   arguments.host().OnNews(listener);
 }
 
+void ChannelCallSystem(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.callSystem");
+  const auto result = arguments.host().CallSystem();
+  if (!arguments.Succeeded(result)) return;
+  arguments.Return(static_cast<double>(result));
+}
+
+void ChannelListen(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.listen");
+  arguments.host().ListenToCallers();
+}
+
+void ChannelAccept(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  const BindingArguments arguments(info, "channel.accept");
+  const auto result = arguments.host().AcceptCaller();
+  arguments.Return(static_cast<double>(result));
+}
+
 void IsolatesSpawn(const v8::FunctionCallbackInfo<v8::Value>& info) {
   const BindingArguments arguments(info, "isolates.spawn");
   std::string name;
@@ -1727,6 +1745,8 @@ bool InstallSystemBindings(v8::Local<v8::Context> context, v8::Local<v8::Object>
         method(channel_group, "closure", ChannelClosure, 1) &&
         method(channel_group, "release", ChannelRelease, 1) &&
         method(channel_group, "onNews", ChannelOnNews, 1) &&
+        method(channel_group, "listen", ChannelListen, 0) &&
+        method(channel_group, "accept", ChannelAccept, 0) &&
         define(target, "channel", channel_group))) {
     return false;
   }
@@ -2040,6 +2060,7 @@ bool InstallNodeBindings(v8::Local<v8::Context> context, v8::Local<v8::Object> t
         method(channel_group, "closure", ChannelClosure, 1) &&
         method(channel_group, "release", ChannelRelease, 1) &&
         method(channel_group, "onNews", ChannelOnNews, 1) &&
+        method(channel_group, "callSystem", ChannelCallSystem, 0) &&
         define(target, "channel", channel_group))) {
     return false;
   }

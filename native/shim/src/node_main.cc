@@ -103,7 +103,8 @@ int RunApp(const node::InitializationResult& init, const RuntimeKernelInterface*
   node::EmbedderPreloadCallback preload;
   if (kernel != nullptr) preload = AppPreload(*kernel);
   if (kernel != nullptr) {
-    hosts.emplace(NodeHostSettings{*kernel, init.platform(), snapshot.get()});
+    hosts.emplace(NodeHostSettings{*kernel, init.platform(), snapshot.get(),
+                                   system == nullptr ? nullptr : system->callers()});
     NodeHost::Offer(environment.get(), &*hosts);
     // V8's platform goes away in process.exit(): no other thread may run JavaScript by then.
     node::SetProcessExitHandler(environment.get(), [&system](Environment* exiting, int code) {

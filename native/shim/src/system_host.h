@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "isolates/callers.h"
 #include "isolates/channel_table.h"
 #include "kernel_interface.h"
 
@@ -90,6 +91,9 @@ class SystemHost {
   }
   void ReleaseChannel(uint32_t channel) { channels_->Release(channel); }
   virtual void OnNews(v8::Local<v8::Function> listener) = 0;
+  int32_t CallSystem();
+  void ListenToCallers();
+  uint32_t AcceptCaller();
   int32_t SpawnIsolate(const char* name, size_t name_length, const char* script,
                        size_t script_length, double heap_limit, uint32_t message_limit,
                        int32_t nice, uint32_t grant, RuntimeSpawnedIsolate* into);
@@ -174,6 +178,8 @@ class SystemHost {
   uint64_t NowMicroseconds() const { return kernel_.monotonic_nanoseconds() / 1000; }
   /** What this life begins with; before it runs. */
   void set_inheritance(Inheritance inheritance) { inheritance_ = std::move(inheritance); }
+  /** Where app and system isolate meet; before it runs. */
+  void set_callers(std::shared_ptr<Callers> callers) { callers_ = std::move(callers); }
 
   /** Bytes of the JavaScript heap that are in use, garbage included. */
   size_t HeapBytes() const;
@@ -191,6 +197,8 @@ class SystemHost {
   Mailbox& mailbox() { return *mailbox_; }
   const std::shared_ptr<Mailbox>& shared_mailbox() { return mailbox_; }
   ChannelTable& channels() { return *channels_; }
+  /** nullptr where app and system isolate do not meet. */
+  Callers* callers() { return callers_.get(); }
   /** The isolates that this one has started; nullptr when it may not start any. */
   Children* children() { return children_.get(); }
   void set_children(std::unique_ptr<Children> children);
@@ -213,6 +221,7 @@ class SystemHost {
   const RuntimeKernelInterface& kernel_;
   const std::shared_ptr<Mailbox> mailbox_;
   const std::unique_ptr<ChannelTable> channels_;
+  std::shared_ptr<Callers> callers_;
   // Those that this isolate gives away, and the one that it was given.
   std::map<uint32_t, std::shared_ptr<DeviceGrant>> grants_;
   uint32_t last_grant_ = 0;

@@ -226,6 +226,7 @@ void SystemIsolate::RunLoop(const ScriptFile& script) {
   const Context::Scope context_scope(context);
   if (IsSpawned()) BeginTurn(started_at_);
   bool running = RunScript(context, script) && RunMicrotasks();
+  if (running && callers() != nullptr) callers()->HasStarted();
   if (figures_ != nullptr) figures_->ready_at.store(kernel().monotonic_nanoseconds());
   while (running && !terminating_.load()) {
     if (IsSpawned()) BeginTurn(kernel().monotonic_nanoseconds());
@@ -251,9 +252,7 @@ bool SystemIsolate::RunNews(Local<Context> context) {
     const v8::HandleScope handle_scope(isolate_);
     const v8::TryCatch caught(isolate_);
     Local<Value> arguments[] = {
-        v8::Integer::NewFromUnsigned(isolate_, news.kind == News::Kind::kChannel
-                                                   ? RUNTIME_NEWS_CHANNEL
-                                                   : RUNTIME_NEWS_ISOLATE_ENDED),
+        v8::Integer::NewFromUnsigned(isolate_, static_cast<uint32_t>(news.kind)),
         v8::Integer::NewFromUnsigned(isolate_, news.id)};
     if (news_.Get(isolate_)
             ->Call(context, v8::Undefined(isolate_), std::size(arguments), arguments)

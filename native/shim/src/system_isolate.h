@@ -74,6 +74,7 @@ class SystemIsolate final : private SystemHost {
   SystemIsolate(const SystemIsolate&) = delete;
   SystemIsolate& operator=(const SystemIsolate&) = delete;
 
+  using SystemHost::set_callers;
   using SystemHost::set_inheritance;
 
   /**

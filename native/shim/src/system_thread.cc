@@ -194,12 +194,14 @@ SystemIsolate::End SystemThread::RunOnce(const ScriptFile& script, Inheritance* 
     return SystemIsolate::End::kFailed;
   }
   isolate->set_inheritance(std::move(*inheritance));
+  isolate->set_callers(callers_);
   {
     const std::lock_guard lock(mutex_);
     if (stopping_.load()) return SystemIsolate::End::kTerminated;
     current_ = isolate.get();
   }
   const SystemIsolate::End end = isolate->Run(script);
+  callers_->Leave();
   const std::lock_guard lock(mutex_);
   current_ = nullptr;
   *inheritance = isolate->TakeInheritance();

@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "isolates/callers.h"
 #include "kernel_interface.h"
 #include "system_isolate.h"
 
@@ -50,6 +51,9 @@ class SystemThread {
   /** The app's main module is loaded: from now on the thread has the priority of all others. */
   void AppHasStarted();
 
+  /** Where it meets threads of the app. */
+  const std::shared_ptr<Callers>& callers() const { return callers_; }
+
   /** Ends the isolate and waits for its thread, after which nothing here touches V8. Idempotent. */
   void Stop();
 
@@ -67,6 +71,7 @@ class SystemThread {
   const RuntimeKernelInterface& kernel_;
   node::MultiIsolatePlatform* const platform_;
   const node::EmbedderSnapshotData* const snapshot_;
+  const std::shared_ptr<Callers> callers_ = std::make_shared<Callers>();
   pthread_t thread_ = {};
   std::thread watchdog_;
   std::atomic<pid_t> thread_id_ = 0;

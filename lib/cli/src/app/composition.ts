@@ -84,7 +84,8 @@ function isDefault(app: App): boolean {
     app.terminalDrivers === undefined &&
     app.screen === true &&
     app.drivers === undefined &&
-    app.services.length === 0
+    app.services.length === 0 &&
+    app.endpoints.length === 0
   );
 }
 
@@ -120,6 +121,10 @@ export function composition(app: App, isReloadable = false): string | undefined 
     "import { system } from '@runtimejs/system/compose.ts';",
     "import { network } from '@runtimejs/system/network.ts';",
   );
+  if (app.endpoints.length > 0) {
+    imports.push("import { appEndpoints } from '@runtimejs/placement/services/app-endpoints.ts';");
+    services.push(`appEndpoints(${JSON.stringify(app.endpoints)})`);
+  }
   const configuration: string[] = [];
   if (app.network === 'dhcp') {
     imports.push("import { automatic } from '@runtimejs/system/network-automatic.ts';");

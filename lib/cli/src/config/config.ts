@@ -145,7 +145,10 @@ export interface RuntimeConfig {
   readonly services?: readonly ServiceChoice[];
   /** A module that composes the system isolate itself, instead of the six settings before this one. */
   readonly system?: string;
-  /** What a bare app may call by the third argument of its `fetch()`: names of services. */
+  /**
+   * What the app may call: names of services. An app in Node does so by `endpoint()` of `@runtimejs/isolate/endpoint.ts`,
+   * a bare one by the third argument of its `fetch()`.
+   */
   readonly endpoints?: readonly string[];
   /** Files, directories and patterns below the project that the app reads by path, such as `public/**`. */
   readonly assets?: readonly string[];

@@ -10,7 +10,6 @@ import { BundleError, describeAt } from '../bundle/errors.ts';
 import {
   displayPath,
   findProject,
-  isBareApp,
   isInside,
   type Project,
   packageRoot,
@@ -197,11 +196,6 @@ async function fillIn(config: RuntimeConfig, place: Place): Promise<App> {
   const project = findProject(entry ?? named);
   const manifest = path.join(root, 'package.json');
   const packageName = existsSync(manifest) ? readManifest(manifest).name : undefined;
-  if (config.endpoints !== undefined && !isBareApp(project)) {
-    throw new ToolError(
-      `${place.name}: endpoints: an app in Node reaches services over the network; only a bare app calls them.`,
-    );
-  }
   const environment = await readEnvironment(config, place);
   const system = config.system === undefined ? undefined : inProject(config.system);
   if (system !== undefined && !existsSync(system)) {

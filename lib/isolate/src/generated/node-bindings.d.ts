@@ -115,10 +115,17 @@ export interface ChannelBindings {
   /**
    * Names the function that is called from the loop when there are messages, room again, or an end:
    * once, until it was called. The last call counts.
-   * @param listener Gets 1 and the number of a channel, or 2 and the number of an isolate that has
-   * ended.
+   * @param listener Gets 1 and the number of a channel, 2 and the number of an isolate that has
+   * ended, or 3 and 0 for callers.
    */
   onNews(listener: (kind: number, id: number) => void): void;
+
+  /**
+   * Makes a channel to the system isolate, which takes the other end in this life or the next one.
+   * @returns the number of this side's end
+   * @throws an Error with the error's name in `code` when the kernel refuses
+   */
+  callSystem(): number;
 }
 
 /** Isolates that this one starts. */

@@ -1,11 +1,6 @@
 /** What the system isolate and a service's isolate call of each other. */
+import type {} from '@runtimejs/isolate/carried.ts';
 import type { Channel } from '@runtimejs/rpc/channel.ts';
-
-declare module '@runtimejs/rpc/calls/types.ts' {
-  interface Carried {
-    readonly channel: Channel;
-  }
-}
 
 /** What a service's isolate begins with. */
 export interface Beginning {

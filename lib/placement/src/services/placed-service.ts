@@ -23,11 +23,11 @@ import type {
   SupervisorStatus,
 } from '@runtimejs/isolate/supervisor.ts';
 import { type Connection, connect } from '@runtimejs/rpc/calls/connection.ts';
-import type { Channel } from '@runtimejs/rpc/channel.ts';
 import type { Service, SystemContext, Turn } from '@runtimejs/system/compose.ts';
 import type { ReplaceablePart, State } from '@runtimejs/system/reload/types.ts';
 import { handoverLimit, ReloadFailure, timer, within } from '@runtimejs/system/reload/within.ts';
 import type { ServiceOptions } from '@runtimejs/system/service/hosted.ts';
+import { passOn } from '@runtimejs/system/service/serve.ts';
 import type { ServiceControl } from './control.ts';
 
 /** What the composition says about a service that has an isolate of its own. */
@@ -217,7 +217,7 @@ export class PlacedService implements Service, ReplaceablePart {
     const hangUp = switchboard.demand({
       ...party,
       endpoints,
-      connected: (each, channel) => pass(channel, remote.connected(each, channel)),
+      connected: (each, channel) => passOn(channel, remote.connected(each, channel)),
     });
     let withdraw = (): void => {};
     const stopWaiting = timer(startLimit, () =>
@@ -229,7 +229,7 @@ export class PlacedService implements Service, ReplaceablePart {
         if (this.#life !== life) return;
         withdraw = switchboard.offer({
           ...party,
-          serve: (channel, client) => pass(channel, remote.serve(client, channel)),
+          serve: (channel, client) => passOn(channel, remote.serve(client, channel)),
         });
         this.#settle(undefined);
       },
@@ -269,9 +269,4 @@ export class PlacedService implements Service, ReplaceablePart {
   #log(atLevel: 'warn' | 'error', text: string): void {
     this.#context?.log(atLevel, `${this.name}: ${text}`);
   }
-}
-
-/** An end of a channel that did not get there is closed, so that nobody waits at the other one. */
-function pass(channel: Channel, passed: Promise<unknown>): void {
-  passed.catch((error) => channel.close(`it was not passed on: ${String(error)}`));
 }

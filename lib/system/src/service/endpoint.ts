@@ -18,6 +18,15 @@ type RemoteObject = Readonly<Record<string, (...values: unknown[]) => Promise<un
 
 interface Waiting {
   goOn(remote: RemoteObject): void;
+  fail(error: Error): void;
+}
+
+/** What a reference does in its own way where event loops end by themselves. */
+export interface ReferenceWays {
+  /** Is called when a call begins, and gives what is called when it ends. */
+  readonly hold?: () => () => void;
+  /** Connects with a life of the endpoint. */
+  readonly open?: (channel: Channel) => Connection<unknown>;
 }
 
 /** See the top of the file. */
@@ -26,14 +35,21 @@ export class EndpointReference {
   readonly remote: object;
   readonly #name: string;
   readonly #after: After;
+  readonly #hold: () => () => void;
+  readonly #open: (channel: Channel) => Connection<unknown>;
   readonly #waiting = new Set<Waiting>();
   #connection: Connection<unknown> | undefined;
   /** How the last life has ended, for people. */
   #ending = 'it has not started yet';
+  /** Why there is no life to wait for. */
+  #refusal: Error | undefined;
 
-  constructor(name: string, after: After) {
+  constructor(name: string, after: After, ways: ReferenceWays = {}) {
+    const { hold = () => () => {}, open = (channel) => connect(channel) } = ways;
     this.#name = name;
     this.#after = after;
+    this.#hold = hold;
+    this.#open = open;
     const methods = new Map<string, unknown>();
     this.remote = new Proxy(Object.freeze({}), {
       get: (_target, key) => {
@@ -52,8 +68,9 @@ export class EndpointReference {
   /** Begins to talk to a life of the endpoint. */
   connect(channel: Channel): void {
     this.#connection?.close('there is a newer life');
-    const connection = connect(channel);
+    const connection = this.#open(channel);
     this.#connection = connection;
+    this.#refusal = undefined;
     void connection.closed.then(({ reason }) => {
       if (this.#connection !== connection) return;
       this.#connection = undefined;
@@ -63,17 +80,36 @@ export class EndpointReference {
     for (const each of [...this.#waiting]) each.goOn(connection.remote as unknown as RemoteObject);
   }
 
+  /** Has calls fail that wait for a life, and later ones, until there is one. */
+  refuse(error: Error): void {
+    this.#refusal = error;
+    for (const each of [...this.#waiting]) each.fail(error);
+  }
+
   /** Ends what is under way. */
   close(reason: string): void {
     this.#connection?.close(reason);
   }
 
   async #call(method: string, values: readonly unknown[]): Promise<unknown> {
+    const release = this.#hold();
     const connection = this.#connection;
-    const remote =
-      connection === undefined
-        ? await this.#untilConnected(method)
-        : (connection.remote as unknown as RemoteObject);
+    try {
+      const remote =
+        connection === undefined
+          ? await this.#untilConnected(method)
+          : (connection.remote as unknown as RemoteObject);
+      return await this.#callOn(remote, method, values);
+    } finally {
+      release();
+    }
+  }
+
+  async #callOn(
+    remote: RemoteObject,
+    method: string,
+    values: readonly unknown[],
+  ): Promise<unknown> {
     try {
       return await remote[method]?.(...values);
     } catch (error) {
@@ -88,6 +124,7 @@ export class EndpointReference {
   }
 
   #untilConnected(method: string): Promise<RemoteObject> {
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#waiting.size >= mostWaiting) {
       const text = `${mostWaiting} calls wait for ${this.#name} already (${this.#ending}).`;
       return Promise.reject(new RpcError('overload', text));
@@ -98,6 +135,11 @@ export class EndpointReference {
           this.#waiting.delete(waiting);
           stop();
           resolve(remote);
+        },
+        fail: (error) => {
+          this.#waiting.delete(waiting);
+          stop();
+          reject(error);
         },
       };
       this.#waiting.add(waiting);

@@ -44,3 +44,8 @@ export function serveClient(
     for (const listener of listeners) listener();
   });
 }
+
+/** An end of a channel that did not get there is closed, so that nobody waits at the other one. */
+export function passOn(channel: Channel, passed: Promise<unknown>): void {
+  passed.catch((error) => channel.close(`it was not passed on: ${String(error)}`));
+}

@@ -2,7 +2,9 @@
 
 #include <v8.h>
 
+#include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +39,23 @@ Local<Value> Text(std::string_view text) {
 }
 
 }  // namespace
+
+int32_t SystemHost::CallSystem() {
+  if (callers_ == nullptr) return -ENOENT;
+  std::array<Endpoint, 2> pair;
+  if (!Endpoint::CreatePair(&pair)) return -ENOMEM;
+  const int32_t error = callers_->Call(std::move(pair[1]));
+  return error < 0 ? error : static_cast<int32_t>(channels_->Add(std::move(pair[0])));
+}
+
+void SystemHost::ListenToCallers() {
+  if (callers_ != nullptr) callers_->Listen(mailbox_);
+}
+
+uint32_t SystemHost::AcceptCaller() {
+  std::optional<Endpoint> taken = callers_ == nullptr ? std::nullopt : callers_->Take();
+  return taken.has_value() ? channels_->Add(*std::move(taken)) : 0;
+}
 
 int32_t SystemHost::SpawnIsolate(const char* name, size_t name_length, const char* script,
                                  size_t script_length, double heap_limit, uint32_t message_limit,

@@ -8,14 +8,19 @@
 #include <vector>
 
 #include "doorbell.h"
+#include "kernel_interface.h"
 
 namespace runtime {
 
 /** News for an isolate. */
 struct News {
-  enum class Kind { kChannel, kIsolateEnded };
+  enum class Kind : uint32_t {
+    kChannel = RUNTIME_NEWS_CHANNEL,
+    kIsolateEnded = RUNTIME_NEWS_ISOLATE_ENDED,
+    kCaller = RUNTIME_NEWS_CALLER,
+  };
   Kind kind;
-  /** The isolate's own number for the channel, or for the isolate that it has started. */
+  /** The isolate's own number for the channel, or for the isolate that it has started; 0 for callers. */
   uint32_t id;
 };
 

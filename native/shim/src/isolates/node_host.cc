@@ -47,6 +47,7 @@ NodeHost::NodeHost(Local<Context> context, const NodeHostSettings& settings)
   KeepAlive(0);
   set_children(std::make_unique<Children>(settings.kernel, settings.platform, settings.snapshot,
                                           shared_mailbox()));
+  set_callers(settings.callers);
   SetCurrent(this);
   mailbox().BeginSleep();
   // Node waits for `done`, so that nothing has to be taken back here.
@@ -96,13 +97,11 @@ void NodeHost::RunNews() {
   std::vector<News> taken;
   mailbox().Take(&taken);
   for (const News& news : taken) {
-    const bool is_of_channel = news.kind == News::Kind::kChannel;
-    if (is_of_channel && !channels().NewsTaken(news.id)) continue;
+    if (news.kind == News::Kind::kChannel && !channels().NewsTaken(news.id)) continue;
     if (news_.IsEmpty()) continue;
     const v8::HandleScope news_scope(isolate_);
     Local<Value> arguments[] = {
-        v8::Integer::NewFromUnsigned(
-            isolate_, is_of_channel ? RUNTIME_NEWS_CHANNEL : RUNTIME_NEWS_ISOLATE_ENDED),
+        v8::Integer::NewFromUnsigned(isolate_, static_cast<uint32_t>(news.kind)),
         v8::Integer::NewFromUnsigned(isolate_, news.id)};
     // An exception is Node's to handle, as one of any other callback.
     (void)node::MakeCallback(isolate_, context->Global(), news_.Get(isolate_), std::size(arguments),

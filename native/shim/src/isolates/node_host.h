@@ -6,16 +6,21 @@
 #include <uv.h>
 #include <v8.h>
 
+#include <memory>
+
 #include "../system_host.h"
+#include "callers.h"
 #include "kernel_interface.h"
 
 namespace runtime {
 
-/** What isolates need that are started from Node. Outlives the app's environment. */
+/** What the app's isolates of Node need of the rest. Outlives the app's environment. */
 struct NodeHostSettings {
   const RuntimeKernelInterface& kernel;
   node::MultiIsolatePlatform* platform;
   const node::EmbedderSnapshotData* snapshot;
+  /** nullptr when there is no system isolate. */
+  std::shared_ptr<Callers> callers;
 };
 
 /** Wakes an event loop of libuv's. Nobody waits for it: the loop itself does. */

@@ -74,7 +74,7 @@ for (const machine of ['pc', 'q35']) {
     });
     t.is(reported(output, 'second'), 'killed');
     t.is(reported(output, 'again'), 'done');
-    t.deepEqual(reported(output, 'held'), { after: false });
+    t.deepEqual(reported(output, 'held'), { after: false, how: 'killed' });
   });
 }
 

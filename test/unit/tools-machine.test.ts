@@ -1,5 +1,6 @@
 import test from 'ava';
-import { bootMachine, machineArguments, parseStatus } from '../../lib/cli/src/machine.ts';
+import { bootMachine, parseStatus } from '../../lib/cli/src/machine.ts';
+import { machineArguments } from '../../lib/cli/src/machine-arguments.ts';
 
 /** The values that follow an option in QEMU's arguments. */
 function valuesOf(parameters: readonly string[], option: string): string[] {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { ElfFile, segmentType } from '@runtimejs/base/elf.ts';
 import { execa } from 'execa';
 import { fixedKernelBase } from './launch.ts';
-import { gdbPort } from './machine.ts';
+import { gdbPort } from './machine-arguments.ts';
 import { inRepository, kernelElf, nodeBinary, shimLibrary } from './paths.ts';
 
 /** How gdb is to be run. */

@@ -6,7 +6,7 @@ import { build } from './build.ts';
 import { defaultPort } from './config/load.ts';
 import { isTold } from './errors.ts';
 import { chooseNetwork, commandLine, inspectorPort, launch } from './launch.ts';
-import { gdbPort } from './machine.ts';
+import { gdbPort } from './machine-arguments.ts';
 import { type NetworkDeviceName, networkDevices, type PortForward } from './network.ts';
 import { collectForwards, parseMegabytes, parseProcessors } from './options.ts';
 import { buildFolder, distFolder } from './paths.ts';

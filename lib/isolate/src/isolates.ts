@@ -12,121 +12,34 @@
  *
  * The bundler finds such entries and makes scripts of them, which are in the image.
  */
-import type { Channel } from '@runtimejs/rpc/channel.ts';
 import { Channels, IsolateChannel } from './channel.ts';
-import type { IsolateFigures } from './generated/node-bindings.d.ts';
-import type { Ending, EndingKind, Life } from './life.ts';
-import type { Json } from './program.ts';
+import type {
+  GrantedDevice,
+  Isolate,
+  IsolateUsage,
+  ModuleUrl,
+  RestartedSpawnOptions,
+  SpawnOptions,
+  SupervisedIsolate,
+} from './options.ts';
 import { ReportMaps } from './report.ts';
+import { checkShare, niceOf, SpawnedIsolate } from './spawned-isolate.ts';
 import type { StartMessage } from './start-message.ts';
 import { findStarter, type Starter } from './starter.ts';
 import { type ChildSpecification, Supervisor, type SupervisorPolicy } from './supervisor.ts';
-import { TurnLimit } from './turn-limit.ts';
 
-/** A URL, of whichever library. */
-interface ModuleUrl {
-  readonly pathname: string;
-}
-
-/** What an isolate is started with. */
-export interface SpawnOptions {
-  /** For logs and lists. */
-  readonly name: string;
-  /** Its program: `new URL('./program.ts', import.meta.url)`. */
-  readonly entry: ModuleUrl | string;
-  /** Given to the program. */
-  readonly argument?: Json;
-  /** Ends of channels that move to it, by the names that it knows them by. */
-  readonly capabilities?: Readonly<Record<string, Channel>>;
-  /** Most bytes of its JavaScript heap and of its ArrayBuffers. By default 64 MiB. */
-  readonly heapLimit?: number;
-  /**
-   * Its share of a processor where others want it, too: above 0 and at most 1, which is the default, and as much as
-   * the app has. Where nobody else wants the processor it has all of it.
-   */
-  readonly cpuShare?: number;
-  /** Most messages that it may send in a second. By default any number: channels slow down who sends too much. */
-  readonly messageLimit?: number;
-  /**
-   * Most milliseconds of processor time that a turn of its event loop may take, on the isolate's own thread. One that does
-   * not run at all, because it waits for memory that nobody changes, is ended after as long, and 10 s at least. By default
-   * any: kill() ends what does not end.
-   */
-  readonly turnLimit?: number;
-  /** The device that it drives. It has it until its end, at which the device is stopped. */
-  readonly device?: GrantedDevice;
-}
-
-/** A device that an isolate can be given, with memory for it: see Isolates.grantDevice(). */
-export interface GrantedDevice {
-  /** Of this isolate alone. */
-  readonly id: number;
-  /** The memory's place in the arena, and its bytes. */
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** What an isolate is started with that is started anew when it ends. */
-export interface RestartedSpawnOptions extends Omit<SpawnOptions, 'capabilities'> {
-  /** When, with which pauses, and how often. */
-  readonly restart: Omit<SupervisorPolicy, 'strategy'>;
-  /** Ends of channels for one life: an end is given away once. */
-  readonly capabilities?: () => NonNullable<SpawnOptions['capabilities']>;
-  /** Called with the isolate of each life. */
-  readonly started?: (isolate: Isolate) => void;
-}
-
-/** What an isolate has used so far. */
-export interface IsolateUsage {
-  readonly name: string;
-  /** CPU time that it has taken in milliseconds, that of collecting its garbage and compiling its code included. */
-  readonly cpuTime: number;
-  /** Bytes of its JavaScript heap, garbage included; found now and then. */
-  readonly heap: number;
-  /** Bytes of its ArrayBuffers; found now and then. */
-  readonly buffers: number;
-  readonly messagesSent: number;
-  readonly messagesReceived: number;
-  /** How long its turn of the event loop takes, that it is in now, in milliseconds; 0 when it waits. */
-  readonly busy: number;
-  /** From spawn() until its script had run, in milliseconds; 0 when it has not. */
-  readonly startTime: number;
-}
+export type {
+  GrantedDevice,
+  Isolate,
+  IsolateUsage,
+  RestartedSpawnOptions,
+  SpawnOptions,
+  SupervisedIsolate,
+} from './options.ts';
 
 /** RUNTIME_GRANT_* in native/abi/isolate.abi.ts. */
 const busNumbers = { function: 0, platform: 1, serial: 2 } as const;
 const defaultHeapLimit = 64 * 1024 * 1024;
-/** Kinds by RUNTIME_END_* in native/abi/isolate.abi.ts. */
-const kinds: readonly (EndingKind | undefined)[] = [
-  undefined,
-  'finished',
-  'failed',
-  'limit',
-  'killed',
-];
-/** What a turn that has taken a quarter of its limit has of the processor, until it ends. */
-const shareInLongTurn = 0.035;
-
-/** An isolate that this one has started. */
-export interface Isolate extends Life {
-  readonly name: string;
-  /** Leads to it. */
-  readonly channel: Channel;
-  /** Stops it, whatever it does. */
-  kill(reason?: string): void;
-  /**
-   * Gives it another share of a processor, at once: see SpawnOptions.cpuShare.
-   * @throws RangeError when it is not above 0 and at most 1
-   */
-  setCpuShare(share: number): void;
-  /** Lets Node's event loop end although it runs: then the isolate ends with the app. Elsewhere this has no effect. */
-  unref(): void;
-  /** Takes unref() back. */
-  ref(): void;
-  /** What it has used so far; what it had used when it has ended. */
-  usage(): IsolateUsage;
-}
-
 /** The isolates of this isolate. */
 export class Isolates {
   readonly channels: Channels;
@@ -291,169 +204,6 @@ export class Isolates {
     });
     return new Supervisor(specifications, policy, this.#starter);
   }
-}
-
-/** An isolate that is started anew: what it is given is made for each life. */
-export interface SupervisedIsolate {
-  readonly name: string;
-  options(): Omit<SpawnOptions, 'name'>;
-  /** Called for each life. */
-  started?(isolate: Isolate): void;
-}
-
-/** What an isolate needs of who has started it. */
-interface Keeper {
-  /** Makes a report one for people. */
-  describe(report: string): string;
-  /** Looks anew whether Node has a reason to go on. */
-  keepAlive(): void;
-  readonly cpuShare: number;
-  readonly part: number;
-}
-
-class SpawnedIsolate implements Isolate {
-  readonly name: string;
-  readonly channel: Channel;
-  isRef = true;
-  readonly #starter: Starter;
-  readonly #id: number;
-  readonly #keeper: Keeper;
-  #cpuShare: number;
-  #part: number;
-  #isInLongTurn = false;
-  readonly #listeners: ((ending: Ending) => void)[] = [];
-  #ending: Ending | undefined;
-  #lastUsage: IsolateUsage | undefined;
-  #endWatch: () => void = () => {};
-
-  constructor(starter: Starter, id: number, name: string, channel: Channel, keeper: Keeper) {
-    this.#starter = starter;
-    this.#id = id;
-    this.name = name;
-    this.channel = channel;
-    this.#keeper = keeper;
-    this.#cpuShare = keeper.cpuShare;
-    this.#part = keeper.part;
-  }
-
-  onEnded(listener: (ending: Ending) => void): void {
-    if (this.#ending === undefined) this.#listeners.push(listener);
-    else listener(this.#ending);
-  }
-
-  kill(reason = 'it was killed'): void {
-    if (this.#ending === undefined) this.#starter.isolates.kill(this.#id, reason);
-  }
-
-  stop(reason: string): void {
-    this.kill(reason);
-  }
-
-  setCpuShare(share: number): void {
-    checkShare(share);
-    this.#cpuShare = share;
-    this.#setNice();
-  }
-
-  setShare(part: number): void {
-    this.#part = part;
-    this.#setNice();
-  }
-
-  unref(): void {
-    this.isRef = false;
-    this.#keeper.keepAlive();
-  }
-
-  ref(): void {
-    this.isRef = true;
-    this.#keeper.keepAlive();
-  }
-
-  usage(): IsolateUsage {
-    if (this.#lastUsage !== undefined) return this.#lastUsage;
-    const figures = this.#figures();
-    const { takenNanoseconds: taken, turnNanoseconds: turn } = figures;
-    return {
-      name: this.name,
-      cpuTime: figures.cpuNanoseconds / 1e6,
-      heap: figures.heapBytes,
-      buffers: figures.externalBytes,
-      messagesSent: figures.messagesSent,
-      messagesReceived: figures.messagesReceived,
-      busy: turn === 0 ? 0 : Math.max(taken - turn, 0) / 1e6,
-      startTime: figures.startedNanoseconds / 1e6,
-    };
-  }
-
-  #figures(): IsolateFigures {
-    return this.#starter.isolates.figures(this.#id, {
-      cpuNanoseconds: 0,
-      heapBytes: 0,
-      externalBytes: 0,
-      messagesSent: 0,
-      messagesReceived: 0,
-      takenNanoseconds: 0,
-      turnNanoseconds: 0,
-      turnCpuNanoseconds: 0,
-      startedNanoseconds: 0,
-      hasEnded: 0,
-    });
-  }
-
-  /** Kills it when a turn of its event loop takes more processor time. */
-  limitTurns(milliseconds: number): void {
-    const turns = new TurnLimit(milliseconds);
-    this.#endWatch = this.#starter.every(turns.interval, () => {
-      const { takenNanoseconds, turnNanoseconds, turnCpuNanoseconds } = this.#figures();
-      const { excess, isLong } = turns.look({
-        now: takenNanoseconds / 1e6,
-        turn: turnNanoseconds / 1e6,
-        cpu: turnCpuNanoseconds / 1e6,
-      });
-      if (excess !== undefined) {
-        this.kill(excess);
-        return;
-      }
-      if (isLong === this.#isInLongTurn) return;
-      this.#isInLongTurn = isLong;
-      this.#setNice();
-    });
-  }
-
-  #setNice(): void {
-    if (this.#ending !== undefined) return;
-    const share = this.#cpuShare * this.#part * (this.#isInLongTurn ? shareInLongTurn : 1);
-    this.#starter.isolates.setNice(this.#id, niceOf(share));
-  }
-
-  /** The shim says that it has ended. */
-  end(): void {
-    const { isolates } = this.#starter;
-    const [how, report] = isolates.ending(this.#id) ?? [0, ''];
-    this.#lastUsage = this.usage();
-    this.#ending = {
-      how: kinds[how] ?? 'failed',
-      report: this.#keeper.describe(report),
-    };
-    this.#endWatch();
-    isolates.release(this.#id);
-    for (const listener of this.#listeners) listener(this.#ending);
-  }
-}
-
-/** Of a thread with nice 1 the scheduler counts the time as so much more. */
-const niceStep = 1.25;
-const mostNice = 19;
-
-function checkShare(share: number): void {
-  if (share > 0 && share <= 1) return;
-  throw new RangeError(`cpuShare is ${share}, and must be above 0 and at most 1.`);
-}
-
-/** The value for nice(2) that gives a share, as nearly as there is one: the smallest is 1.4 %. */
-function niceOf(share: number): number {
-  return Math.min(Math.round(-Math.log(share) / Math.log(niceStep)), mostNice);
 }
 
 /** The path of a script in the image. The bundler has put it in the place of the URL of a module. */

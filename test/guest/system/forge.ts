@@ -55,7 +55,7 @@ async function run({ platform, bindings }: SystemContext, report: Report): Promi
   const third = isolates().spawn({ name: 'forger', entry: forge, device: held });
   await answer(third);
   isolates().revokeDevice(held); // while it has it
-  report('held', { after: busMaster() });
+  report('held', { after: busMaster(), how: await ended(third) });
 }
 
 forging(run);

@@ -8,7 +8,8 @@ import { ToolError } from '../command.ts';
 import { loadApp } from '../config/load.ts';
 import { findProgram, installCommand } from '../host.ts';
 import { gdbArguments } from '../launch.ts';
-import { gdbPort, startMachine } from '../machine.ts';
+import { startMachine } from '../machine.ts';
+import { gdbPort } from '../machine-arguments.ts';
 import { whyNotFree } from '../network.ts';
 import {
   addMachineOptions,

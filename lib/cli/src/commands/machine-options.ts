@@ -5,7 +5,8 @@ import type { BuiltApp } from '../app/build-app.ts';
 import { ToolError } from '../command.ts';
 import type { App } from '../config/load.ts';
 import { chooseNetwork, commandLine, inspectorPort } from '../launch.ts';
-import { type Accelerator, gdbPort, type TerminalOptions, whyNoKvm } from '../machine.ts';
+import { type Accelerator, type TerminalOptions, whyNoKvm } from '../machine.ts';
+import { gdbPort } from '../machine-arguments.ts';
 import { type NetworkDeviceName, networkDevices, type PortForward } from '../network.ts';
 import {
   collect,

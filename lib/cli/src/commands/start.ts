@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { buildApp } from '../app/build-app.ts';
 import { type App, loadApp } from '../config/load.ts';
 import { describePort, gdbArguments, inspectorPort, launch } from '../launch.ts';
-import { gdbPort } from '../machine.ts';
+import { gdbPort } from '../machine-arguments.ts';
 import type { PortForward } from '../network.ts';
 import {
   addMachineOptions,

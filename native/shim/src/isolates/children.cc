@@ -27,8 +27,10 @@ SpawnedIsolate* Children::Find(uint32_t id) const {
   return found == isolates_.end() ? nullptr : found->second.get();
 }
 
-void Children::ReleaseHolder(const DeviceGrant& device) {
-  std::erase_if(isolates_, [&](const auto& each) { return each.second->device() == &device; });
+void Children::EndHolder(const DeviceGrant& device) {
+  for (const auto& [id, isolate] : isolates_) {
+    if (isolate->device() == &device) isolate->End("its device was taken away");
+  }
 }
 
 }  // namespace runtime

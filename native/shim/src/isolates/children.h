@@ -40,8 +40,8 @@ class Children {
   /** nullptr when there is none of that number. */
   SpawnedIsolate* Find(uint32_t id) const;
 
-  /** Forgets who has a device. */
-  void ReleaseHolder(const DeviceGrant& device);
+  /** Ends who has a device, which then has it no more; its ending is told as any other. */
+  void EndHolder(const DeviceGrant& device);
 
   /** Forgets one; when it still runs it is killed, and waited for. */
   void Release(uint32_t id) { isolates_.erase(id); }

@@ -33,7 +33,7 @@ void SystemHost::RevokeDevice(uint32_t grant) {
         .ThrowRange("this isolate has no device " + std::to_string(grant) + " to give");
     return;
   }
-  if (found->second->is_taken() && children_ != nullptr) children_->ReleaseHolder(*found->second);
+  if (found->second->is_taken() && children_ != nullptr) children_->EndHolder(*found->second);
   grants_.erase(found);
 }
 

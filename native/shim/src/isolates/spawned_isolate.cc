@@ -30,10 +30,14 @@ int32_t SpawnedIsolate::Start(Endpoint channel) {
   return -error;
 }
 
-SpawnedIsolate::~SpawnedIsolate() {
+SpawnedIsolate::~SpawnedIsolate() { End("nobody needs it any more"); }
+
+void SpawnedIsolate::End(const std::string& reason) {
   if (!has_thread_) return;
-  Kill("nobody needs it any more");
+  Kill(reason);
   pthread_join(thread_, nullptr);
+  has_thread_ = false;
+  settings_.device = nullptr;
 }
 
 void SpawnedIsolate::Kill(const std::string& reason) {

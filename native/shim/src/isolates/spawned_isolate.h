@@ -81,6 +81,8 @@ class SpawnedIsolate {
   int32_t Start(Endpoint channel);
   /** Stops it, whatever it does. The first reason counts. */
   void Kill(const std::string& reason);
+  /** Kills it, waits until it has ended, and lets go of its device. For who has started it. */
+  void End(const std::string& reason);
   /** Gives its threads another share of the CPU, as nice(2) has it. Nothing happens when it has ended. */
   void SetNice(int nice) { threads_->SetNice(nice); }
   void FillFigures(RuntimeIsolateFigures* into) const;
@@ -97,7 +99,7 @@ class SpawnedIsolate {
   const RuntimeKernelInterface& kernel_;
   node::MultiIsolatePlatform* const platform_;
   const node::EmbedderSnapshotData* const snapshot_;
-  const SpawnSettings settings_;
+  SpawnSettings settings_;
   const std::shared_ptr<Mailbox> mailbox_;
   const uint32_t id_;
   const uint64_t spawned_at_;

@@ -14,6 +14,7 @@ import { buildFolder, distFolder } from './paths.ts';
 interface StartOptions {
   readonly memory: number;
   readonly cpus: number;
+  readonly shareBase?: boolean;
   readonly app?: string;
   readonly asset?: string[];
   readonly append?: string;
@@ -37,6 +38,7 @@ async function start(parameters: readonly string[], options: StartOptions): Prom
     initrd,
     memoryMegabytes: options.memory,
     processors: options.cpus,
+    sharesBase: options.shareBase ?? false,
     network,
     append: commandLine({
       gdb: options.gdb,
@@ -61,6 +63,7 @@ program
   .argument('[arguments...]', "the app's arguments")
   .option('--memory <MiB>', 'memory of the machine', parseMegabytes, 512)
   .option('--cpus <number>', 'processors of the machine', parseProcessors, 1)
+  .option('--share-base', 'map Node from a file that all machines share (NVDIMM)')
   .option(
     '--app <entry>',
     'TypeScript or JavaScript file to run, or its folder (default: examples/http)',

@@ -85,7 +85,7 @@ const misbehaviours: readonly { kind: string; how: EndingKind; report: RegExp }[
   {
     kind: 'loop',
     how: 'killed',
-    report: /more than 2000 ms\n {4}at spin \(misbehave\.ts:12:\d+\)/,
+    report: /more than 2000 ms of processor time\n {4}at spin \(misbehave\.ts:12:\d+\)/,
   },
   {
     kind: 'recursion',
@@ -111,7 +111,7 @@ const misbehaviours: readonly { kind: string; how: EndingKind; report: RegExp }[
   {
     kind: 'full',
     how: 'killed',
-    report: /more than 2000 ms\n[\s\S]*at flood \(misbehave\.ts:\d+:\d+\)/,
+    report: /more than 2000 ms of processor time\n[\s\S]*at flood \(misbehave\.ts:\d+:\d+\)/,
   },
   { kind: 'nothing', how: 'finished', report: /^$/ },
 ];

@@ -243,7 +243,8 @@ const char* physical_memory_initialise(const BootInformation& information, bool 
 }
 
 bool map_persistent_memory(const PhysicalRange& range) {
-  if (range.end > kPhysicalLimit) return false;
+  if (range.end <= memory_end) return true;  // between pieces of RAM, which the direct map covers
+  if (range.start < memory_end || range.end > kPhysicalLimit) return false;
   constexpr uint64_t kTableFlags = kPagePresent | kPageWrite;
   for (uint64_t address = align_down(range.start, kLargePageSize); address < range.end;
        address += kLargePageSize) {

@@ -19,7 +19,7 @@ namespace runtime {
 const char* physical_memory_initialise(const BootInformation& information, bool fixed_layout);
 
 /// Makes memory that is no RAM visible through phys_to_virt, for reading. Returns false when there is no memory for
-/// page tables, or the range does not fit beside the application's half.
+/// page tables, or the range begins in RAM or ends beyond what the direct map has room for.
 bool map_persistent_memory(const PhysicalRange& range);
 
 /// Bytes of physical memory that the machine has.

@@ -52,8 +52,9 @@ bool await_free_memory() {
   for (unsigned look = 0; look < kLooks; ++look) {
     __atomic_store_n(&is_wanted, true, __ATOMIC_SEQ_CST);
     queue.wake_all();
-    WaitQueue nobody;
-    nobody.wait([] { return false; }, Deadline::after(kLook), false);
+    Sleeper sleeper;
+    sleeper.prepare();
+    sleeper.sleep(Deadline::after(kLook), false);
     if (frame_statistics().free >= kEnough) return true;
   }
   return false;

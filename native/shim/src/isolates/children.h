@@ -40,7 +40,7 @@ class Children {
   /** nullptr when there is none of that number. */
   SpawnedIsolate* Find(uint32_t id) const;
 
-  /** Ends who has a device, which then has it no more; its ending is told as any other. */
+  /** Ends the isolate that has a device, and takes the device from it. The ending is told like any other. */
   void EndHolder(const DeviceGrant& device);
 
   /** Forgets one; when it still runs it is killed, and waited for. */
